@@ -1,0 +1,68 @@
+# Everything a developer or a first visitor runs. It needs Python 3.11 or newer, make and git.
+# Targets create .venv themselves and do nothing there when nothing changed.
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PIP := "$(BIN)/python" -m pip -qq --disable-pip-version-check --no-input install -c constraints.txt
+
+PLUGINS  := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+PROJECTS := pyproject.toml $(PLUGINS:%=%/pyproject.toml) mm_framework/__init__.py
+
+PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
+	"mm-framework needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] \
+	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint bench docs clean
+
+help: ## list the targets
+	@echo "make TARGET, one of:"
+	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  %-8s %s\n' "$$name" "$$text"; done
+
+$(VENV)/.stamp-python:
+	@$(PYTHON) -c '$(PYTHON_CHECK)'
+	@echo "[1/2] creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv "$(VENV)"
+	@touch "$@"
+
+$(VENV)/.stamp-runtime: $(PROJECTS) constraints.txt | $(VENV)/.stamp-python
+	@echo "[2/2] installing mm-framework, $(words $(PLUGINS)) plugins and what they need (a minute or two the first time)"
+	@$(PIP) setuptools
+	@$(PIP) --no-build-isolation -e . $(PLUGINS:%=-e %)
+	@touch "$@"
+
+$(VENV)/.stamp-dev: $(VENV)/.stamp-runtime
+	@echo "[dev] installing the tools for tests, checks and documentation"
+	@$(PIP) --no-build-isolation -e '.[dev,docs]'
+	@touch "$@"
+
+venv: $(VENV)/.stamp-dev ## create .venv with everything for development
+
+demo: $(VENV)/.stamp-runtime ## capture, prove, replay and trade an emulated Kraken feed (installs only what running needs)
+	@"$(BIN)/mm" demo $(ARGS)
+
+test: $(VENV)/.stamp-dev ## run all tests
+	@"$(BIN)/pytest" -n auto --timeout 300 $(PYTEST_ARGS)
+
+lint: $(VENV)/.stamp-dev ## check style, types and who imports whom
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports"
+
+bench: $(VENV)/.stamp-dev ## measure the speed of this machine's reference path, one JSON line a figure
+	@"$(BIN)/python" benchmarks/run.py $(ARGS)
+
+docs: $(VENV)/.stamp-dev ## generate the reference pages and build the documentation into site/
+	@"$(BIN)/python" docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict
+
+clean: ## remove what these targets made (.venv too); data/ stays
+	@rm -rf "$(VENV)" build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf ./*.egg-info plugins/*/*.egg-info plugins/*/build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

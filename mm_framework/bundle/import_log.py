@@ -1,0 +1,130 @@
+"""The records of an import: numbered, stamped, put on connections, written and fed.
+
+A recording holds frames and, at best, when connections were opened. What a log needs beside that is
+added here and nowhere else: the CONTROL records at both ends, an OPEN before a frame that has no
+connection, a LOST where a recording ends.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from mm_framework.bundle.containers import Item
+from mm_framework.bundle.run import RunWriter
+from mm_framework.feed import Feed
+from mm_framework.feed.config import FeedConfig
+from mm_framework.feed.output import Defined, Malformed
+from mm_framework.model.events import NULL, Reason
+from mm_framework.model.frame import RecordKind, encode_http, encode_json, encode_record
+
+__all__ = ["LEAD_NS", "SHARD", "ImportLog"]
+
+SHARD: Final = 0
+LEAD_NS: Final = 2
+"""Room before the first receive time for the two records that a recording may not hold."""
+
+
+@attrs.frozen
+class _Link:
+    """An open connection; ``place`` is the number of the file that opened it."""
+
+    index: int
+    url: str
+    place: int
+
+
+class ImportLog:
+    """Writes one shard; `item` for all that was recorded, then `finish`.
+
+    ``config.wall0_ns`` is LEAD_NS before the first receive time.
+    """
+
+    def __init__(self, writer: RunWriter, feed: Feed, config: FeedConfig) -> None:
+        self.writer, self.feed, self.config = writer, feed, config
+        self.records = 0
+        self.steps_back = 0
+        self._mono_ns = -1
+        self._wall_ns = config.wall0_ns
+        self._links: dict[int, _Link] = {}
+        self._opened = 0
+        self._place = 0
+        self._newest_ns = self._newest_before_ns = config.wall0_ns
+        self._add(RecordKind.CONTROL, encode_json({"op": "start", "config": config.to_json()}))
+
+    def item(self, place: int, kind: RecordKind, item: Item) -> None:
+        """Add what was recorded; ``place`` is the number of its file."""
+        if place != self._place:
+            self._place, self._newest_before_ns = place, self._newest_ns
+        if item.wall_ns is not None:
+            self.steps_back += item.wall_ns < self._wall_ns
+            self._wall_ns = item.wall_ns
+            self._newest_ns = max(self._newest_ns, item.wall_ns)
+        if kind is RecordKind.OPEN:
+            self._open(item.url or "", item.wall_ns)
+        elif kind is RecordKind.HTTP:
+            meta = {"method": "GET", "url": item.url, "status": None, "error": None}
+            self._add(kind, encode_http(meta, item.payload))
+        else:
+            self._add(kind, item.payload, self._connection(item.url))
+
+    def finish(self) -> None:
+        """End the recording: its books stay as they are."""
+        for link in list(self._links.values()):
+            self._lose(link, Reason.RECORDING_END, "the recording ends")
+        self._add(RecordKind.CONTROL, encode_json({"op": "stop"}))
+
+    def _open(self, url: str, wall_ns: int | None = None) -> int:
+        for link in list(self._links.values()):
+            again = link.place == self._place and link.url == url
+            later = link.place < self._place and wall_ns is not None and wall_ns >= self._newest_before_ns
+            if again or later:
+                self._lose(link, Reason.DROPPED, "another recording of the connection begins")
+        link = _Link(self._opened, url, self._place)
+        self._opened += 1
+        self._links[link.index] = link
+        body = {"url": url, "transport": "import", "attempt": 1, "venue": self.config.venue}
+        self._add(RecordKind.OPEN, encode_json(body), link.index)
+        return link.index
+
+    def _lose(self, link: _Link, reason: Reason, detail: str) -> None:
+        planned = reason is Reason.RECORDING_END
+        body = {"reason": reason.name, "planned": planned, "code": None, "detail": detail}
+        del self._links[link.index]
+        self._add(RecordKind.LOST, encode_json(body), link.index)
+
+    def _connection(self, url: str | None) -> int:
+        """The newest connection to ``url`` (the newest of all when it is not told), opened if need be."""
+        links = list(self._links.values())
+        if not links:
+            return self._open(url or "")
+        return next((link.index for link in reversed(links) if link.url == url), links[-1].index)
+
+    def _add(self, kind: RecordKind, payload: bytes, connection: int = 0) -> None:
+        if self.writer.checkpoint_due(SHARD, self._stamp()):
+            self._put(RecordKind.CHECKPOINT, self.feed.checkpoint(), 0, self._mono_ns + 1)
+        self._put(kind, payload, connection, self._stamp())
+
+    def _stamp(self) -> int:
+        if self.config.untimed:
+            return self.records
+        return max(self._mono_ns + 1, self._wall_ns - self.config.wall0_ns)
+
+    def _put(self, kind: RecordKind, payload: bytes, connection: int, mono_ns: int) -> None:
+        record = encode_record(
+            kind,
+            payload,
+            connection=connection,
+            index=self.records,
+            mono_ns=mono_ns,
+            wall_ns=NULL if self.config.untimed else self._wall_ns,
+        )
+        self._mono_ns = mono_ns
+        self.records += 1
+        self.writer.append(SHARD, record)
+        for notice in self.feed.feed(record).notices:
+            if isinstance(notice, Defined):
+                self.writer.definition(notice.definition)
+            elif isinstance(notice, Malformed):
+                self.writer.log({"event": "malformed", "frame": notice.frame, "error": notice.error})

@@ -1,0 +1,245 @@
+"""`mm import`: recordings of others become a run bundle, read by the same `Feed` as a capture.
+
+    files -> containers.read -> receive times -> records -> RunWriter, Feed -> the bundle in its place
+
+The bundle is made beside its place and renamed when it is whole. Several files, in the order given,
+are one run. What a container does not tell is not made up: a file without a line that opens a
+connection goes on with the one before it (or with one of unknown address), and a recording without
+receive times makes an `untimed` run, unless a rule for them is given, which is recorded.
+
+Stamps: ``mono_ns`` follows the receive times and is strictly increasing; where a receive time goes
+back it is kept in ``wall_ns``, ``mono_ns`` is one more than before, and the step is counted. Without
+receive times ``mono_ns`` is the number of the record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from mm_framework.bundle.containers import FORMATS, Item, detect, read
+from mm_framework.bundle.disk import sync_folder, writing
+from mm_framework.bundle.import_log import LEAD_NS, SHARD, ImportLog
+from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
+from mm_framework.bundle.probe import Probe
+from mm_framework.bundle.receive_times import AssumeReceive, stamped
+from mm_framework.bundle.run import RunWriter
+from mm_framework.errors import ConfigError, MMError, StoreError
+from mm_framework.feed import Feed
+from mm_framework.feed.config import FeedConfig, VenueKit
+
+__all__ = ["TIMED", "ImportReport", "ImportRequest", "import_recording"]
+
+TIMED: Final = frozenset({"recorder", "log", "headered"})
+"""The containers that hold receive times."""
+
+
+@attrs.frozen
+class ImportRequest:
+    """What to import: ``files`` in order, their ``container`` (one of FORMATS, or ``auto``), the
+    ``venue`` that spoke, the ``symbols`` to follow (ids or the venue's names; none means all), where to
+    (``out`` must not exist; its name is the run id), and the rule ``assume_receive``, or None.
+    """
+
+    files: tuple[Path, ...]
+    venue: str
+    out: Path
+    container: str = "auto"
+    symbols: tuple[str, ...] = ()
+    assume_receive: str | None = None
+
+
+@attrs.frozen
+class ImportReport:
+    """What came of it. ``steps_back``: items whose receive time is before that of the item before.
+
+    ``counts`` are those of `sync.counts.Counts`.
+    """
+
+    run_id: str
+    records: int
+    instruments: tuple[str, ...]
+    untimed: bool
+    steps_back: int
+    counts: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values only: the ``result`` of the manifest."""
+        return attrs.asdict(self)
+
+
+def import_recording(
+    request: ImportRequest,
+    kit: VenueKit,
+    *,
+    created: str,
+    made_by: str,
+    plugins: Sequence[PluginUsed] = (),
+    config: Mapping[str, Any] | None = None,
+) -> ImportReport:
+    """Make the bundle. ``kit`` is the venue's; the rest goes into the manifest as it is.
+
+    Raises ConfigError (the run exists, an instrument that the recording does not have, receive times
+    that are assumed although there are some), StoreError (a file cannot be read; it names the line),
+    EnvironmentFailed. After an error nothing of the bundle is left.
+    """
+    if request.out.exists():
+        raise _exists(request.out)
+    files = [_File.examine(path, request.container) for path in request.files]
+    rule = AssumeReceive.parse(request.assume_receive) if request.assume_receive else None
+    timed = _check_times(files, rule)
+    items = _items(files)
+    if rule is not None:
+        items = stamped(items, rule, Probe(kit.normalizer))
+    first = next(items, None)
+    if first is None:
+        raise StoreError(f"{request.files[0]}: nothing was recorded there", path=request.files[0])
+    feed_config = FeedConfig(
+        venue=request.venue,
+        wall0_ns=(first[1].wall_ns or 0) - LEAD_NS if timed else 0,
+        discover=True,
+        symbols=tuple(_instrument_id(symbol, kit) for symbol in request.symbols),
+        untimed=not timed,
+        live=False,
+    )
+    manifest = Manifest(
+        run_id=request.out.name,
+        state="running",
+        created=created,
+        wall0_ns=feed_config.wall0_ns,
+        mono0_ns=feed_config.mono0_ns,
+        shards=(ShardInfo(SHARD, request.venue),),
+        made_by=made_by,
+        flags=() if timed else ("untimed",),
+        assume_receive=rule.text if rule else None,
+        plugins=tuple(plugins),
+        config=dict(config or {}),
+        source={"files": [file.to_json() for file in files], "symbols": list(feed_config.symbols)},
+    )
+    with _in_its_place(request.out) as path:
+        writer = RunWriter.create(path, manifest)
+        with _interrupted(writer):
+            log = ImportLog(writer, Feed({request.venue: kit}, SHARD), feed_config)
+            probe = Probe(kit.normalizer)
+            for place, item in itertools.chain([first], items):
+                log.item(place, probe.kind(item), item)
+            log.finish()
+            report = _report(request.out, log)
+            writer.close("imported", report.to_json())
+    return report
+
+
+def _report(out: Path, log: ImportLog) -> ImportReport:
+    instruments = sorted({definition.id for definition in log.feed.definitions})
+    missing = [symbol for symbol in log.config.symbols if symbol not in instruments]
+    if missing:
+        raise ConfigError(
+            f"the recording has no data of {', '.join(missing)}: leave out --symbol to import all of it",
+            key="symbol",
+            value=missing[0],
+        )
+    return ImportReport(
+        run_id=out.name,
+        records=log.records,
+        instruments=tuple(instruments),
+        untimed=log.config.untimed,
+        steps_back=log.steps_back,
+        counts=attrs.asdict(log.feed.counts),
+    )
+
+
+@attrs.frozen
+class _File:
+    path: Path
+    container: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def examine(cls, path: Path, container: str) -> _File:
+        if container != "auto" and container not in FORMATS:
+            raise ConfigError(f"format {container!r}: expected auto, {', '.join(FORMATS)}", key="format")
+        digest = hashlib.sha256()
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+                size = file.tell()
+        except OSError as error:
+            raise StoreError(f"cannot read {path}: {error.strerror or error}", path=path) from None
+        return cls(path, detect(path) if container == "auto" else container, size, digest.hexdigest())
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.path.name, "format": self.container, "bytes": self.size, "sha256": self.sha256}
+
+
+def _check_times(files: Sequence[_File], rule: AssumeReceive | None) -> bool:
+    """Whether records get receive times."""
+    timed = [file for file in files if file.container in TIMED]
+    if timed and rule is not None:
+        raise ConfigError(
+            f"{timed[0].path} ({timed[0].container}) has receive times: leave out --assume-receive",
+            key="assume_receive",
+            value=rule.text,
+        )
+    if timed and len(timed) < len(files):
+        other = next(file for file in files if file.container not in TIMED)
+        raise ConfigError(
+            f"{timed[0].path} ({timed[0].container}) has receive times and {other.path}"
+            f" ({other.container}) has none: import them as two runs",
+            key="files",
+        )
+    return bool(timed) or rule is not None
+
+
+def _items(files: Sequence[_File]) -> Iterator[tuple[int, Item]]:
+    for place, file in enumerate(files):
+        for item in read(file.path, file.container):
+            yield place, item
+
+
+def _instrument_id(symbol: str, kit: VenueKit) -> str:
+    name = kit.adapter.venue_symbol(symbol) if ":" in symbol else symbol
+    return kit.adapter.instrument_id(name)
+
+
+@contextlib.contextmanager
+def _interrupted(writer: RunWriter) -> Iterator[None]:
+    """Close the files of a bundle that an error (or Ctrl-C) ends; the error says why."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(MMError):
+            writer.close("interrupted")
+        raise
+
+
+@contextlib.contextmanager
+def _in_its_place(out: Path) -> Iterator[Path]:
+    """A path beside ``out``, of the same name, that becomes ``out`` at the end or is removed."""
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        yield folder / out.name
+        with writing(out):
+            if out.exists():
+                raise _exists(out)
+            (folder / out.name).rename(out)
+            sync_folder(out.parent)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _exists(out: Path) -> ConfigError:
+    return ConfigError(
+        f"run {out} exists and is never overwritten: choose another run id", key="out", value=str(out)
+    )

@@ -1,0 +1,290 @@
+"""A run bundle as a whole: `RunWriter` makes one, `open_run` opens one.
+
+    data/runs/<run_id>/
+      manifest.json  runlog.ndjson  instruments.ndjson  connections.ndjson  .lock
+      capture/shard_00.frames  shard_00.idx  shard_00.0001.frames  ...
+
+The manifest is the last file of a new bundle: whatever has one has all the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from mm_framework.bundle.disk import FolderLock, sync_folder, writing
+from mm_framework.bundle.frames import LogWriter, Rotation, ShardReader
+from mm_framework.bundle.manifest import MANIFEST, Manifest, RunState
+from mm_framework.bundle.names import check_run_id
+from mm_framework.bundle.segment import parse_segment_name, segment_name
+from mm_framework.bundle.settings import BundleSettings
+from mm_framework.bundle.tables import (
+    CONNECTION_KINDS,
+    CONNECTIONS,
+    INSTRUMENTS,
+    RUNLOG,
+    connection_line,
+    definition_line,
+    read_lines,
+)
+from mm_framework.bundle.writer import Appender, BundleFileWriter, InlineWriter, LineFile, ThreadedWriter
+from mm_framework.errors import ConfigError, EnvironmentFailed, ManifestMismatch, MMError, StoreError
+from mm_framework.model.frame import HEADER, encode_json, iter_records
+from mm_framework.model.instrument import Definition
+
+__all__ = ["CAPTURE", "Run", "RunWriter", "open_run"]
+
+CAPTURE: Final = "capture"
+
+
+class RunWriter:
+    """Writes one run bundle; made by `create`, which refuses a folder that exists.
+
+    ``append`` takes every record that `Feed` is given, before or after it; the tables follow. All
+    methods raise EnvironmentFailed when the disk fails; the run must then end.
+    """
+
+    def __init__(
+        self, path: Path, manifest: Manifest, lock: FolderLock, files: _Files, writer: BundleFileWriter
+    ) -> None:
+        self.path, self.manifest = path, manifest
+        self._lock, self._files, self._writer = lock, files, writer
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        manifest: Manifest,
+        *,
+        settings: BundleSettings | None = None,
+        threaded: bool = False,
+        first_index: Mapping[int, int] | None = None,
+    ) -> RunWriter:
+        """A new bundle at ``path``, whose name is ``manifest.run_id``.
+
+        ``threaded``: file work is done in threads (live runs); otherwise in the caller (virtual time,
+        imports). ``first_index``: shard -> index of its first record, 0 unless given.
+
+        Raises ConfigError when ``path`` exists, EnvironmentFailed when it cannot be written; nothing
+        of the bundle is left then.
+        """
+        if check_run_id(manifest.run_id) != path.name:
+            raise RuntimeError(f"run id {manifest.run_id!r} for a bundle at {path}")
+        settings = settings or BundleSettings()
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.mkdir()
+            except FileExistsError:
+                raise ConfigError(
+                    f"run {path} exists and is never overwritten: choose another run id",
+                    key="run_id",
+                    value=manifest.run_id,
+                ) from None
+        with contextlib.ExitStack() as undo:
+            undo.callback(shutil.rmtree, path, ignore_errors=True)
+            lock = FolderLock(path)
+            undo.callback(lock.release)
+            files = _Files.create(path, manifest, settings, first_index or {}, undo)
+            manifest.write(path)
+            with writing(path):
+                sync_folder(path.parent)
+            undo.pop_all()
+        writer = ThreadedWriter(files.all(), settings) if threaded else InlineWriter(files.all())
+        return cls(path, manifest, lock, files, writer)
+
+    @property
+    def full(self) -> bool:
+        """Whether too much waits for the disk: stop reading connections, then `wait_room`."""
+        return self._writer.full
+
+    def wait_room(self, timeout_s: float) -> bool:
+        """Wait (blocking) until no longer ``full``; False when it still is after ``timeout_s``."""
+        return self._writer.wait_room(timeout_s)
+
+    def checkpoint_due(self, shard: int, mono_ns: int) -> bool:
+        """Whether the shard's next record, stamped ``mono_ns`` or later, should be a CHECKPOINT.
+
+        The caller stamps, appends and feeds a CHECKPOINT record with the payload ``feed.checkpoint()``.
+        A new segment, when one is due, begins with it.
+        """
+        return self._files.rotations[shard].checkpoint_due(mono_ns)
+
+    def append(self, shard: int, record: bytes) -> None:
+        """Append one encoded record; its index and stamp must follow those of the shard's last one."""
+        _, _, kind, _, _, _, mono_ns, _ = HEADER.unpack_from(record)
+        self._files.rotations[shard].note(kind, mono_ns, len(record))
+        self._writer.put(self._files.logs[shard], record)
+        if kind in CONNECTION_KINDS:
+            line = connection_line(shard, next(iter_records(record)))
+            self._writer.put(self._files.connections, line)
+
+    def connection(self, line: Mapping[str, Any]) -> None:
+        """Add a line to ``connections.ndjson`` of a record that this log does not hold."""
+        self._writer.put(self._files.connections, encode_json(line) + b"\n")
+
+    def definition(self, definition: Definition) -> None:
+        """Add a line to ``instruments.ndjson``."""
+        self._writer.put(self._files.instruments, definition_line(definition))
+
+    def log(self, event: Mapping[str, Any]) -> None:
+        """Add a line to ``runlog.ndjson``; JSON values only."""
+        self._writer.put(self._files.runlog, encode_json(event) + b"\n")
+
+    def update(self, **changes: Any) -> None:
+        """Replace the manifest with these fields changed."""
+        self.manifest = attrs.evolve(self.manifest, **changes)
+        self.manifest.write(self.path)
+
+    def drain(self) -> None:
+        """Return when everything so far has been handed to the operating system."""
+        self._writer.drain()
+
+    def discard(self) -> None:
+        """Give up: close all files and remove the bundle. No call follows."""
+        with contextlib.suppress(MMError):
+            self._writer.close()
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def close(self, state: RunState = "complete", result: dict[str, Any] | None = None) -> None:
+        """End the run: close all files, then say so in the manifest. No call follows."""
+        try:
+            self._writer.close()
+            self.update(state=state, result=result)
+        finally:
+            self._lock.release()
+
+
+@attrs.frozen
+class _Files:
+    """The open files of a bundle that is written, and when each log's next checkpoint is due."""
+
+    logs: dict[int, LogWriter]
+    rotations: dict[int, Rotation]
+    runlog: LineFile
+    instruments: LineFile
+    connections: LineFile
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        manifest: Manifest,
+        settings: BundleSettings,
+        first_index: Mapping[int, int],
+        undo: contextlib.ExitStack,
+    ) -> _Files:
+        """Open all files; how to close each goes to ``undo``."""
+        with writing(path):
+            (path / CAPTURE).mkdir()
+        logs = {}
+        for info in manifest.shards:
+            logs[info.shard] = log = LogWriter(
+                path / CAPTURE,
+                info.shard,
+                wall0_ns=manifest.wall0_ns,
+                mono0_ns=manifest.mono0_ns,
+                settings=settings,
+                first_index=first_index.get(info.shard, 0),
+            )
+            undo.callback(log.abandon)
+        tables = []
+        for name in (RUNLOG, INSTRUMENTS, CONNECTIONS):
+            tables.append(LineFile(path / name))
+            undo.callback(tables[-1].abandon)
+        return cls(logs, {shard: Rotation(settings) for shard in logs}, *tables)
+
+    def all(self) -> list[Appender]:
+        return [*self.logs.values(), self.runlog, self.instruments, self.connections]
+
+
+@attrs.frozen
+class Run:
+    """An opened bundle. ``shards``: one reader a shard, in the order of the manifest."""
+
+    path: Path
+    manifest: Manifest
+    shards: tuple[ShardReader, ...]
+
+    def records(self) -> Iterator[tuple[int, memoryview]]:
+        """``(shard, encoded record)`` of all shards in the order of processing: mono_ns, shard, index.
+
+        Raises CorruptFrame at damage; a torn end of a shard ends that shard.
+        """
+
+        def keyed(reader: ShardReader) -> Iterator[tuple[int, int, int, memoryview]]:
+            for record in reader.records():
+                _, _, _, _, _, index, mono_ns, _ = HEADER.unpack_from(record)
+                yield mono_ns, reader.shard, index, record
+
+        for _, shard, _, record in heapq.merge(*map(keyed, self.shards), key=itemgetter(0, 1, 2)):
+            yield shard, record
+
+    def instruments(self) -> list[dict[str, Any]]:
+        """The lines of ``instruments.ndjson``: definitions in the order in which they came into force."""
+        return read_lines(self.path / INSTRUMENTS)
+
+    def connections(self) -> list[dict[str, Any]]:
+        """The lines of ``connections.ndjson``: opened and lost connections, in order."""
+        return read_lines(self.path / CONNECTIONS)
+
+    def runlog(self) -> list[dict[str, Any]]:
+        """The lines of ``runlog.ndjson``."""
+        return read_lines(self.path / RUNLOG)
+
+
+def open_run(path: Path) -> Run:
+    """Open a bundle for reading, also one that is still written.
+
+    Raises StoreError when there is none, ManifestMismatch when part of it is missing or unreadable,
+    SchemaMismatch when a newer release wrote it, EnvironmentFailed without permission to read.
+    """
+    try:
+        return _open_run(path)
+    except OSError as error:
+        raise EnvironmentFailed(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _open_run(path: Path) -> Run:
+    if not path.exists():
+        raise StoreError(f"there is no run bundle {path}", path=path)
+    if not path.is_dir():
+        raise StoreError(
+            f"{path} is a file, not a run bundle: `mm import` makes one of a recording", path=path
+        )
+    capture = path / CAPTURE
+    if not (path / MANIFEST).exists() and capture.is_dir():
+        raise ManifestMismatch(
+            f"{path} is half a bundle, it has no {MANIFEST}: its run ended before it began", path=path
+        )
+    manifest = Manifest.read(path)
+    _check_segments(path, manifest)
+    return Run(path, manifest, tuple(ShardReader(capture, info.shard) for info in manifest.shards))
+
+
+def _check_segments(path: Path, manifest: Manifest) -> None:
+    """The log has the shards of the manifest and no other."""
+    capture = path / CAPTURE
+    names = os.listdir(capture) if capture.is_dir() else []
+    found = {parsed[0] for name in names if (parsed := parse_segment_name(name))}
+    expected = {info.shard for info in manifest.shards}
+    for shard in sorted(expected):
+        if segment_name(shard, 0) not in names:
+            raise ManifestMismatch(
+                f"{path} is half a bundle: {CAPTURE}/{segment_name(shard, 0)} of its manifest is missing",
+                path=path,
+            )
+    if found - expected:
+        raise ManifestMismatch(
+            f"{path} holds logs of shards {sorted(found - expected)} that its manifest does not know",
+            path=path,
+        )

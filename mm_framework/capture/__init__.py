@@ -1,0 +1,1 @@
+"""Live capture: sockets, time and the run bundle around the pure `Feed`."""

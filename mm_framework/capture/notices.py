@@ -1,0 +1,114 @@
+"""What `Feed` noticed, as lines of the run log; and a refusal that ends the run."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from mm_framework.errors import VenueRefused
+from mm_framework.feed.output import (
+    Acknowledged,
+    ClockSample,
+    Defined,
+    Malformed,
+    Notice,
+    Refusal,
+    Silent,
+    StateChanged,
+    StatusChanged,
+)
+from mm_framework.model.events import SyncState
+
+if TYPE_CHECKING:
+    from mm_framework.capture.shard import Shard
+
+__all__ = ["NoticeLog"]
+
+MALFORMED_TOLD: Final = 10
+"""Malformed frames of a connection that are told one by one; `Feed` counts them all."""
+
+
+class NoticeLog:
+    """Tells notices. A subscription that the venue refuses although it never began is a mistake of ours."""
+
+    def __init__(self) -> None:
+        self._begun: set[tuple[str | None, str | None]] = set()
+        self._begun_shards: set[int] = set()
+        self._malformed: Counter[int] = Counter()
+        self._samples: dict[int, ClockSample] = {}
+
+    def tell(self, shard: Shard, notices: list[Notice]) -> VenueRefused | None:
+        """Log the notices; the error that ends the run, if they are one."""
+        refused: list[Refusal] = []
+        for notice in notices:
+            if isinstance(notice, Refusal):
+                shard.log(logging.WARNING, "refused", **attrs.asdict(notice))
+                if not self._may_pass(shard, notice):
+                    refused.append(notice)
+            else:
+                self._tell(shard, notice)
+        return _refusal(shard.plan.venue, refused) if refused else None
+
+    def clock_samples(self) -> tuple[dict[str, Any], ...]:
+        """Of each connection the sample with the shortest round trip, which is the most exact."""
+        return tuple(attrs.asdict(sample) for _, sample in sorted(self._samples.items()))
+
+    def _may_pass(self, shard: Shard, notice: Refusal) -> bool:
+        if notice.instrument is None:
+            return shard.number in self._begun_shards
+        return (notice.instrument, notice.channel) in self._begun
+
+    def _tell(self, shard: Shard, notice: Notice) -> None:
+        match notice:
+            case StateChanged(instrument, old, new, reason, epoch):
+                level = logging.WARNING if new is SyncState.RESYNCING else logging.INFO
+                shard.log(
+                    level,
+                    "state",
+                    instrument=instrument,
+                    old=old.name,
+                    new=new.name,
+                    reason=reason.name,
+                    epoch=epoch,
+                )
+            case Acknowledged(instrument, channel, active):
+                if active and instrument is not None:
+                    self._begun.add((instrument, channel))
+                    self._begun_shards.add(shard.number)
+                shard.log(
+                    logging.INFO,
+                    "subscribed" if active else "unsubscribed",
+                    instrument=instrument,
+                    channel=channel,
+                )
+            case ClockSample(connection=connection, delay_ns=delay_ns):
+                best = self._samples.get(connection)
+                if best is None or delay_ns < best.delay_ns:
+                    self._samples[connection] = notice
+                shard.log(logging.DEBUG, "clock sample", **attrs.asdict(notice))
+            case StatusChanged(text, online, instrument):
+                if instrument is None:
+                    shard.online = online
+                level = logging.INFO if online else logging.WARNING
+                shard.log(level, "venue status", text=text, online=online, instrument=instrument)
+            case Defined(definition):
+                shard.log(logging.DEBUG, "definition", instrument=definition.id, index=definition.index)
+            case Malformed(connection, frame, error):
+                self._malformed[connection] += 1
+                if self._malformed[connection] <= MALFORMED_TOLD:
+                    shard.log(logging.WARNING, "malformed", connection=connection, frame=frame, error=error)
+            case Silent(instrument, channel, idle_s):
+                shard.log(logging.WARNING, "silent", instrument=instrument, channel=channel, idle_s=idle_s)
+
+
+def _refusal(venue: str, refused: list[Refusal]) -> VenueRefused:
+    texts = []
+    for notice in refused:
+        what = " of ".join(filter(None, (notice.channel, notice.instrument)))
+        texts.append(
+            notice.text if venue in notice.text else f"{venue} refused {what or 'a request'}: {notice.text}"
+        )
+    return VenueRefused("; ".join(dict.fromkeys(texts)), venue=venue)

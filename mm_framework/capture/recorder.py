@@ -1,0 +1,185 @@
+"""The one place where records come into being: stamp, log, `Feed`, listeners, in one synchronous step.
+
+Everything that enters a `Feed` passes through `Recorder.record`. So the order of processing is the
+order of the stamps over all shards, and a replay of the log is the same calls again. Only the log
+writer's queue stands behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from mm_framework.capture.clock import Stamp
+from mm_framework.feed import Feed, FeedConfig, Output, VenueKit
+from mm_framework.feed.output import Command, Defined, Notice
+from mm_framework.model.frame import RecordKind, encode_json, encode_record
+from mm_framework.model.instrument import Definition
+
+__all__ = ["Lane", "Listener", "Log", "Recorder"]
+
+
+class Listener(Protocol):
+    """Hears a run: sinks, the trading pipeline. A replay drives it with the same calls.
+
+    ``done``: it needs no more, the run may end. It may be set at any time.
+    """
+
+    @property
+    def done(self) -> bool:
+        """Whether the run may end."""
+        ...
+
+    def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
+        """A record, and what `Feed` made of it. Views in ``output`` are valid during the call only."""
+        ...
+
+    def next_timer_ns(self) -> int | None:
+        """The mono_ns at which it wants a record, whatever it be; None for never."""
+        ...
+
+    def on_end(self, mono_ns: int) -> None:
+        """The run is over; ``mono_ns`` of its last record."""
+        ...
+
+
+class Log(Protocol):
+    """The part of a `bundle.run.RunWriter` that records go through."""
+
+    @property
+    def full(self) -> bool:
+        """Whether too much waits for the disk."""
+        ...
+
+    def append(self, shard: int, record: bytes) -> None:
+        """Append a record."""
+        ...
+
+    def checkpoint_due(self, shard: int, mono_ns: int) -> bool:
+        """Whether the next record should be a checkpoint."""
+        ...
+
+    def definition(self, definition: Definition) -> None:
+        """Add a definition."""
+        ...
+
+
+@attrs.define(eq=False)
+class Lane:
+    """A shard as the recorder sees it: its `Feed` and the index of its next record."""
+
+    shard: int
+    feed: Feed
+    next_index: int = 0
+
+
+class Recorder:
+    """Makes records. ``react(shard, commands, notices)`` is called after the listeners.
+
+    ``log`` None: nothing is written, everything else is the same.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[FeedConfig],
+        kits: Mapping[str, VenueKit],
+        stamp: Stamp,
+        log: Log | None,
+        listeners: Sequence[Listener],
+        react: Callable[[int, list[Command], list[Notice]], None],
+    ) -> None:
+        self.stamp = stamp
+        self.lanes = {config.shard: Lane(config.shard, Feed(kits, config.shard)) for config in configs}
+        self.last_ns = stamp.mono0_ns
+        self._configs = configs
+        self._log, self._listeners, self._react = log, tuple(listeners), react
+
+    def start(self) -> None:
+        """The first record of every shard."""
+        for config in self._configs:
+            payload = encode_json({"op": "start", "config": config.to_json()})
+            self.record(config.shard, RecordKind.CONTROL, payload)
+
+    def stop(self) -> None:
+        """The last record of every shard; the listeners end."""
+        for shard in self.lanes:
+            self.record(shard, RecordKind.CONTROL, encode_json({"op": "stop"}))
+        for listener in self._listeners:
+            listener.on_end(self.last_ns)
+
+    def record(
+        self, shard: int, kind: RecordKind, payload: bytes = b"", *, connection: int = 0, flags: int = 0
+    ) -> None:
+        """Record something now; a checkpoint or a step of the wall clock may follow it.
+
+        Raises what the disk, the `Feed` or a listener raises.
+        """
+        lane = self.lanes[shard]
+        self._make(lane, kind, payload, connection, flags)
+        if kind == RecordKind.CONTROL:
+            return
+        if self._log is not None and self._log.checkpoint_due(shard, self.last_ns):
+            self._make(lane, RecordKind.CHECKPOINT, lane.feed.checkpoint())
+        step = self.stamp.take_step()
+        if step is not None:
+            for each in self.lanes.values():
+                self._make(each, RecordKind.CLOCK, encode_json(attrs.asdict(step)))
+
+    def next_ns(self, shard: int) -> int | None:
+        """When the shard needs a record at the latest; the listeners' timers count for every shard."""
+        return _earliest([self.lanes[shard].feed.next_deadline_ns(), *self._timers()])
+
+    def overdue(self, now_ns: int) -> int | None:
+        """A shard that needs a TICK record; the first one serves the listeners' timers."""
+        for lane in self.lanes.values():
+            due_ns = lane.feed.next_deadline_ns()
+            if due_ns is not None and due_ns <= now_ns:
+                return lane.shard
+        due_ns = _earliest(self._timers())
+        return next(iter(self.lanes)) if due_ns is not None and due_ns <= now_ns else None
+
+    def _timers(self) -> list[int | None]:
+        return [listener.next_timer_ns() for listener in self._listeners]
+
+    @property
+    def feeds(self) -> list[Feed]:
+        """The feeds in order of shards."""
+        return [lane.feed for lane in self.lanes.values()]
+
+    @property
+    def done(self) -> bool:
+        """Whether a listener needs no more."""
+        return any(listener.done for listener in self._listeners)
+
+    def _make(
+        self, lane: Lane, kind: RecordKind, payload: bytes, connection: int = 0, flags: int = 0
+    ) -> None:
+        mono_ns, wall_ns = self.stamp.next()
+        record = encode_record(
+            kind,
+            payload,
+            connection=connection,
+            index=lane.next_index,
+            mono_ns=mono_ns,
+            wall_ns=wall_ns,
+            flags=flags,
+        )
+        if self._log is not None:
+            self._log.append(lane.shard, record)
+        lane.next_index += 1
+        self.last_ns = mono_ns
+        output = lane.feed.feed(record)
+        for listener in self._listeners:
+            listener.on_output(lane.shard, record, mono_ns, output)
+        commands, notices = list(output.commands), list(output.notices)
+        if self._log is not None:
+            for notice in notices:
+                if isinstance(notice, Defined):
+                    self._log.definition(notice.definition)
+        self._react(lane.shard, commands, notices)
+
+
+def _earliest(times_ns: Iterable[int | None]) -> int | None:
+    return min((time_ns for time_ns in times_ns if time_ns is not None), default=None)

@@ -1,0 +1,392 @@
+"""A live run: shards around their `Feed`s, on one event loop, until it is time to stop.
+
+    result = await Capture(plan, kits, transport, stamp=Stamp(RealClock()), writer=writer).run()
+
+`Capture` owns what the shards share: the recorder, the timer for their deadlines, back-pressure, the
+heartbeat and the end. Whatever ends it, the log ends in order: LOST for each connection, CONTROL stop
+last, files closed. A fatal error is raised after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import ssl
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from mm_framework.bundle.manifest import RunState
+from mm_framework.capture.backoff import Rate
+from mm_framework.capture.clock import Stamp
+from mm_framework.capture.notices import NoticeLog
+from mm_framework.capture.plan import Plan
+from mm_framework.capture.recorder import Listener, Log, Recorder
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.shard import Network, Shard
+from mm_framework.capture.telemetry import CaptureResult, Status, Tally, instrument_lines, total_counts
+from mm_framework.capture.transport import Transport, TransportOptions
+from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
+from mm_framework.feed import FeedConfig, FeedSettings, VenueKit
+from mm_framework.feed.output import Command, Notice
+from mm_framework.model.frame import RecordKind
+
+__all__ = ["Capture", "CaptureLog"]
+
+MAX_CONNECTIONS = 2**16
+ROOM_POLL_S = 0.02
+
+logger = logging.getLogger("mm_framework.capture")
+
+
+class CaptureLog(Log, Protocol):
+    """What a capture writes to: a `bundle.run.RunWriter`."""
+
+    def wait_room(self, timeout_s: float) -> bool:
+        """Wait until no longer ``full``."""
+        ...
+
+    def log(self, event: Mapping[str, Any]) -> None:
+        """Add a line to the run log."""
+        ...
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of the manifest."""
+        ...
+
+    def close(self, state: RunState = ..., result: dict[str, Any] | None = ...) -> None:
+        """End the bundle."""
+        ...
+
+
+class Capture:
+    """One live run. ``writer`` None: nothing is kept, listeners hear the same.
+
+    ``tls`` is for wss endpoints, None takes the system's trust; ``progress`` is told the status at each
+    heartbeat. `run` once, `stop` from anywhere in the loop.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        kits: Mapping[str, VenueKit],
+        transport: Transport,
+        *,
+        stamp: Stamp,
+        settings: CaptureSettings | None = None,
+        feed_settings: FeedSettings | None = None,
+        writer: CaptureLog | None = None,
+        listeners: Sequence[Listener] = (),
+        tls: ssl.SSLContext | None = None,
+        progress: Callable[[Status], None] | None = None,
+    ) -> None:
+        self.settings = settings = settings or CaptureSettings()
+        self.tally = Tally()
+        self.paused = False
+        self._clock, self._stamp, self._writer, self._progress = stamp.clock, stamp, writer, progress
+        configs = [
+            FeedConfig(
+                venue=shard.venue,
+                shard=shard.shard,
+                subscriptions=shard.subscriptions,
+                wall0_ns=stamp.wall0_ns,
+                mono0_ns=stamp.mono0_ns,
+                settings=feed_settings or FeedSettings(),
+            )
+            for shard in plan.shards
+        ]
+        self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react)
+        self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
+        self._notices = NoticeLog()
+        self._connections = 0
+        self._beaten = (0.0, 0)
+        self._overrun = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ns = 0
+        self._ending: asyncio.Future[str] | None = None
+        self._error: BaseException | None = None
+        self._over = False
+        self._workers: set[asyncio.Task[None]] = set()
+        self._closers: set[asyncio.Task[None]] = set()
+
+    def _make_shards(
+        self,
+        plan: Plan,
+        kits: Mapping[str, VenueKit],
+        transport: Transport,
+        tls: ssl.SSLContext | None,
+    ) -> list[Shard]:
+        settings = self.settings
+        options = TransportOptions(
+            open_timeout_s=settings.open_timeout_s,
+            close_timeout_s=settings.close_timeout_s,
+            tls=tls,
+        )
+        source = random.Random(settings.jitter_seed or None)
+        network = Network(transport, options, self._clock, settings, source)
+        limits = {venue: kits[venue].adapter.limits for venue in {shard.venue for shard in plan.shards}}
+        knocks = {venue: Rate(one.connects, one.connects_window_s) for venue, one in limits.items()}
+        return [
+            Shard(shard, self, network, limits[shard.venue], knocks[shard.venue]) for shard in plan.shards
+        ]
+
+    # the run
+
+    async def run(self, max_seconds: float | None = None) -> CaptureResult:
+        """Run until `stop`, ``max_seconds`` from now, a listener's end or an error, which is raised.
+
+        Raises ConnectionLost (the first connection cannot be had), VenueRefused, EnvironmentFailed;
+        asyncio.CancelledError when it was cancelled. The bundle is closed in every case.
+        """
+        loop = asyncio.get_running_loop()
+        self._ending = loop.create_future()
+        stopped_by = "error"
+        try:
+            self._begin()
+            if max_seconds is not None:
+                loop.call_later(max_seconds, self.stop, "max_seconds")
+            stopped_by = await self._ending
+            self._check_connected(stopped_by)
+        except BaseException as error:  # a cancelled run ends in order, too
+            self.fail(error)
+        try:
+            await self._leave()
+        except asyncio.CancelledError as error:
+            self.fail(error)
+        return self._close(stopped_by)
+
+    def stop(self, reason: str) -> None:
+        """End the run in order; ``reason`` becomes ``stopped_by``. A second call does nothing."""
+        if self._ending is not None and not self._ending.done():
+            self._ending.set_result(reason)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run with an error; the first one counts."""
+        if self._error is None:
+            self._error = error
+        self.stop("error")
+
+    def _begin(self) -> None:
+        self.log(logging.INFO, "start", shards=len(self._shards))
+        self._recorder.start()
+        for shard in self._shards.values():
+            self._workers.add(self._spawn(shard.keep_connected(), f"shard {shard.number}"))
+        self._workers.add(self._spawn(self._beat(), "heartbeat"))
+
+    def _check_connected(self, stopped_by: str) -> None:
+        if stopped_by == "max_seconds" and not self.tally.connects:
+            urls = ", ".join(sorted({shard.plan.url for shard in self._shards.values()}))
+            raise ConnectionLost(
+                f"no connection to {urls} in the time given: check --endpoint and the network"
+            )
+
+    async def _leave(self) -> None:
+        """The last records, in one step; then the sockets close."""
+        for shard in self._shards.values():
+            shard.leave()
+        try:
+            self._recorder.stop()
+        except Exception as error:
+            self.fail(error)
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._workers:
+            task.cancel()
+        await asyncio.gather(*self._workers, *self._closers, return_exceptions=True)
+
+    def _close(self, stopped_by: str) -> CaptureResult:
+        """Close the bundle; the result, or the error that ended the run."""
+        error = self._error
+        result = self._result("error" if error is not None else stopped_by)
+        self.log(logging.INFO, "stop", stopped_by=result.stopped_by, frames=result.counts.frames)
+        if self._writer is not None:
+            try:
+                self._close_bundle(self._writer, "complete" if error is None else "interrupted", result)
+            except MMError as failure:
+                error = error or failure
+        if error is not None:
+            raise error
+        return result
+
+    def _close_bundle(self, writer: CaptureLog, state: RunState, result: CaptureResult) -> None:
+        try:
+            writer.update(clock_samples=self._notices.clock_samples())
+        finally:
+            writer.close(state, result.to_json())
+
+    # records
+
+    def record(
+        self, shard: int, kind: RecordKind, payload: bytes = b"", *, connection: int = 0, flags: int = 0
+    ) -> None:
+        """Make a record, and see what follows from it. Does not raise: what goes wrong ends the run."""
+        if self._over:
+            return
+        try:
+            self._recorder.record(shard, kind, payload, connection=connection, flags=flags)
+        except Exception as error:
+            self.fail(error)
+            return
+        if self._writer is not None and self._writer.full and not self.paused:
+            self._pause(self._writer)
+        if self._recorder.done:
+            self.stop("listener")
+        self._arm(shard)
+
+    def next_connection(self) -> int:
+        """A new connection number. Raises EnvironmentFailed when there are no more."""
+        if self._connections == MAX_CONNECTIONS:
+            raise EnvironmentFailed(
+                f"this run has had {MAX_CONNECTIONS} connections, the most: start another"
+            )
+        self._connections += 1
+        return self._connections - 1
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Carry out something in the background; the end of the run waits for it."""
+        task = self._spawn(coroutine, name)
+        self._closers.add(task)
+        task.add_done_callback(self._closers.discard)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine, name=name)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+    def _react(self, number: int, commands: list[Command], notices: list[Notice]) -> None:
+        shard = self._shards[number]
+        refusal = self._notices.tell(shard, notices)
+        if refusal is not None:
+            self.fail(refusal)
+        shard.obey(commands)
+
+    # deadlines
+
+    def _arm(self, shard: int) -> None:
+        """See to it that `_wake` comes when the shard's next deadline is due, or before."""
+        due_ns = self._recorder.next_ns(shard)
+        if due_ns is None or (self._timer is not None and self._timer_ns <= due_ns):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        delay_ns = max(0, due_ns - self._clock.mono_ns())
+        self._timer_ns = due_ns
+        self._timer = asyncio.get_running_loop().call_later(delay_ns / 1e9, self._wake)
+
+    def _wake(self) -> None:
+        """A deadline may have passed. What waits in the sockets is heard first: it may be the answer."""
+        self._timer = None
+        asyncio.get_running_loop().call_soon(self._tick)
+
+    def _tick(self) -> None:
+        if self.paused or self._over:
+            return
+        now_ns = self._clock.mono_ns()
+        while (shard := self._recorder.overdue(now_ns)) is not None and self._error is None:
+            self.record(shard, RecordKind.TICK)
+        for number in self._shards:
+            self._arm(number)
+
+    # back-pressure
+
+    def keep_while_paused(self, size: int) -> bool:
+        """Whether a message of this size may be kept although connections are paused."""
+        self._overrun += size
+        return self._overrun <= self.settings.overrun_mib * (1 << 20)
+
+    def _pause(self, writer: CaptureLog) -> None:
+        """The disk is slow: stop reading, and let the venue's messages wait in the network."""
+        self.paused, self._overrun = True, 0
+        self.tally.pauses += 1
+        self.log(logging.WARNING, "paused")
+        for shard in self._shards.values():
+            if shard.link is not None:
+                shard.link.pause()
+        self._workers.add(self._spawn(self._resume_when_room(writer), "resume"))
+
+    async def _resume_when_room(self, writer: CaptureLog) -> None:
+        while not writer.wait_room(0):
+            await asyncio.sleep(ROOM_POLL_S)
+        self.paused = False
+        self.log(logging.INFO, "resumed")
+        for shard in self._shards.values():
+            shard.record_dropped()
+            if shard.link is not None:
+                shard.link.resume()
+        asyncio.get_running_loop().call_later(0, self._wake)
+
+    # telling
+
+    def log(self, level: int, event: str, **facts: Any) -> None:
+        """A line in the run log, and one for the operator."""
+        text = " ".join([event, *(f"{name}={value}" for name, value in facts.items() if value is not None)])
+        logger.log(level, text, extra={"event": event, **facts})
+        self._log_line({"event": event, "level": logging.getLevelName(level).lower(), **facts})
+
+    def _log_line(self, line: dict[str, Any]) -> None:
+        if self._writer is None:
+            return
+        try:
+            stamps = {"mono_ns": self._clock.mono_ns(), "wall_ns": self._clock.wall_ns()}
+            self._writer.log({**line, **stamps})
+        except MMError as error:
+            self.fail(error)
+
+    async def _beat(self) -> None:
+        """The heartbeat: a line in the run log, the loop's lateness with it."""
+        loop, interval_s = asyncio.get_running_loop(), self.settings.heartbeat_s
+        due_s = loop.time() + interval_s
+        while True:
+            await asyncio.sleep(due_s - loop.time())
+            now_s = loop.time()
+            self._heartbeat(lag_s=now_s - due_s)
+            due_s = max(due_s + interval_s, now_s)
+
+    def _heartbeat(self, lag_s: float) -> None:
+        status = self._status()
+        line = {"event": "heartbeat", "loop_lag_ms": round(lag_s * 1e3, 3), "paused": self.paused}
+        self._log_line({**line, **attrs.asdict(status), "dropped_messages": self.tally.dropped_frames})
+        for shard in self._shards.values():
+            shard.warn_of_silence()
+        if self._progress is not None:
+            self._progress(status)
+
+    def _status(self) -> Status:
+        counts = total_counts(self._recorder.feeds)
+        elapsed_s = (self._clock.mono_ns() - self._stamp.mono0_ns) / 1e9
+        frames_per_s = (counts.frames - self._beaten[1]) / max(elapsed_s - self._beaten[0], 1e-9)
+        self._beaten = (elapsed_s, counts.frames)
+        states = Counter(one.state.name for feed in self._recorder.feeds for one in feed.instruments())
+        return Status(
+            elapsed_s=round(elapsed_s, 3),
+            frames=counts.frames,
+            frames_per_s=round(frames_per_s, 1),
+            checksums_verified=counts.checksums_verified,
+            checksums_failed=counts.checksums_failed,
+            gaps=counts.gaps,
+            epochs=counts.epochs,
+            connected=sum(1 for s in self._shards.values() if s.link is not None and s.link.is_open),
+            reconnects=self.tally.unplanned,
+            states=dict(sorted(states.items())),
+        )
+
+    def _result(self, stopped_by: str) -> CaptureResult:
+        return CaptureResult(
+            stopped_by=stopped_by,
+            duration_s=round((self._recorder.last_ns - self._stamp.mono0_ns) / 1e9, 6),
+            counts=total_counts(self._recorder.feeds),
+            connections={"opened": self.tally.connects, "failed": self.tally.failed_attempts},
+            reconnects=self.tally.reconnects(),
+            disconnected=self.tally.disconnected(),
+            dropped_messages=self.tally.dropped_frames,
+            instruments=instrument_lines(self._recorder.feeds),
+            error=None if self._error is None else str(self._error) or type(self._error).__name__,
+        )

@@ -1,0 +1,73 @@
+"""Settings of live capture."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+from attrs import validators
+
+from mm_framework.settings import section, setting
+
+__all__ = ["CaptureSettings"]
+
+
+@section("capture")
+@attrs.frozen
+class CaptureSettings:
+    """Connections of a live run. ``0`` switches off what has an interval."""
+
+    transport: Literal["websockets", "picows"] = setting(
+        "websockets", help="WebSocket library: websockets, or picows (extra, faster)."
+    )
+    open_timeout_s: float = setting(
+        10.0, help="Longest wait for a connection to open.", aliases=("ws_open_timeout_s",)
+    )
+    close_timeout_s: float = setting(2.0, help="Longest wait for a connection to close in order.")
+    ping_interval_s: float = setting(
+        20.0,
+        help="Time between WebSocket pings; 0: none.",
+        aliases=("ws_ping_interval_s", "ws_ping_interval_seconds"),
+    )
+    ping_timeout_s: float = setting(
+        60.0,
+        help="Longest wait for the answer to a WebSocket ping.",
+        aliases=("ws_ping_timeout_s", "ws_ping_timeout_seconds"),
+    )
+    reconnect_backoff_s: float = setting(
+        1.0,
+        help="Ceiling of the first delay before a reconnect; doubles with each attempt.",
+        aliases=("ws_reconnect_backoff_s",),
+    )
+    reconnect_backoff_max_s: float = setting(
+        30.0, help="Highest ceiling of that delay.", aliases=("ws_reconnect_backoff_max_s",)
+    )
+    stable_s: float = setting(30.0, help="A connection that lasted so long lets the delays begin anew.")
+    first_attempts: int = setting(
+        3, help="Attempts to open the first connection of a shard before the run gives up; 0: no end."
+    )
+    max_session_s: float = setting(
+        0.0,
+        help="Age at which a connection is replaced, as planned; 0: never.",
+        aliases=("ws_max_session_s",),
+    )
+    no_data_warn_s: float = setting(
+        10.0, help="Silence of a connection that is warned about; 0: never.", aliases=("ws_no_data_warn_s",)
+    )
+    heartbeat_s: float = setting(
+        1.0, help="Time between heartbeat lines in the run log.", validator=validators.gt(0)
+    )
+    overrun_mib: float = setting(
+        16.0,
+        help="What may still be kept of connections whose reading is paused because the disk is slow;"
+        " frames beyond are dropped, and the log says so.",
+    )
+    ca_file: str = setting(
+        "", help="File of certificate authorities to trust in place of the system's; empty: the system's."
+    )
+    insecure_tls: bool = setting(
+        False,
+        help="Do not check certificates: for local debugging only.",
+        aliases=("insecure_tls",),
+    )
+    jitter_seed: int = setting(0, help="Seed of the reconnect delays; 0: another one each run.")

@@ -1,0 +1,246 @@
+"""One shard's connections: open, keep, lose, wait, open again.
+
+    attempt -> open ... lost -> delay -> attempt        (a planned end: no delay)
+
+`Shard` turns what happens on its link into records, and the commands of `Feed` into messages and
+reconnects. What it decides itself is only when to try again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Coroutine, Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from mm_framework.capture.backoff import Rate, backoff
+from mm_framework.capture.clock import Clock
+from mm_framework.capture.link import Link
+from mm_framework.capture.plan import ShardPlan
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.transport import ConnectFailed, Loss, Transport, TransportOptions
+from mm_framework.contracts.adapter import VenueLimits
+from mm_framework.errors import ConnectionLost
+from mm_framework.feed.output import Command, Send
+from mm_framework.model.events import PLANNED, Reason
+from mm_framework.model.frame import FrameFlag, RecordKind, encode_json
+
+if TYPE_CHECKING:
+    from mm_framework.capture.runner import Capture
+
+__all__ = ["Network", "Shard"]
+
+SERVICE_CODES = frozenset({1012, 1013})
+"""The venue restarts, or wants us later (IANA registry of WebSocket close codes)."""
+
+
+@attrs.frozen
+class Network:
+    """What all shards of a run connect with."""
+
+    transport: Transport
+    options: TransportOptions
+    clock: Clock
+    settings: CaptureSettings
+    source: random.Random
+
+
+class Shard:
+    """``knock`` limits connects over all shards of a venue.
+
+    ``link`` is the present connection or attempt, ``online`` what the venue says of itself.
+    """
+
+    def __init__(
+        self, plan: ShardPlan, run: Capture, network: Network, limits: VenueLimits, knock: Rate
+    ) -> None:
+        self.plan, self.number = plan, plan.shard
+        self.link: Link | None = None
+        self.online = True
+        self._run, self._network, self._limits, self._knock = run, network, limits, knock
+        self._clock, self._settings = network.clock, network.settings
+        self._attempt = 0
+        self._ever_open = False
+        self._spare: int | None = None
+        self._hole_since_ns: int | None = None
+        self._warned_ns = 0
+
+    @property
+    def paused(self) -> bool:
+        """Whether connections are not read because the disk is slow."""
+        return self._run.paused
+
+    # connections
+
+    async def keep_connected(self) -> None:
+        """Runs until it is cancelled, or the first connection cannot be had."""
+        delays = self._delays()
+        while True:
+            await self._turn()
+            self._attempt += 1
+            link = self._new_link()
+            try:
+                await self._network.transport.connect(self.plan.url, link, self._network.options)
+            except ConnectFailed as error:
+                link.on_lost(error.loss)
+                if self._hopeless():
+                    self._run.fail(self._cannot_connect(error.loss))
+                    return
+            await link.gone.wait()
+            if self._was_stable(link):
+                delays, self._attempt = self._delays(), 0
+            delay_s = self._delay_s(link, delays)
+            self.log(logging.INFO, "waiting", delay_s=round(delay_s, 3), attempt=self._attempt)
+            await asyncio.sleep(delay_s)
+
+    def _delays(self) -> Iterator[float]:
+        settings = self._settings
+        return backoff(settings.reconnect_backoff_s, settings.reconnect_backoff_max_s, self._network.source)
+
+    async def _turn(self) -> None:
+        """Wait until the venue lets us knock."""
+        while (delay_ns := self._knock.delay_ns(self._clock.mono_ns())) > 0:
+            await asyncio.sleep(delay_ns / 1e9)
+        self._knock.take(self._clock.mono_ns())
+
+    def _new_link(self) -> Link:
+        """A link for the next attempt; the number of one that never opened is used again."""
+        if self._spare is None:
+            self._spare = self._run.next_connection()
+        rate_s = self._limits.messages_per_s
+        count = max(1, int(rate_s))
+        self.link = Link(self._spare, self, self._clock, self._settings, Rate(count, count / rate_s))
+        return self.link
+
+    def _hopeless(self) -> bool:
+        most = self._settings.first_attempts
+        return not self._ever_open and 0 < most <= self._attempt
+
+    def _was_stable(self, link: Link) -> bool:
+        lasted_ns = 0 if link.opened_ns is None else self._clock.mono_ns() - link.opened_ns
+        return link.opened_ns is not None and lasted_ns >= self._settings.stable_s * 1e9
+
+    def _delay_s(self, link: Link, delays: Iterator[float]) -> float:
+        loss = link.loss
+        if loss is not None and loss.reason in PLANNED:
+            return 0.0
+        resting = not self.online or (loss is not None and loss.code in SERVICE_CODES)
+        return max(next(delays), self._limits.reconnect_min_s if resting else 0.0)
+
+    def _cannot_connect(self, loss: Loss) -> ConnectionLost:
+        what = "TLS fails" if loss.reason is Reason.TLS_FAILED else "no connection"
+        remedy = (
+            "trust its authority with --capture-ca-file FILE"
+            if loss.reason is Reason.TLS_FAILED
+            else "check --endpoint and the network"
+        )
+        tries = f"{self._attempt} attempt" + ("s" if self._attempt > 1 else "")
+        return ConnectionLost(
+            f"{what} to {self.plan.url} after {tries}: {loss.detail}; {remedy}",
+            venue=self.plan.venue,
+            connection=self._spare,
+        )
+
+    # from the link
+
+    def opened(self, link: Link) -> None:
+        """The connection is open."""
+        attempt, self._ever_open, self._spare = self._attempt, True, None
+        self._run.tally.connects += 1
+        self._end_hole()
+        self.log(logging.INFO, "connected", connection=link.index, attempt=attempt, url=self.plan.url)
+        payload = {
+            "attempt": attempt,
+            "transport": self._network.transport.name,
+            "url": self.plan.url,
+            "venue": self.plan.venue,
+        }
+        self._record(link, RecordKind.OPEN, encode_json(payload))
+
+    def received(self, link: Link, payload: bytes, binary: bool) -> None:
+        """A message came."""
+        if self._run.paused and not self._run.keep_while_paused(len(payload)):
+            link.drop(payload)
+        else:
+            self._record(link, RecordKind.FRAME, payload, FrameFlag.BINARY if binary else 0)
+
+    def sending(self, link: Link, message: bytes) -> None:
+        """A message is about to be handed to the socket."""
+        self._record(link, RecordKind.SENT, message)
+
+    def ended(self, link: Link, loss: Loss) -> None:
+        """The connection, or the attempt, has ended."""
+        planned = loss.reason in PLANNED
+        self.record_dropped()
+        body = {"code": loss.code, "detail": loss.detail, "planned": planned, "reason": loss.reason.name}
+        self._record(link, RecordKind.LOST, encode_json(body))
+        tally = self._run.tally
+        if link.opened_ns is None:
+            tally.failed_attempts += 1
+            self.log(logging.WARNING, "not connected", connection=link.index, attempt=self._attempt, **body)
+            return
+        tally.lost[loss.reason] += 1
+        if not planned:
+            self._hole_since_ns = self._clock.mono_ns()
+        level = logging.INFO if planned else logging.WARNING
+        self.log(level, "lost", connection=link.index, **body)
+
+    def closing(self, close: Coroutine[Any, Any, None]) -> None:
+        """Carry out the closing of a socket, without waiting for it."""
+        self._run.spawn(close, f"shard {self.number} close")
+
+    # from the run
+
+    def obey(self, commands: list[Command]) -> None:
+        """Carry out what `Feed` asks for; what concerns a connection that is gone is dropped."""
+        for command in commands:
+            link = self.link
+            if link is None or link.index != command.connection or link.loss is not None:
+                continue
+            if isinstance(command, Send):
+                link.send(command.payload)
+            else:
+                link.lose(Loss(command.reason))
+
+    def record_dropped(self) -> None:
+        """Write down the messages that were dropped, if any."""
+        link = self.link
+        count, size = (0, 0) if link is None else link.take_dropped()
+        if link is not None and count:
+            self._run.tally.dropped_frames += count
+            self._run.tally.dropped_bytes += size
+            body = {"bytes": size, "connection": link.index, "count": count}
+            self.log(logging.ERROR, "dropped", **body)
+            self._record(link, RecordKind.DROP, encode_json(body))
+
+    def leave(self) -> None:
+        """The run is over."""
+        if self.link is not None and self.link.is_open:
+            self.link.lose(Loss(Reason.SHUTDOWN))
+        self._end_hole()
+
+    def warn_of_silence(self) -> None:
+        """Tell the operator, once a silence, of a connection that says nothing."""
+        link, limit_s = self.link, self._settings.no_data_warn_s
+        if link is None or not link.is_open or not limit_s or link.heard_ns == self._warned_ns:
+            return
+        silent_ns = self._clock.mono_ns() - link.heard_ns
+        if silent_ns >= limit_s * 1e9:
+            self._warned_ns = link.heard_ns
+            self.log(logging.WARNING, "no data", connection=link.index, silent_s=round(silent_ns / 1e9, 3))
+
+    def _end_hole(self) -> None:
+        """The time without a connection, if there was one, is over."""
+        if self._hole_since_ns is not None:
+            self._run.tally.hole_ns += self._clock.mono_ns() - self._hole_since_ns
+            self._hole_since_ns = None
+
+    def log(self, level: int, event: str, **facts: Any) -> None:
+        """Tell the run log and the operator."""
+        self._run.log(level, event, venue=self.plan.venue, shard=self.number, **facts)
+
+    def _record(self, link: Link, kind: RecordKind, payload: bytes, flags: int = 0) -> None:
+        self._run.record(self.number, kind, payload, connection=link.index, flags=flags)

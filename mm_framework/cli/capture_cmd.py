@@ -1,0 +1,123 @@
+"""``mm capture``: record public market data of a venue into a run bundle."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mm_framework.bundle.names import default_run_id
+from mm_framework.bundle.settings import BundleSettings
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.feed.config import FeedSettings
+from mm_framework.settings import DataSettings, Given
+
+if TYPE_CHECKING:
+    from mm_framework.capture.telemetry import CaptureResult
+
+__all__ = ["command"]
+
+
+@click.command("capture", cls=PluginCommand)
+@click.argument("instruments", nargs=-1, metavar="VENUE:SYMBOL...")
+@click.option("--venue", metavar="NAME", help="The venue of --symbol, such as kraken.")
+@click.option(
+    "--symbol",
+    "symbols",
+    multiple=True,
+    metavar="NAME",
+    help="An instrument of --venue, by the venue's name or our id; repeats.",
+)
+@click.option(
+    "--channel",
+    "channels",
+    multiple=True,
+    metavar="NAME",
+    help="A channel, such as book, trade, ticker; repeats. [book and trade]",
+)
+@click.option("--depth", type=int, metavar="N", help="Levels a side of the books. [the venue's default]")
+@click.option(
+    "--shards",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Connections a venue, over which its instruments are dealt.",
+)
+@click.option("--endpoint", metavar="URL", help="Connect here, such as an emulator. [the venue's own]")
+@click.option("--ws-url", "earlier_endpoint", hidden=True)
+@click.option("--run-id", metavar="ID", help="The new bundle: its id, or a path. [a UTC stamp]")
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0, min_open=True),
+    metavar="X",
+    help="Stop after so long, reconnects included. [at a signal]",
+)
+@click.option("--transport", metavar="[websockets|picows]", help="Same as --capture-transport. [websockets]")
+@click.option("--ca-file", metavar="FILE", help="Same as --capture-ca-file. [the system's trust]")
+@settings_options(CaptureSettings)
+@settings_options(FeedSettings)
+@settings_options(BundleSettings)
+@settings_options(DataSettings)
+@json_option
+@pass_app
+def command(
+    app: App,
+    instruments: tuple[str, ...],
+    venue: str | None,
+    symbols: tuple[str, ...],
+    channels: tuple[str, ...],
+    depth: int | None,
+    shards: int,
+    endpoint: str | None,
+    earlier_endpoint: str | None,
+    run_id: str | None,
+    max_seconds: float | None,
+    transport: str | None,
+    ca_file: str | None,
+) -> None:
+    """Record public market data into a new run bundle, with what proves it.
+
+    Stops in order at --max-seconds, SIGINT or SIGTERM; a second signal interrupts. A lost connection
+    is opened again for as long as it takes, but a first one that cannot be had ends the run.
+    """
+    from mm_framework.cli.bundles import new_run
+    from mm_framework.cli.live import LiveRequest, run_live
+
+    for name, flag, value in (("transport", "--transport", transport), ("ca_file", "--ca-file", ca_file)):
+        if value is not None:
+            app.flags.setdefault("capture", {})[name] = Given(value, f"flag {flag}")
+    path = new_run(app, run_id or default_run_id(time.time_ns()))
+    request = LiveRequest(
+        instruments,
+        venue,
+        symbols,
+        channels,
+        depth,
+        shards,
+        endpoint or earlier_endpoint,
+        record=path,
+        max_seconds=max_seconds,
+    )
+    result = run_live(app, request)
+    document = {"ok": True, "run_id": path.name, "path": str(path), **result.to_json()}
+    app.out.emit(document, lambda: _shown(result, path))
+
+
+def _shown(result: CaptureResult, path: Path) -> str:
+    counts, reconnects = result.counts, result.reconnects
+    reasons = ", ".join(f"{count} {reason}" for reason, count in reconnects["by_reason"].items())
+    lines = [
+        f"{path.name}: {counts.frames} frames in {result.duration_s:.1f} s, stopped by {result.stopped_by}",
+        f"checksums {counts.checksums_verified} verified, {counts.checksums_failed} failed; "
+        f"gaps {counts.gaps}; books built {counts.epochs}",
+        f"reconnects {reconnects['total']} unplanned, {reconnects['planned']} planned"
+        + (f" ({reasons})" if reasons else ""),
+        *(f"{name}: {one['state']}, epoch {one['epoch']}" for name, one in result.instruments.items()),
+    ]
+    if result.dropped_messages:
+        lines.append(f"{result.dropped_messages} messages were dropped because the disk was too slow")
+    return "\n".join([*lines, f"next: mm verify {path}"])

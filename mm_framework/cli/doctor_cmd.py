@@ -1,0 +1,172 @@
+"""``mm doctor``: is this machine and this installation fit to run? No plugin can make it fail."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+import mm_framework
+from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.options import json_option, settings_options
+from mm_framework.errors import MMError
+from mm_framework.settings import DataSettings
+
+__all__ = ["Check", "command"]
+
+LEAST_PYTHON = (3, 11)
+LEAST_FREE_GIB = 1.0  # below this a capture is not worth starting
+LOW_FREE_GIB = 10.0
+LOW_OPEN_FILES = 256  # sockets and log segments of a sharded capture
+COARSE_CLOCK_S = 0.001
+
+LIBRARIES = ("attrs", "cattrs", "click", "msgspec", "numpy", "pluggy", "pyarrow", "rich", "websockets")
+OPTIONAL = ("picows",)
+
+
+@attrs.frozen
+class Check:
+    """One finding. ``state`` is ok, warn or fail; ``found`` what there is, ``hint`` what to do."""
+
+    name: str
+    state: str
+    found: str
+    hint: str = ""
+
+
+@click.command("doctor")
+@click.option("--plugins", "plugins", is_flag=True, help="Import every plugin, too.")
+@settings_options(DataSettings)
+@json_option
+@pass_app
+def command(app: App, plugins: bool) -> int:
+    """Look at Python, libraries, clock, disk, limits and plugins; exit 1 if something stands in the way.
+
+    Plugins are told from their metadata, none is imported unless asked. A plugin that failed is a
+    warning here: only runs that name it fail.
+    """
+    checks = list(_checks(app, import_plugins=plugins))
+    ok = all(check.state != "fail" for check in checks)
+    document = {
+        "ok": ok,
+        "version": mm_framework.__version__,
+        "checks": [attrs.asdict(check) for check in checks],
+    }
+    rows = [(check.state, check.name, check.found, check.hint) for check in checks]
+    app.out.emit(document, lambda: app.out.table(("", "check", "found", "what to do"), rows))
+    return 0 if ok else 1
+
+
+def _checks(app: App, *, import_plugins: bool) -> Iterator[Check]:
+    yield _python()
+    yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
+    yield from map(_library, LIBRARIES)
+    yield from (_optional(name) for name in OPTIONAL)
+    yield Check("kernels", "ok", "off (reference path)")
+    yield _clock()
+    yield _open_files()
+    yield _guarded("configuration", lambda: _configuration(app))
+    yield _guarded("data folder", lambda: _data_folder(app.load(DataSettings).value.dir))
+    yield _guarded("plugins", lambda: _plugins(app, import_plugins))
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    """A check that meets a configuration error reports it and lets the others go on."""
+    try:
+        return check()
+    except MMError as error:
+        return Check(name, "fail", str(error), "correct the setting")
+
+
+def _python() -> Check:
+    found = f"{platform.python_implementation()} {platform.python_version()} at {sys.executable}"
+    if sys.version_info < LEAST_PYTHON:
+        return Check("python", "fail", found, "use Python 3.11 or newer")
+    return Check("python", "ok", found)
+
+
+def _library(name: str) -> Check:
+    try:
+        return Check(name, "ok", importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "fail", "not installed", "install mm-framework again, with its dependencies")
+
+
+def _optional(name: str) -> Check:
+    check = _library(name)
+    if check.state == "ok":
+        return check
+    return Check(
+        name, "ok", "not installed (optional)", f"for a faster transport: pip install mm-framework[{name}]"
+    )
+
+
+def _clock() -> Check:
+    info = time.get_clock_info("monotonic")
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    found = f"{now}, monotonic resolution {info.resolution * 1e6:g} us"
+    if info.resolution > COARSE_CLOCK_S:
+        return Check("clock", "warn", found, "receive times are as coarse as that")
+    return Check("clock", "ok", found)
+
+
+def _open_files() -> Check:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return Check("open files", "ok", "not limited by this platform")
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        return Check("open files", "ok", "unlimited")
+    if limit < LOW_OPEN_FILES:
+        return Check("open files", "warn", str(limit), f"raise the limit: ulimit -n {LOW_OPEN_FILES * 4}")
+    return Check("open files", "ok", str(limit))
+
+
+def _configuration(app: App) -> Check:
+    return Check("configuration", "ok", str(app.file.path) if app.file else "no file, defaults and variables")
+
+
+def _data_folder(folder: Path) -> Check:
+    """The folder itself, or its nearest parent that exists, since a capture will make it."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        return Check("data folder", "fail", f"{folder} cannot be written", "choose another: --data-dir DIR")
+    free_gib = shutil.disk_usage(existing).free / 2**30
+    found = f"{folder}, {free_gib:.1f} GiB free"
+    if free_gib < LEAST_FREE_GIB:
+        return Check("data folder", "fail", found, "free the disk or choose another: --data-dir DIR")
+    if free_gib < LOW_FREE_GIB:
+        return Check("data folder", "warn", found, "a long capture may fill the disk")
+    return Check("data folder", "ok", found)
+
+
+def _plugins(app: App, import_plugins: bool) -> Check:
+    from mm_framework.cli.plugins_cmd import rows_of, rows_of_selection
+    from mm_framework.plugins import PluginSettings, select
+
+    if import_plugins:
+        rows = rows_of(app.plugins)
+    else:
+        rows = rows_of_selection(select(app.load(PluginSettings).value))
+    found = ", ".join(_plugin_words(row) for row in rows) or "none installed"
+    if any(row["state"] == "failed" for row in rows):
+        return Check("plugins", "warn", found, "see mm plugins doctor")
+    return Check("plugins", "ok", found)
+
+
+def _plugin_words(row: dict[str, Any]) -> str:
+    note = f" ({row['note']})" if row["note"] else ""
+    return f"{row['distribution']} {row['version']} {row['state']}{note}"

@@ -1,0 +1,245 @@
+"""What verbs share that talk to a venue: the plan of a capture, its bundle, signals, the status line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import attrs
+import click
+
+from mm_framework import __version__
+from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
+from mm_framework.bundle.run import RunWriter
+from mm_framework.bundle.settings import BundleSettings
+from mm_framework.capture.clock import RealClock, Stamp
+from mm_framework.capture.plan import Plan, make_plan
+from mm_framework.capture.recorder import Listener
+from mm_framework.capture.runner import Capture
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.telemetry import CaptureResult, Status
+from mm_framework.capture.transport import make_transport, tls_context
+from mm_framework.cli.app import App
+from mm_framework.errors import ConfigError
+from mm_framework.feed import FeedSettings, VenueKit
+from mm_framework.model.instrument import parse_id
+from mm_framework.plugins.kits import venue_kits
+
+__all__ = ["LiveRequest", "run_live"]
+
+STATUS_EVERY_S = 5.0
+"""Time between status lines where stderr is no terminal."""
+
+logger = logging.getLogger("mm_framework.capture")
+
+
+@attrs.frozen
+class LiveRequest:
+    """What to subscribe, and where to.
+
+    ``instruments`` are ids; ``venue`` with ``symbols`` (ids or the venue's names) is the other way to
+    say it. ``channels`` empty: books and trades. ``record``: the new bundle's folder, None records
+    nothing.
+    """
+
+    instruments: tuple[str, ...]
+    venue: str | None = None
+    symbols: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    depth: int | None = None
+    shards: int = 1
+    endpoint: str | None = None
+    record: Path | None = None
+    max_seconds: float | None = None
+
+
+def run_live(
+    app: App,
+    request: LiveRequest,
+    listeners: Sequence[Listener] = (),
+    *,
+    wrap_kit: Callable[[VenueKit], VenueKit] = lambda kit: kit,
+) -> CaptureResult:
+    """Capture until the time is over, a listener is done or a signal comes; a second signal interrupts.
+
+    ``wrap_kit`` may put something around the parts of each venue, such as a clock around its normalizer.
+    Raises KeyboardInterrupt then, ConfigError for what cannot be planned, and what `Capture.run` raises.
+    """
+    settings = app.load(CaptureSettings).value
+    feed_settings = app.load(FeedSettings).value
+    kits, plan = planned(app, request)
+    kits = {venue: wrap_kit(kit) for venue, kit in kits.items()}
+    if settings.insecure_tls:
+        app.out.note("certificates are NOT checked (insecure_tls): anybody may be at the other end")
+    transport = make_transport(settings.transport)
+    tls = tls_context(settings.ca_file, settings.insecure_tls)
+    stamp = Stamp(RealClock())
+    writer = None if request.record is None else _writer(app, request.record, plan, stamp)
+    with _status_line(app) as progress:
+        run = Capture(
+            plan,
+            kits,
+            transport,
+            stamp=stamp,
+            settings=settings,
+            feed_settings=feed_settings,
+            writer=writer,
+            listeners=listeners,
+            tls=tls,
+            progress=progress,
+        )
+        try:
+            return asyncio.run(_run(run, request.max_seconds))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+def planned(app: App, request: LiveRequest) -> tuple[dict[str, VenueKit], Plan]:
+    """The venues' kits and the plan. Raises ConfigError, or PluginError for a venue that failed."""
+    named = [*request.instruments, *request.symbols]
+    for one in named:
+        if any(mark in one for mark in "*?["):
+            raise ConfigError(
+                f"{one!r} is a pattern, which needs the venue's list of instruments; name each instrument",
+                key="instrument",
+                value=one,
+            )
+    if request.symbols and request.venue is None:
+        raise ConfigError("--symbol needs --venue; or give instruments such as kraken:BTC/EUR", key="venue")
+    venues = {parse_id(one)[0] for one in request.instruments}
+    if request.venue is not None:
+        venues.add(request.venue)
+    kits = venue_kits(app.plugins, venues, lambda settings: app.load(settings).value)
+    adapters = {venue: kit.adapter for venue, kit in kits.items()}
+    wanted = list(request.instruments)
+    for symbol in request.symbols:
+        assert request.venue is not None
+        is_id = symbol.startswith(f"{request.venue}:")
+        wanted.append(symbol if is_id else adapters[request.venue].instrument_id(symbol))
+    plan = make_plan(
+        wanted,
+        adapters,
+        channels=request.channels,
+        depth=request.depth,
+        shards=request.shards,
+        endpoint=request.endpoint,
+    )
+    return kits, plan
+
+
+def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
+    bundle_settings = app.load(BundleSettings).value
+    shards = tuple(ShardInfo(one.shard, one.venue, one.subscriptions) for one in plan.shards)
+    created = datetime.fromtimestamp(stamp.wall0_ns // 10**9, UTC)
+    manifest = Manifest(
+        run_id=path.name,
+        state="running",
+        created=f"{created:%Y-%m-%dT%H:%M:%SZ}",
+        wall0_ns=stamp.wall0_ns,
+        mono0_ns=stamp.mono0_ns,
+        shards=shards,
+        made_by=f"mm-framework {__version__}",
+        plugins=tuple(PluginUsed(**plugin) for plugin in app.plugins.versions()),
+        config={section: loaded.to_json() for section, loaded in app.loaded.items()},
+        host={
+            "implementation": platform.python_implementation(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+            "system": platform.system(),
+        },
+    )
+    return RunWriter.create(path, manifest, settings=bundle_settings, threaded=True)
+
+
+async def _run(run: Capture, max_seconds: float | None) -> CaptureResult:
+    task = asyncio.current_task()
+    assert task is not None
+    with _signals(run.stop, task.cancel):
+        return await run.run(max_seconds)
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[str], None], interrupt: Callable[[], object]) -> Iterator[None]:
+    """SIGINT and SIGTERM call ``stop`` with their name, the second one ``interrupt``, both in the loop."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier = {number: signal.getsignal(number) for number in numbers}
+    seen: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        if len(seen) == 1:
+            loop.call_soon_threadsafe(stop, signal.Signals(number).name)
+        else:
+            loop.call_soon_threadsafe(interrupt)
+
+    for number in numbers:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, earlier[number])
+
+
+@contextlib.contextmanager
+def _status_line(app: App) -> Iterator[Callable[[Status], None]]:
+    """Where to tell the status: the bottom line of a terminal, or else a log line now and then."""
+    if app.out.quiet:
+        yield lambda status: None
+    elif sys.stderr.isatty():
+        with _BottomLine() as line:
+            yield lambda status: line.show(status_text(status))
+    else:
+        yield _StatusLog().tell
+
+
+class _StatusLog:
+    """A log line each few seconds."""
+
+    def __init__(self) -> None:
+        self._told_s = time.monotonic()
+
+    def tell(self, status: Status) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= STATUS_EVERY_S:
+            self._told_s = now_s
+            logger.info(status_text(status), extra={"event": "status", **attrs.asdict(status)})
+
+
+class _BottomLine:
+    """A line that is rewritten, and gives way to log lines."""
+
+    def __enter__(self) -> _BottomLine:
+        logger.addFilter(self._clear)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        logger.removeFilter(self._clear)
+        self._clear(None)
+
+    def show(self, text: str) -> None:
+        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
+
+    def _clear(self, record: logging.LogRecord | None) -> bool:
+        click.echo("\r\x1b[2K", nl=False, err=True)
+        return True
+
+
+def status_text(status: Status) -> str:
+    """The status in one line."""
+    states = ", ".join(f"{count} {state}" for state, count in status.states.items()) or "no instrument yet"
+    return (
+        f"{status.elapsed_s:.0f} s  {status.frames} frames ({status.frames_per_s:.0f}/s)"
+        f"  checksums {status.checksums_verified} good, {status.checksums_failed} bad"
+        f"  {states}  {status.reconnects} reconnects"
+    )

@@ -1,0 +1,186 @@
+"""The jobs of ``mm run``: a replay or a live run, ready to go, built from plugins and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from mm_framework.capture.clock import RealClock
+from mm_framework.cli.app import App
+from mm_framework.cli.bundles import kits_of, new_run, opened
+from mm_framework.cli.live import LiveRequest, run_live
+from mm_framework.cli.run_options import RunOptions
+from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.contracts.strategy import Strategy
+from mm_framework.errors import ConfigError, MMError, PluginError
+from mm_framework.replay.source import replay
+from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
+from mm_framework.trading.paper import Paper
+from mm_framework.trading.pipeline import Pipeline, Probe
+from mm_framework.trading.results import ResultWriter, callback_stats
+from mm_framework.trading.settings import LimitSettings, TradingSettings
+
+__all__ = ["Job", "prepare"]
+
+
+@attrs.frozen
+class Job:
+    """A run that is ready: ``go`` does it and gives the keys that only its mode has."""
+
+    pipeline: Pipeline
+    go: Callable[[], dict[str, Any]]
+    writer: ResultWriter | None
+
+
+def prepare(app: App, options: RunOptions) -> Job:
+    """Open and build everything. Raises ConfigError, PluginError, StoreError and their kinds."""
+    return _replay_job(app, options) if options.mode == "replay" else _live_job(app, options)
+
+
+def _replay_job(app: App, options: RunOptions) -> Job:
+    assert options.run_dir is not None
+    bundle = opened(app, options.run_dir)
+    kits = kits_of(app, bundle)
+    parts = _parts(app, options)
+    writer = _writer(app, options)
+    pipeline = _pipeline(parts, options, writer)
+
+    def go() -> dict[str, Any]:
+        size = sum(reader.size for reader in bundle.shards)
+        with app.out.progress("replaying", total=size, unit="bytes") as advance:
+            replay(bundle, kits, pipeline, max_seconds=options.max_seconds, progress=advance)
+        return {}
+
+    return Job(pipeline, go, writer)
+
+
+def _live_job(app: App, options: RunOptions) -> Job:
+    request = _live_request(app, options)
+    if request.record is not None and request.record.exists():
+        raise ConfigError(
+            f"run {request.record} exists and is never overwritten: choose another run id", key="record"
+        )
+    parts = _parts(app, options)
+    writer = _writer(app, options)
+    paper = Paper(lambda probe: _pipeline(parts, options, writer, probe), RealClock().mono_ns)
+
+    def go() -> dict[str, Any]:
+        result = run_live(app, request, [paper], wrap_kit=paper.timed)
+        extra = {
+            "reconnects": result.reconnects["total"],
+            "decode_errors": result.counts.malformed,
+            "dropped": result.dropped_messages,
+            "submitted_intents": paper.pipeline.submitted,
+            "callback_stats": callback_stats(paper.pipeline),
+        }
+        if options.print_latency_report_json:
+            extra["latency_report"] = paper.stages.report()
+        return extra
+
+    return Job(paper.pipeline, go, writer)
+
+
+def _live_request(app: App, options: RunOptions) -> LiveRequest:
+    return LiveRequest(
+        options.instruments,
+        options.venue,
+        options.symbols,
+        options.channels,
+        options.depth,
+        options.shards,
+        options.endpoint,
+        record=None if options.record is None else new_run(app, options.record),
+        max_seconds=options.duration_seconds,
+    )
+
+
+def _writer(app: App, options: RunOptions) -> ResultWriter | None:
+    if options.record is None:
+        return None
+    return ResultWriter.create(app.load(DataSettings).value.dir, Path(options.record).name)
+
+
+@attrs.frozen
+class Parts:
+    """What a pipeline is made of, built from plugins and settings."""
+
+    strategies: dict[str, Strategy]
+    fee_model: FeeModel
+    settings: TradingSettings
+    limits: LimitSettings
+
+
+def _parts(app: App, options: RunOptions) -> Parts:
+    """Raises ConfigError or PluginError for what cannot be built."""
+    _take_overrides(app, options)
+    names = options.strategies
+    if len(set(names)) != len(names):
+        raise ConfigError(f"--strategy names one twice: {', '.join(names)}", key="strategy")
+    return Parts(
+        {name: _strategy(app, name) for name in names},
+        _built(app, "fee_models", options.fee_model),
+        app.load(TradingSettings).value,
+        app.load(LimitSettings).value,
+    )
+
+
+def _pipeline(
+    parts: Parts, options: RunOptions, writer: ResultWriter | None, probe: Probe | None = None
+) -> Pipeline:
+    return Pipeline(
+        parts.strategies,
+        parts.fee_model,
+        parts.settings,
+        parts.limits,
+        only=options.instruments if options.mode == "replay" else (),
+        max_events=options.max_events,
+        observer=writer,
+        probe=probe,
+    )
+
+
+def _take_overrides(app: App, options: RunOptions) -> None:
+    """``--set toy_spread.size=1``: the same as the strategy's own flag."""
+    for override in options.overrides:
+        path, equals, value = override.partition("=")
+        name, dot, key = path.partition(".")
+        if not (equals and dot and name and key):
+            raise ConfigError(
+                f"--set {override!r} is not of the form NAME.KEY=VALUE", key="set", value=override
+            )
+        if name not in options.strategies:
+            raise ConfigError(
+                f"--set {override!r}: strategy {name!r} is not run; {nearest(name, options.strategies)}"
+            )
+        cls = app.plugins.get("strategies", name).settings
+        keys = [] if cls is None else [field.name for field in fields_of(cls)]
+        if cls is None or key not in keys:
+            raise ConfigError(f"strategy {name} has no setting {key!r}; {nearest(key, keys)}", key=path)
+        app.flags.setdefault(section_of(cls), {})[key] = Given(value, f"flag --set {path}")
+
+
+def _strategy(app: App, name: str) -> Strategy:
+    strategy = _built(app, "strategies", name)
+    if not isinstance(strategy, Strategy):
+        raise PluginError(
+            f"strategy {name!r}: its factory gave {type(strategy).__name__}, expected a Strategy",
+            phase="factory",
+        )
+    return strategy
+
+
+def _built(app: App, kind: str, name: str) -> Any:
+    """A component of a plugin, with its settings. What its factory raises is the plugin's fault."""
+    spec = app.plugins.get(kind, name)
+    settings = None if spec.settings is None else app.load(spec.settings).value
+    try:
+        return spec.factory(settings)
+    except MMError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"{kind} {name!r} cannot be built: {type(error).__name__}: {error}", phase="factory"
+        ) from error

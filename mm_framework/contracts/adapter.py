@@ -1,0 +1,118 @@
+"""The adapter contract: how to talk to a venue. Pure; the runner and `Feed` do the talking.
+
+An adapter knows endpoints, names, messages to send and limits. It opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+__all__ = ["Adapter", "Channel", "Proof", "Subscription", "VenueLimits"]
+
+
+@attrs.frozen
+class Proof:
+    """What a channel proves of its continuity.
+
+    ``kind``: ``sequence`` (a loss is found at the next message), ``ids`` (trade numbers),
+    ``checksum`` (found when it touches the best ``levels`` of a side; deeper levels are not covered),
+    ``hash``, or ``none``.
+    """
+
+    kind: str
+    levels: int | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.levels is None else f"{self.kind}({self.levels})"
+
+
+@attrs.frozen
+class Channel:
+    """A channel of the venue: ``name`` as the venue calls it, ``carries`` one of book, trade, ticker."""
+
+    name: str
+    carries: str
+    proof: Proof
+    depths: tuple[int, ...] = ()
+
+
+@attrs.frozen
+class Subscription:
+    """One instrument on one channel. ``depth`` is for books; None takes the venue's default."""
+
+    instrument: str
+    venue_symbol: str
+    channel: str
+    depth: int | None = None
+
+
+@attrs.frozen
+class VenueLimits:
+    """What one connection may carry, and how fast we may knock.
+
+    ``subscriptions``: instruments a connection; ``messages_per_s``: messages that we send;
+    ``connects`` attempts in ``connects_window_s``; ``reconnect_min_s``: least pause after maintenance.
+    """
+
+    subscriptions: int = 100
+    messages_per_s: float = 20.0
+    connects: int = 150
+    connects_window_s: float = 600.0
+    reconnect_min_s: float = 0.0
+
+
+class Adapter(Protocol):
+    """A venue.
+
+    ``venue`` is the prefix of its instrument ids, ``channels`` what can be subscribed, ``url`` the
+    public endpoint, ``idle_timeout_s`` the silence of a connection (no message of any kind) after
+    which it is dead, ``ping_interval_s`` how often an application ping goes out (None: never),
+    ``metadata_first`` whether definitions are asked for, and awaited, before the subscriptions.
+    """
+
+    venue: str
+    channels: tuple[Channel, ...]
+    limits: VenueLimits
+    url: str
+    idle_timeout_s: float
+    ping_interval_s: float | None
+    metadata_first: bool
+
+    def instrument_id(self, venue_symbol: str) -> str:
+        """``kraken:BTC/EUR`` of the venue's own name in any of its spellings."""
+        ...
+
+    def venue_symbol(self, instrument_id: str) -> str:
+        """The name to subscribe with. Raises ConfigError when the id is of another venue."""
+        ...
+
+    def base_quote(self, venue_symbol: str) -> tuple[str, str] | None:
+        """``("BTC", "EUR")``, or None where the name does not tell."""
+        ...
+
+    def default_scales(self, venue_symbol: str, first_price: str | None) -> tuple[int, int]:
+        """``(price_scale, size_scale)`` without metadata; ``first_price`` is the first price text."""
+        ...
+
+    def default_depth(self, channel: str, levels: int | None) -> int | None:
+        """The depth of a book subscription that no acknowledgement tells: by its snapshot's levels."""
+        ...
+
+    def metadata_request(self, req_id: int) -> list[bytes]:
+        """What to send for definitions, when ``metadata_first``."""
+        ...
+
+    def subscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+        """The messages that subscribe; all acknowledgements of one message share its ``req_id``."""
+        ...
+
+    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+        """The messages that unsubscribe."""
+        ...
+
+    def ping(self, req_id: int) -> bytes | None:
+        """The application ping, None where the venue has none."""
+        ...

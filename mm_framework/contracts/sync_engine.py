@@ -1,0 +1,51 @@
+"""The sync contract: how a venue's books are proved, as data.
+
+A venue declares `SyncRules`; the core's engines (`sync.book`, `sync.checksum`, `sync.trades`) obey
+them. A plugin brings no code for this.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+__all__ = ["ChecksumSpec", "SyncRules"]
+
+
+@attrs.frozen
+class ChecksumSpec:
+    """How a venue digests the top of its book.
+
+    ``depth`` levels a side; ``order`` of the sides (``interleaved``: bid 1, ask 1, bid 2, ...);
+    ``tokens`` of a level; ``form`` of a number: ``digits`` (fixed decimals, without point and
+    leading zeros), ``plain`` (fixed decimals) or ``js_number`` (shortest, as JavaScript prints it);
+    ``separator`` between all tokens; ``sign_on_asks``: the size of an ask carries a minus;
+    ``signed``: the value is a signed 32-bit integer; ``when``: in each message or in a frame of its
+    own; ``truncate``: the book is cut to the subscribed depth after each whole message, first.
+    """
+
+    depth: int
+    order: Literal["asks_then_bids", "bids_then_asks", "interleaved"] = "asks_then_bids"
+    tokens: tuple[Literal["price", "size"], ...] = ("price", "size")
+    form: Literal["digits", "plain", "js_number"] = "digits"
+    separator: str = ""
+    sign_on_asks: bool = False
+    algorithm: Literal["crc32"] = "crc32"
+    signed: bool = False
+    when: Literal["each_message", "own_frame"] = "each_message"
+    truncate: bool = True
+
+
+@attrs.frozen
+class SyncRules:
+    """The proof of a venue's books.
+
+    ``crossed``: what a crossed book means at the end of a message while the venue is online:
+    ``resync`` (the book is wrong) or ``ignore``. ``trade_ids``: trades are numbered without holes, a
+    jump is a declared gap and a number seen before is a repetition.
+    """
+
+    checksum: ChecksumSpec | None = None
+    crossed: Literal["resync", "ignore"] = "resync"
+    trade_ids: bool = False

@@ -1,0 +1,93 @@
+"""What a `Feed` is told at its start: venue kit, subscriptions, clock base, deadlines.
+
+The configuration travels in the first record of a shard (CONTROL, op ``start``), so that a frame log
+can be read without anything beside it but the plugins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import cattrs
+
+from mm_framework.contracts.adapter import Adapter, Subscription
+from mm_framework.contracts.normalizer import Normalizer
+from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.settings import section, setting
+
+__all__ = ["FeedConfig", "FeedSettings", "VenueKit"]
+
+
+@attrs.frozen
+class VenueKit:
+    """The parts of a venue that `Feed` works with, ready made."""
+
+    adapter: Adapter
+    normalizer: Normalizer
+    rules: SyncRules
+
+
+@section("feed")
+@attrs.frozen
+class FeedSettings:
+    """Deadlines of a live feed; they are recorded, a replay uses the recorded ones."""
+
+    idle_timeout_s: float = setting(
+        0.0,
+        help="Silence of a connection after which it is dead; 0: as the venue's adapter says.",
+    )
+    ping_timeout_s: float = setting(10.0, help="Longest wait for the answer to an application ping.")
+    metadata_timeout_s: float = setting(
+        5.0, help="Longest wait for instrument definitions before the subscriptions go out without them."
+    )
+    ack_timeout_s: float = setting(
+        10.0, help="Longest wait for an acknowledgement, or for a snapshot after it, before asking again."
+    )
+    stream_idle_s: float = setting(
+        120.0,
+        help="Silence of one subscription on a live connection after which it is subscribed anew.",
+        aliases=("ws_data_idle_reconnect_seconds",),
+    )
+    resync_backoff_s: float = setting(1.0, help="Pause before the second resync in a row; it doubles.")
+    resync_backoff_max_s: float = setting(30.0, help="Longest pause between resyncs of one instrument.")
+    resync_attempts: int = setting(
+        5, help="Losses in a row after which a book is kept as unverified and retried slowly."
+    )
+    unverified_retry_s: float = setting(300.0, help="Pause between resyncs of an unverified book.")
+    stable_s: float = setting(60.0, help="SYNCED for so long, the next loss counts as the first again.")
+
+
+@attrs.frozen
+class FeedConfig:
+    """Configuration of one shard.
+
+    ``wall0_ns`` is the wall clock at run start and ``mono0_ns`` the monotonic clock then:
+    ``ts_recv_ns = wall0_ns + mono_ns - mono0_ns``, null when ``untimed``. ``discover``: follow every
+    instrument that appears (imports), only those of ``symbols`` (ids or the venue's names) unless it
+    is empty. ``live``: deadlines run and commands are given; False for recordings of others.
+    """
+
+    venue: str
+    shard: int = 0
+    subscriptions: tuple[Subscription, ...] = ()
+    wall0_ns: int = 0
+    mono0_ns: int = 0
+    discover: bool = False
+    symbols: tuple[str, ...] = ()
+    untimed: bool = False
+    live: bool = True
+    settings: FeedSettings = attrs.Factory(FeedSettings)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values only."""
+        result: dict[str, Any] = _converter.unstructure(self)
+        return result
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> FeedConfig:
+        """The inverse of `to_json`. Raises cattrs.BaseValidationError on other values."""
+        return _converter.structure(value, cls)
+
+
+_converter = cattrs.Converter(forbid_extra_keys=True)

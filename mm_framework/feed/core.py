@@ -1,0 +1,564 @@
+"""`Feed`: one shard's pure core. Log records in; rows, messages, commands and notices out.
+
+    feed(block) -> for each record: open, sent, frame, http, lost, drop, tick, control
+                   frame -> normalizer -> controls (session) and messages (books, trades, tops)
+                   -> deadlines that are due
+
+It reads no clock and no socket: time is the records' ``mono_ns``. Live capture, verify, slices and
+replay drive it with the same records and get the same output; any cut of the records into blocks
+gives the same rows, messages, states, commands and checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import attrs
+import cattrs
+import msgspec
+
+from mm_framework.contracts.adapter import Subscription
+from mm_framework.contracts.normalizer import (
+    ConnectionInfo,
+    Control,
+    FrameClass,
+    InstrumentInfo,
+    MetadataDone,
+    Pong,
+    Refused,
+    Requested,
+    Subscribed,
+    VenueStatus,
+)
+from mm_framework.errors import MalformedFrame, PluginError, SchemaMismatch
+from mm_framework.feed.config import FeedConfig, VenueKit
+from mm_framework.feed.instrument import Definitions, Instrument
+from mm_framework.feed.output import Acknowledged, Command, Malformed, Notice, Output, StatusChanged
+from mm_framework.feed.session import NEVER, Session, Stream
+from mm_framework.feed.state import FeedState, InstrumentState, structure, unstructure
+from mm_framework.feed.writer import BookDelta, FrameWriter, Overflow, Pending, Rescale, Trades
+from mm_framework.model.book import OrderBook
+from mm_framework.model.events import NULL, Kind, Reason, SyncState
+from mm_framework.model.frame import Block, Record, RecordKind, encode_json, iter_records, split_http
+from mm_framework.model.instrument import Definition
+from mm_framework.sync.counts import Counts
+from mm_framework.sync.depth import KnownDepth
+from mm_framework.sync.emit import Emitter
+
+__all__ = ["Feed", "InstrumentView"]
+
+
+@attrs.frozen
+class InstrumentView:
+    """An instrument as it is now. ``book`` and ``bound`` are the Feed's own: look, do not touch."""
+
+    id: str
+    definition: Definition
+    state: SyncState
+    epoch: int
+    book: OrderBook
+    bound: KnownDepth
+
+
+class Feed:
+    """One shard. ``kits`` are the venue kits by venue; the first record says which one is used."""
+
+    def __init__(self, kits: Mapping[str, VenueKit], shard: int = 0) -> None:
+        self._kits, self.shard = kits, shard
+        self.counts = Counts()
+        self._emitter = Emitter()
+        self._commands: list[Command] = []
+        self._notices: list[Notice] = []
+        self._definitions = Definitions(shard, self._emitter, self._notices)
+        self._instruments: dict[str, Instrument] = {}
+        self._by_symbol: dict[str, Instrument | None] = {}
+        self._depths: dict[tuple[str, str], int] = {}
+        self._infos: dict[str, InstrumentInfo] = {}
+        self._config: FeedConfig | None = None
+        self._stopped = False
+        self._record: Record = Record(0, 0, 0, 0, 0, NULL, memoryview(b""))
+        self._handlers = {
+            RecordKind.CONTROL: self._on_control,
+            RecordKind.OPEN: self._on_open,
+            RecordKind.SENT: self._on_sent,
+            RecordKind.FRAME: self._on_frame,
+            RecordKind.LOST: self._on_lost,
+            RecordKind.HTTP: self._on_http,
+            RecordKind.DROP: self._on_drop,
+        }
+
+    # what the world sees
+
+    def feed(self, block: Block) -> Output:
+        """Take one or more encoded records; what is returned is valid until the next call.
+
+        Raises SchemaMismatch for a configuration or checkpoint of another format, PluginError when
+        the venue's kit is not there, RuntimeError when the first record configures nothing.
+        """
+        self._commands.clear()
+        self._notices.clear()
+        self._emitter.clear()
+        for record in iter_records(block):
+            self._take(record)
+        return Output(
+            self._emitter.rows(),
+            self._emitter.messages(),
+            self._emitter.mono_ns,
+            list(self._commands),
+            list(self._notices),
+        )
+
+    def next_deadline_ns(self) -> int | None:
+        """The mono_ns at or after which a TICK record is wanted; None when nothing is awaited."""
+        if self._config is None or self._stopped or self._session.bound_ns == NEVER:
+            return None
+        return self._session.bound_ns
+
+    @property
+    def config(self) -> FeedConfig:
+        """The configuration that the log gave. RuntimeError before there is one."""
+        if self._config is None:
+            raise RuntimeError("the first record of a shard is its configuration or a checkpoint")
+        return self._config
+
+    @property
+    def definitions(self) -> list[Definition]:
+        """All definitions so far, in order of their index."""
+        return self._definitions.all
+
+    def instruments(self) -> list[InstrumentView]:
+        """The instruments that have a definition, in the order in which they were followed."""
+        return [
+            InstrumentView(i.id, i.definition, i.book.s.state, i.book.s.epoch, i.book.book, i.book.s.bound)
+            for i in self._instruments.values()
+            if i.defined
+        ]
+
+    def unproved_channels(self) -> list[str]:
+        """``<instrument> <channel>`` of every followed channel whose venue proves nothing of it."""
+        if self._config is None:
+            return []
+        proofs = {channel.name: channel.proof.kind for channel in self._kit.adapter.channels}
+        return sorted(
+            f"{instrument} {channel}"
+            for instrument, channel in self._session.streams
+            if proofs.get(channel, "none") == "none"
+        )
+
+    def checkpoint(self) -> bytes:
+        """The state as canonical JSON: a function of the records so far, whatever their blocks were."""
+        session = self._session
+        places = {definition.index: place for place, definition in enumerate(self.definitions)}
+        state = FeedState(
+            config=self.config.to_json(),
+            seq=self._emitter.seq,
+            req_id=session.req_id,
+            online=session.online,
+            stopped=self._stopped,
+            numbers=self._definitions.numbers,
+            definitions=self.definitions,
+            links=list(session.links.values()),
+            streams=list(session.streams.values()),
+            depths=[(*key, depth) for key, depth in self._depths.items()],
+            infos=list(self._infos.values()),
+            instruments=[
+                InstrumentState(
+                    id=i.id,
+                    venue_symbol=i.venue_symbol,
+                    info=i.info,
+                    definition=places[i.definition.index] if i.defined else None,
+                    book=i.book.s,
+                    bids=i.book.book.bids(),
+                    asks=i.book.book.asks(),
+                    last_trade_id=i.trades.s.last_id,
+                )
+                for i in self._instruments.values()
+            ],
+        )
+        return encode_json(unstructure(state))
+
+    # records
+
+    def _take(self, record: Record) -> None:
+        self._record = record
+        self.counts.records += 1
+        self._definitions.now_ns = now = record.mono_ns
+        if self._config is not None:
+            self._stamp(record)
+        handler = self._handlers.get(RecordKind(record.kind))
+        if handler is not None:
+            handler(record)
+        elif record.kind == RecordKind.CHECKPOINT and self._config is None:
+            self._restore(bytes(record.payload))
+        if not self._stopped and self._config is not None and now >= self._session.bound_ns:
+            self._session.due(now)
+
+    def _stamp(self, record: Record) -> None:
+        config = self.config
+        recv = NULL if config.untimed else config.wall0_ns + record.mono_ns - config.mono0_ns
+        self._emitter.at(record.mono_ns, recv, record.connection, record.index)
+
+    def _on_control(self, record: Record) -> None:
+        body = msgspec.json.decode(record.payload)
+        if body.get("op") == "start":
+            try:
+                config = FeedConfig.from_json(body["config"])
+            except (cattrs.BaseValidationError, KeyError) as error:
+                raise SchemaMismatch(
+                    "the configuration in the log is not one that this version knows; a newer mm-framework "
+                    "may read it"
+                ) from error
+            self._configure(config)
+            self._stamp(record)
+            for subscription in config.subscriptions:
+                self._follow(subscription)
+        elif body.get("op") == "stop":
+            self._stopped = True
+            for instrument in self._instruments.values():
+                instrument.book.stop()
+
+    def _on_open(self, record: Record) -> None:
+        body = msgspec.json.decode(record.payload)
+        for stream in self._session.streams.values():
+            if stream.carries == "book" and stream.phase != "refused" and self.config.live:
+                self._instruments[stream.subscription.instrument].book.connected()
+        self._session.opened(record.connection, str(body.get("url", "")), record.mono_ns)
+
+    def _on_lost(self, record: Record) -> None:
+        body = msgspec.json.decode(record.payload)
+        reason = Reason[body["reason"]]
+        for stream in self._session.lost(record.connection):
+            if stream.carries == "book":
+                book = self._instruments[stream.subscription.instrument].book
+                book.disconnected(reason, record.mono_ns)
+
+    def _on_drop(self, record: Record) -> None:
+        body = msgspec.json.decode(record.payload)
+        self.counts.dropped_frames += int(body["count"])
+        for stream in list(self._session.streams.values()):
+            if stream.connection == record.connection and stream.carries == "book":
+                instrument = self._instruments[stream.subscription.instrument]
+                if instrument.book.s.built:
+                    instrument.book.lose(Reason.DROPPED, record.mono_ns)
+                    self._session.broken(instrument, record.mono_ns)
+
+    def _on_sent(self, record: Record) -> None:
+        info = self._connection(record)
+        self._writer.reset()
+        self._kit.normalizer.sent(bytes(record.payload), info, self._writer)
+        for control in self._writer.controls:
+            self._control(control)
+
+    def _on_http(self, record: Record) -> None:
+        self.counts.http += 1
+        try:
+            meta, body = split_http(record.payload)
+        except (ValueError, msgspec.DecodeError) as error:
+            self._malformed(str(error))
+            return
+        if not meta.get("error"):
+            self._decode(lambda: self._kit.normalizer.http(meta, body, self._writer))
+
+    def _on_frame(self, record: Record) -> None:
+        self.counts.frames += 1
+        link = self._session.links.get(record.connection)
+        if link is not None:
+            link.last_ns = record.mono_ns
+        frame, info = bytes(record.payload), self._connection(record)
+        kind = self._decode(lambda: self._kit.normalizer.decode(frame, info, self._writer))
+        counts = self.counts
+        match kind:
+            case FrameClass.DATA:
+                counts.data += 1
+            case FrameClass.CONTROL:
+                counts.control += 1
+            case FrameClass.HEARTBEAT:
+                counts.heartbeats += 1
+            case FrameClass.UNKNOWN:
+                counts.unknown += 1
+            case None:
+                counts.malformed += 1
+
+    def _decode(self, read: Callable[[], FrameClass]) -> FrameClass | None:
+        """Read a frame, all of it or nothing; None when it is malformed.
+
+        A value that needs a larger scale changes the definition and the frame is read again.
+        """
+        while True:
+            self._writer.reset()
+            try:
+                kind = read()
+            except Rescale as wanted:
+                wanted.instrument.rescale(*wanted.scales)
+                self._session.broken(wanted.instrument, self._record.mono_ns)
+            except Overflow as overflow:
+                self._overflow(overflow.instrument)
+                return FrameClass.DATA
+            except MalformedFrame as error:
+                self._malformed(str(error))
+                return None
+            else:
+                break
+        for control in self._writer.controls:
+            self._control(control)
+        for pending in self._writer.pending:
+            self._message(pending)
+        return kind
+
+    def _malformed(self, error: str) -> None:
+        self._notices.append(Malformed(self._record.connection, self._record.index, error))
+
+    def _overflow(self, instrument: Instrument) -> None:
+        """The frame stays raw in the log; the book is not the venue's any more."""
+        self.counts.overflows += 1
+        instrument.book.lose(Reason.VALUE_OVERFLOW, self._record.mono_ns)
+        self._session.broken(instrument, self._record.mono_ns)
+
+    # messages
+
+    def _message(self, pending: Pending) -> None:
+        now, instrument = self._record.mono_ns, pending.instrument
+        stream = self._session.streams[instrument.id, pending.channel]
+        self._session.heard(stream, now)
+        self.counts.messages += 1
+        if isinstance(pending, BookDelta):
+            broken = instrument.book.apply(pending.message, now, online=self._session.online)
+            if broken is not None:
+                self._session.broken(instrument, now)
+        elif isinstance(pending, Trades):
+            instrument.trades.apply(
+                instrument.definition.number,
+                instrument.book.s.epoch,
+                pending.prints,
+                snapshot=pending.snapshot,
+            )
+        else:
+            self.counts.tops += 1
+            self._emitter.group(
+                Kind.TOP,
+                instrument.definition.number,
+                instrument.book.s.epoch,
+                pending.entries,
+                last=pending.last,
+                ts_venue_ns=pending.ts_venue_ns,
+            )
+
+    def _resolve(self, channel: str, carries: str, venue_symbol: str, snapshot: bool) -> Instrument | None:
+        """The followed instrument of a wire name; None when nobody asked for it here."""
+        instrument = self._find(venue_symbol)
+        if instrument is None:
+            return None
+        stream = self._session.streams.get((instrument.id, channel))
+        if stream is None:
+            if not self.config.discover:
+                return None
+            stream = self._stream(Subscription(instrument.id, venue_symbol, channel), carries)
+        connection = self._record.connection
+        if stream.connection != connection:
+            if stream.connection is not None and not snapshot:
+                self.counts.foreign_frames += 1
+                return None
+            stream.connection = connection
+        if carries == "book":
+            instrument.book.connected()
+        return instrument
+
+    def _find(self, venue_symbol: str) -> Instrument | None:
+        if venue_symbol in self._by_symbol:
+            return self._by_symbol[venue_symbol]
+        instrument_id = self._kit.adapter.instrument_id(venue_symbol)
+        instrument = self._instruments.get(instrument_id)
+        if instrument is None and self._wanted(instrument_id, venue_symbol):
+            instrument = self._instrument(instrument_id, venue_symbol)
+            instrument.info = self._infos.pop(instrument_id, None)
+        if instrument is not None:
+            self._by_symbol[venue_symbol] = instrument
+        return instrument
+
+    def _wanted(self, instrument_id: str, venue_symbol: str) -> bool:
+        config = self.config
+        if not config.discover:
+            return False
+        return not config.symbols or instrument_id in config.symbols or venue_symbol in config.symbols
+
+    def _define(
+        self,
+        instrument: Instrument,
+        channel: str,
+        first_price: str | None,
+        depth: int | None,
+        levels: int | None,
+    ) -> None:
+        """Choose the scales before the first value is read; know the depth before the first book."""
+        adapter, stream = self._kit.adapter, self._session.streams[instrument.id, channel]
+        if stream.carries == "book" and depth is None:
+            depth = stream.subscription.depth or self._depths.get((instrument.id, channel))
+            if depth is None and levels is not None:
+                depth = adapter.default_depth(channel, levels)
+        if not instrument.defined:
+            scales = adapter.default_scales(instrument.venue_symbol, first_price)
+            base_quote = adapter.base_quote(instrument.venue_symbol)
+            instrument.define(scales, base_quote, depth if stream.carries == "book" else None)
+        elif stream.carries == "book" and instrument.definition.depth is None:
+            instrument.deepen(depth)
+
+    # controls
+
+    def _control(self, event: Control) -> None:
+        now, connection, session = self._record.mono_ns, self._record.connection, self._session
+        match event:
+            case Subscribed():
+                session.answered(
+                    connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "acknowledgement"
+                )
+                self._subscribed(event)
+            case Refused():
+                self._refused(event)
+            case Requested():
+                session.requested(connection, event.req_id, now)
+                for symbol in event.venue_symbols:
+                    self._told_depth(symbol, event.channel, event.depth)
+            case Pong():
+                session.pong(connection)
+                session.answered(connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "pong")
+            case VenueStatus():
+                self._status(event)
+            case InstrumentInfo():
+                self._describe(event)
+            case MetadataDone():
+                session.metadata_done(connection, now)
+
+    def _subscribed(self, event: Subscribed) -> None:
+        instrument_id = self._id(event.venue_symbol)
+        self._notices.append(Acknowledged(instrument_id, event.channel, event.active))
+        if not event.active:
+            return
+        self._told_depth(event.venue_symbol, event.channel, event.depth)
+        stream = self._session.streams.get((instrument_id or "", event.channel))
+        if stream is not None and stream.connection == self._record.connection:
+            self._session.acknowledged(stream, self._record.mono_ns)
+
+    def _refused(self, event: Refused) -> None:
+        """A refusal names its symbol, or else the request: all that it asked for is refused."""
+        self.counts.refusals += 1
+        if not event.active:
+            return
+        instrument_id = self._id(event.venue_symbol)
+        for stream in self._session.streams.values():
+            wanted = stream.subscription
+            if stream.phase != "requested" or event.channel not in (None, wanted.channel):
+                continue
+            if wanted.instrument == instrument_id if instrument_id else stream.req_id == event.req_id:
+                self._session.refused(stream, event.text)
+
+    def _told_depth(self, venue_symbol: str | None, channel: str | None, depth: int | None) -> None:
+        instrument_id = self._id(venue_symbol)
+        if instrument_id is None or channel is None or depth is None:
+            return
+        self._depths[instrument_id, channel] = depth
+        instrument = self._instruments.get(instrument_id)
+        stream = self._session.streams.get((instrument_id, channel))
+        if instrument is not None and stream is not None and stream.carries == "book":
+            instrument.deepen(depth)
+
+    def _status(self, event: VenueStatus) -> None:
+        if event.venue_symbol is not None:
+            self._notices.append(StatusChanged(event.text, event.online, self._id(event.venue_symbol)))
+            return
+        if event.online == self._session.online:
+            return
+        self._session.online = event.online
+        self._notices.append(StatusChanged(event.text, event.online))
+        for instrument in self._instruments.values():
+            if instrument.defined:
+                number, index = instrument.definition.number, instrument.definition.index
+                epoch = instrument.book.s.epoch
+                self._emitter.event(Kind.STATUS, number, epoch, NULL, event.online, index)
+
+    def _describe(self, info: InstrumentInfo) -> None:
+        link = self._session.links.get(self._record.connection)
+        if link is not None and self.config.live and not link.ready:
+            link.listed.append(info.venue_symbol)
+        instrument_id = self._kit.adapter.instrument_id(info.venue_symbol)
+        instrument = self._instruments.get(instrument_id)
+        if instrument is not None:
+            instrument.describe(info)
+        elif self._wanted(instrument_id, info.venue_symbol):
+            self._infos[instrument_id] = info
+
+    def _id(self, venue_symbol: str | None) -> str | None:
+        return None if venue_symbol is None else self._kit.adapter.instrument_id(venue_symbol)
+
+    # making and restoring
+
+    def _configure(self, config: FeedConfig) -> None:
+        kit = self._kits.get(config.venue)
+        if kit is None:
+            raise PluginError(
+                f"the recording is of venue {config.venue!r}, and no installed plugin provides it; "
+                f"install mm-{config.venue.split('-')[0]}"
+            )
+        self._config, self._kit = config, kit
+        self._session = Session(kit.adapter, config, self._commands, self._notices)
+        self._session.instruments = self._instruments
+        self._writer = FrameWriter(self._resolve, self._define)
+
+    def _follow(self, subscription: Subscription) -> None:
+        carries = {channel.name: channel.carries for channel in self._kit.adapter.channels}
+        if subscription.instrument not in self._instruments:
+            self._instrument(subscription.instrument, subscription.venue_symbol)
+        self._stream(subscription, carries.get(subscription.channel, subscription.channel))
+
+    def _stream(self, subscription: Subscription, carries: str) -> Stream:
+        stream = Stream(subscription, carries)
+        self._session.streams[subscription.instrument, subscription.channel] = stream
+        return stream
+
+    def _instrument(self, instrument_id: str, venue_symbol: str) -> Instrument:
+        stable_ns = round(self.config.settings.stable_s * 1e9)
+        instrument = Instrument(
+            instrument_id, venue_symbol, self._kit.rules, self._definitions, self.counts, stable_ns
+        )
+        self._instruments[instrument_id] = instrument
+        return instrument
+
+    def _connection(self, record: Record) -> ConnectionInfo:
+        link = self._session.links.get(record.connection)
+        if link is None:
+            return ConnectionInfo(record.connection, "")
+        return ConnectionInfo(link.index, link.url, link.memo)
+
+    def _restore(self, payload: bytes) -> None:
+        try:
+            state = structure(msgspec.json.decode(payload))
+            config = FeedConfig.from_json(state.config)
+        except (cattrs.BaseValidationError, msgspec.DecodeError) as error:
+            raise SchemaMismatch(
+                "the checkpoint in the log is not one that this version knows; a newer mm-framework may "
+                "read it"
+            ) from error
+        self._configure(config)
+        self._stopped = state.stopped
+        self._emitter.seq = state.seq
+        self._definitions.all.extend(state.definitions)
+        self._definitions.numbers = state.numbers
+        self._depths = {(instrument, channel): depth for instrument, channel, depth in state.depths}
+        session = self._session
+        session.req_id, session.online = state.req_id, state.online
+        session.links = {link.index: link for link in state.links}
+        for stream in state.streams:
+            session.streams[stream.subscription.instrument, stream.subscription.channel] = stream
+        for info in state.infos:
+            self._infos[self._kit.adapter.instrument_id(info.venue_symbol)] = info
+        for kept in state.instruments:
+            self._restore_instrument(kept)
+        session.rearm()
+
+    def _restore_instrument(self, kept: InstrumentState) -> None:
+        instrument = self._instrument(kept.id, kept.venue_symbol)
+        instrument.info, instrument.book.s = kept.info, kept.book
+        instrument.trades.s.last_id = kept.last_trade_id
+        instrument.book.book.load(kept.bids, kept.asks)
+        self.counts.epochs += kept.book.built
+        if kept.definition is not None:
+            instrument.current = self.definitions[kept.definition]

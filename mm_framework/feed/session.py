@@ -1,0 +1,347 @@
+"""What a shard says to its venue, and until when it waits: connections and subscriptions. Pure.
+
+    open -> definitions asked for (where the venue gives them) -> subscribed -> acknowledged -> heard
+    book broken -> pause -> unsubscribe, subscribe        silent -> unsubscribe, subscribe (a probe)
+    connection silent, ping unanswered -> Reconnect
+
+Everything here is a function of the records: a replay gives the same commands, which it ignores. A
+recording of others (``live`` False) gives none and has no deadlines.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+
+import attrs
+
+from mm_framework.contracts.adapter import Adapter, Subscription
+from mm_framework.feed.config import FeedConfig
+from mm_framework.feed.instrument import Instrument
+from mm_framework.feed.output import ClockSample, Command, Notice, Reconnect, Refusal, Send, Silent
+from mm_framework.model.events import Reason
+
+__all__ = ["NEVER", "Link", "Session", "Stream"]
+
+NEVER = 2**63 - 1
+MAX_STREAM_IDLE_S = 3600.0
+MAX_REQUESTS = 1024
+
+
+@attrs.define
+class Link:
+    """A connection. Times are mono_ns, NEVER where nothing is awaited.
+
+    ``memo`` is the normalizer's table; ``requests`` when a request number was sent; ``listed`` the
+    names that the venue's metadata told so far; ``closing``: we asked for its end.
+    """
+
+    index: int
+    url: str
+    opened_ns: int
+    last_ns: int
+    memo: dict[str, Any] = attrs.Factory(dict)
+    requests: dict[str, int] = attrs.Factory(dict)
+    listed: list[str] = attrs.Factory(list)
+    ready: bool = False
+    closing: bool = False
+    ready_by_ns: int = NEVER
+    ping_due_ns: int = NEVER
+    pong_by_ns: int = NEVER
+
+
+@attrs.define
+class Stream:
+    """One instrument on one channel.
+
+    ``phase``: waiting (for a connection), requested, active, refused. ``deadline_ns``: the next
+    message is due; ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last message;
+    ``req_id``: the number of its last request.
+    """
+
+    subscription: Subscription
+    carries: str
+    connection: int | None = None
+    phase: str = "waiting"
+    deadline_ns: int = NEVER
+    retry_ns: int = NEVER
+    last_ns: int | None = None
+    silences: int = 0
+    req_id: int = 0
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+class Session:
+    """All connections and subscriptions of a shard. Commands and notices go to the given lists."""
+
+    def __init__(
+        self, adapter: Adapter, config: FeedConfig, commands: list[Command], notices: list[Notice]
+    ) -> None:
+        self.adapter, self.config, self.settings = adapter, config, config.settings
+        self.commands, self.notices = commands, notices
+        self.instruments: dict[str, Instrument] = {}
+        self.links: dict[int, Link] = {}
+        self.streams: dict[tuple[str, str], Stream] = {}
+        self.req_id = 0
+        self.online = True
+        self.bound_ns = NEVER
+        self.idle_ns = _ns(config.settings.idle_timeout_s or adapter.idle_timeout_s)
+
+    # connections
+
+    def opened(self, index: int, url: str, now_ns: int) -> Link:
+        """A connection is open."""
+        link = self.links[index] = Link(index, url, now_ns, now_ns)
+        if not self.config.live:
+            return link
+        if self.adapter.ping_interval_s:
+            link.ping_due_ns = now_ns + _ns(self.adapter.ping_interval_s)
+        self._arm(link.ping_due_ns, now_ns + self.idle_ns)
+        if self.adapter.metadata_first:
+            self._send(index, self.adapter.metadata_request(self._next_req_id()))
+            link.ready_by_ns = now_ns + _ns(self.settings.metadata_timeout_s)
+            self._arm(link.ready_by_ns)
+        else:
+            self._ready(link, now_ns)
+        return link
+
+    def lost(self, index: int) -> list[Stream]:
+        """A connection is gone; the streams that it fed."""
+        self.links.pop(index, None)
+        orphans = [stream for stream in self.streams.values() if stream.connection == index]
+        for stream in orphans:
+            stream.connection = None
+            stream.deadline_ns = stream.retry_ns = NEVER
+            if stream.phase != "refused":
+                stream.phase = "waiting"
+        return orphans
+
+    def metadata_done(self, index: int, now_ns: int) -> None:
+        """All definitions of a connection have arrived: names that the venue does not list are refused."""
+        link = self.links[index]
+        if link.ready or not self.config.live:
+            return
+        listed = sorted(set(link.listed))
+        for stream in self.streams.values():
+            wanted = stream.subscription
+            if wanted.venue_symbol in listed or stream.phase == "refused":
+                continue
+            near = difflib.get_close_matches(wanted.venue_symbol, listed, n=3)
+            hint = f"; near are {', '.join(near)}" if near else ""
+            stream.phase = "refused"
+            self.notices.append(
+                Refusal(
+                    f"{self.config.venue} does not list {wanted.venue_symbol}{hint}",
+                    wanted.instrument,
+                    wanted.channel,
+                )
+            )
+        link.listed = []
+        self._ready(link, now_ns)
+
+    def _ready(self, link: Link, now_ns: int) -> None:
+        link.ready, link.ready_by_ns = True, NEVER
+        wanted = [s for s in self.streams.values() if s.phase == "waiting"]
+        self._subscribe(link.index, wanted, now_ns)
+
+    # requests and their answers
+
+    def requested(self, index: int, req_id: int | None, now_ns: int) -> None:
+        """A message with this number went out."""
+        link = self.links.get(index)
+        if link is None or req_id is None:
+            return
+        if len(link.requests) >= MAX_REQUESTS:
+            del link.requests[next(iter(link.requests))]
+        link.requests[str(req_id)] = now_ns
+
+    def answered(
+        self,
+        index: int,
+        req_id: int | None,
+        times: tuple[int | None, int | None],
+        now_ns: int,
+        source: str,
+    ) -> None:
+        """An answer came; the first one of a request is a sample of the venue's clock."""
+        link = self.links.get(index)
+        sent_ns = None if link is None else link.requests.pop(str(req_id), None)
+        time_in, time_out = times
+        if sent_ns is None or time_in is None or time_out is None or self.config.untimed:
+            return
+        wall = self.config.wall0_ns - self.config.mono0_ns
+        sent, received = sent_ns + wall, now_ns + wall
+        offset = ((time_in - sent) + (time_out - received)) // 2
+        delay = (received - sent) - (time_out - time_in)
+        self.notices.append(ClockSample(index, source, offset, delay))
+
+    def pong(self, index: int) -> None:
+        """The ping of a connection was answered."""
+        if index in self.links:
+            self.links[index].pong_by_ns = NEVER
+
+    def acknowledged(self, stream: Stream, now_ns: int) -> None:
+        """The venue accepted a subscription: its first message is due."""
+        stream.phase = "active"
+        stream.last_ns = now_ns if stream.last_ns is None else stream.last_ns
+        if self.config.live:
+            wait_s = self.settings.ack_timeout_s if stream.carries == "book" else self._idle_s(stream)
+            self._await(stream, now_ns + _ns(wait_s))
+
+    def refused(self, stream: Stream, text: str) -> None:
+        """The venue refused a subscription: it is not asked for again, unless it worked before."""
+        if stream.last_ns is not None:
+            return
+        wanted = stream.subscription
+        stream.phase, stream.deadline_ns, stream.retry_ns = "refused", NEVER, NEVER
+        self.notices.append(Refusal(text, wanted.instrument, wanted.channel))
+
+    def heard(self, stream: Stream, now_ns: int) -> None:
+        """A message of a subscription came."""
+        stream.phase, stream.last_ns, stream.silences = "active", now_ns, 0
+        if self.config.live:
+            self._await(stream, now_ns + _ns(self.settings.stream_idle_s))
+
+    def broken(self, instrument: Instrument, now_ns: int) -> None:
+        """A book was lost on a live connection: ask for it anew, after a pause that grows."""
+        stream = next((s for s in self._of(instrument) if s.carries == "book"), None)
+        if stream is None or stream.connection is None or not self.config.live:
+            return
+        state, settings = instrument.book.s, self.settings
+        pause_s = 0.0
+        if state.attempts > settings.resync_attempts:
+            instrument.book.accept_unverified()
+            pause_s = settings.resync_backoff_max_s
+        elif state.attempts > 1:
+            doubled = settings.resync_backoff_s * 2.0 ** (state.attempts - 2)
+            pause_s = min(settings.resync_backoff_max_s, doubled)
+        if pause_s:
+            stream.retry_ns, stream.deadline_ns = now_ns + _ns(pause_s), NEVER
+            self._arm(stream.retry_ns)
+        else:
+            self._resubscribe(stream, now_ns)
+
+    # deadlines
+
+    def due(self, now_ns: int) -> None:
+        """Act on every deadline that has passed, in the order of connections, then subscriptions."""
+        if now_ns < self.bound_ns:
+            return
+        for link in list(self.links.values()):
+            self._link_due(link, now_ns)
+        for stream in list(self.streams.values()):
+            self._stream_due(stream, now_ns)
+        self.rearm()
+
+    def rearm(self) -> None:
+        """Find the next deadline."""
+        self.bound_ns = NEVER
+        if not self.config.live:
+            return
+        for link in self.links.values():
+            if not link.closing:
+                self._arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
+        for stream in self.streams.values():
+            self._arm(stream.deadline_ns, stream.retry_ns)
+
+    def _link_due(self, link: Link, now_ns: int) -> None:
+        if link.closing:
+            return
+        if now_ns >= link.last_ns + self.idle_ns:
+            self._close(link, Reason.IDLE)
+        elif now_ns >= link.pong_by_ns:
+            self._close(link, Reason.PING_TIMEOUT)
+        else:
+            if now_ns >= link.ready_by_ns:
+                self._ready(link, now_ns)
+            if now_ns >= link.ping_due_ns:
+                self._ping(link, now_ns)
+
+    def _stream_due(self, stream: Stream, now_ns: int) -> None:
+        link = self.links.get(-1 if stream.connection is None else stream.connection)
+        if link is None or link.closing or now_ns < min(stream.deadline_ns, stream.retry_ns):
+            return
+        if not self.online:
+            self._await(stream, now_ns + _ns(self.settings.stream_idle_s))
+            return
+        instrument = self.instruments.get(stream.subscription.instrument)
+        book = instrument.book.s if instrument is not None and stream.carries == "book" else None
+        if now_ns < stream.retry_ns and stream.phase == "active" and (book is None or book.built):
+            wanted = stream.subscription
+            idle_s = self._idle_s(stream)
+            self.notices.append(Silent(wanted.instrument, wanted.channel, idle_s))
+            stream.silences += 1
+            if book is not None:
+                book.probing = True
+        if book is not None and book.unverified:
+            stream.retry_ns = now_ns + _ns(self.settings.unverified_retry_s)
+            self._resubscribe(stream, now_ns, keep_retry=True)
+        else:
+            self._resubscribe(stream, now_ns)
+
+    def _ping(self, link: Link, now_ns: int) -> None:
+        interval_s = self.adapter.ping_interval_s
+        message = self.adapter.ping(self._next_req_id())
+        if message is None or interval_s is None:
+            link.ping_due_ns = NEVER
+            return
+        self._send(link.index, [message])
+        link.ping_due_ns = now_ns + _ns(interval_s)
+        if link.pong_by_ns == NEVER:
+            link.pong_by_ns = now_ns + _ns(self.settings.ping_timeout_s)
+
+    def _close(self, link: Link, reason: Reason) -> None:
+        link.closing = True
+        self.commands.append(Reconnect(link.index, reason))
+
+    # subscriptions
+
+    def _subscribe(self, index: int, streams: Iterable[Stream], now_ns: int) -> None:
+        ordered = sorted(streams, key=_request_key)
+        for _, group in groupby(ordered, key=_request_key):
+            wanted = list(group)
+            subscriptions = [stream.subscription for stream in wanted]
+            req_id = self._next_req_id()
+            self._send(index, self.adapter.subscribe(subscriptions, req_id))
+            for stream in wanted:
+                stream.connection, stream.phase, stream.req_id = index, "requested", req_id
+                self._await(stream, now_ns + _ns(self.settings.ack_timeout_s))
+
+    def _resubscribe(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
+        index = stream.connection
+        if index is None:
+            return
+        if not keep_retry:
+            stream.retry_ns = NEVER
+        self._send(index, self.adapter.unsubscribe([stream.subscription], self._next_req_id()))
+        self._subscribe(index, [stream], now_ns)
+
+    def _of(self, instrument: Instrument) -> list[Stream]:
+        return [s for s in self.streams.values() if s.subscription.instrument == instrument.id]
+
+    def _idle_s(self, stream: Stream) -> float:
+        idle_s: float = min(MAX_STREAM_IDLE_S, self.settings.stream_idle_s * 2.0 ** min(stream.silences, 10))
+        return idle_s
+
+    def _await(self, stream: Stream, deadline_ns: int) -> None:
+        stream.deadline_ns = deadline_ns
+        self._arm(deadline_ns, stream.retry_ns)
+
+    def _arm(self, *deadlines_ns: int) -> None:
+        self.bound_ns = min(self.bound_ns, *deadlines_ns)
+
+    def _send(self, index: int, messages: list[bytes]) -> None:
+        self.commands.extend(Send(index, message) for message in messages)
+
+    def _next_req_id(self) -> int:
+        self.req_id += 1
+        return self.req_id
+
+
+def _request_key(stream: Stream) -> tuple[str, int]:
+    return stream.subscription.channel, stream.subscription.depth or 0

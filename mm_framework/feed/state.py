@@ -1,0 +1,67 @@
+"""A Feed's state as JSON values, for checkpoints, and back. Nothing else of a Feed is state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import cattrs
+
+from mm_framework.contracts.normalizer import InstrumentInfo
+from mm_framework.feed.session import Link, Stream
+from mm_framework.model.book import Level
+from mm_framework.model.instrument import Definition
+from mm_framework.sync.book import BookState
+
+__all__ = ["FeedState", "InstrumentState", "structure", "unstructure"]
+
+
+@attrs.frozen
+class InstrumentState:
+    """One instrument. ``definition``: place in the list of definitions, None before the first."""
+
+    id: str
+    venue_symbol: str
+    info: InstrumentInfo | None
+    definition: int | None
+    book: BookState
+    bids: list[Level]
+    asks: list[Level]
+    last_trade_id: int | None
+
+
+@attrs.frozen
+class FeedState:
+    """All that the records so far have left behind, but for counts.
+
+    ``depths``: levels told for (instrument, channel) before its definition; ``infos``: metadata of
+    instruments that have not appeared yet (imports); ``numbers``: instrument numbers given out.
+    """
+
+    config: dict[str, Any]
+    seq: int
+    req_id: int
+    online: bool
+    stopped: bool
+    numbers: int
+    definitions: list[Definition]
+    links: list[Link]
+    streams: list[Stream]
+    depths: list[tuple[str, str, int]]
+    infos: list[InstrumentInfo]
+    instruments: list[InstrumentState]
+    format: int = 1
+
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def unstructure(state: FeedState) -> dict[str, Any]:
+    """JSON values only."""
+    result: dict[str, Any] = _converter.unstructure(state)
+    return result
+
+
+def structure(value: object) -> FeedState:
+    """The inverse. Raises cattrs.BaseValidationError when it is not a state of this format."""
+    return _converter.structure(value, FeedState)

@@ -1,0 +1,1 @@
+"""Is the book the venue's? States, checksums, known depth, trade numbers. Pure."""

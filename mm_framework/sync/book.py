@@ -1,0 +1,307 @@
+"""One instrument's book and the proof that it is the venue's.
+
+    snapshot or delta -> apply -> cut to the depth -> checksum -> crossed? -> rows, then events
+
+`BookSync.apply` is given one whole message at a time. It emits the message's rows (flagged UNTRUSTED
+while the book is not proved) and, after them, what changed: a mismatch or a gap, the new state. It
+never asks for anything: the caller reads ``state`` and decides what to send.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import attrs
+
+from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.model.book import Level, OrderBook
+from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, RowFlag, SyncState
+from mm_framework.model.fixed import InexactValue
+from mm_framework.model.instrument import Definition
+from mm_framework.sync.checksum import checksum, learn
+from mm_framework.sync.counts import Counts
+from mm_framework.sync.depth import KnownDepth
+from mm_framework.sync.emit import Emitter, Entry
+from mm_framework.sync.state import Trigger, next_state
+
+__all__ = ["BookMessage", "BookState", "BookSync", "Owner"]
+
+MAX_EPOCH = 2**16 - 1
+
+
+class Owner(Protocol):
+    """The instrument that a book belongs to."""
+
+    @property
+    def definition(self) -> Definition:
+        """The definition in force."""
+        ...
+
+    @property
+    def defined(self) -> bool:
+        """False before the first definition: there is no number to write rows under."""
+        ...
+
+    def redefine(self, *, price_decimals: int, size_decimals: int, precision: str) -> None:
+        """Record a new definition with this display precision, from the present message on."""
+        ...
+
+    def state_changed(self, old: SyncState, new: SyncState, reason: Reason, epoch: int) -> None:
+        """The book's state changed."""
+        ...
+
+
+@attrs.define
+class BookMessage:
+    """One decoded book message. ``levels`` are (side, price, size) in the order of application.
+
+    ``decimals``: the most decimals seen in its prices and sizes. Numbers not told are NULL.
+    """
+
+    snapshot: bool
+    levels: list[tuple[int, int, int]]
+    decimals: tuple[int, int] = (0, 0)
+    first: int = NULL
+    last: int = NULL
+    prev: int = NULL
+    checksum: int = NULL
+    ts_venue_ns: int = NULL
+
+
+@attrs.define
+class BookState:
+    """All that a checkpoint must hold of a book, besides its levels.
+
+    ``epoch`` names the book that is being built or kept; it is raised when continuity is lost.
+    ``built``: a snapshot of this epoch was applied. ``probing``: the next snapshot was asked for
+    because the book was silent; if it differs, something was lost. ``attempts``: losses in a row.
+    ``synced_ns``: mono_ns of the last change to SYNCED. ``seen_*``: most decimals seen.
+    """
+
+    state: SyncState = SyncState.CONNECTING
+    epoch: int = 1
+    built: bool = False
+    probing: bool = False
+    unverified: bool = False
+    attempts: int = 0
+    synced_ns: int | None = None
+    seen_price: int = 0
+    seen_size: int = 0
+    bound: KnownDepth = attrs.Factory(KnownDepth)
+
+
+class BookSync:
+    """The book of one instrument. ``stable_ns``: SYNCED for so long, a loss counts as the first again."""
+
+    def __init__(
+        self, owner: Owner, rules: SyncRules, emitter: Emitter, counts: Counts, stable_ns: int
+    ) -> None:
+        self.owner, self.rules, self.emitter, self.counts = owner, rules, emitter, counts
+        self.stable_ns = stable_ns
+        self.book = OrderBook()
+        self.s = BookState()
+
+    def apply(self, message: BookMessage, now_ns: int, *, online: bool = True) -> Reason | None:
+        """Apply a message; the reason when it broke the book, else None. ``online``: the venue trades."""
+        s = self.s
+        if message.snapshot:
+            self._accept(message, now_ns)
+        elif not s.built:
+            self.counts.orphan_deltas += 1
+            return None
+        s.seen_price = max(s.seen_price, message.decimals[0])
+        s.seen_size = max(s.seen_size, message.decimals[1])
+        self._apply_levels(message)
+        proof = self._prove(message)
+        broken = proof.reason
+        if broken is None and online and self.rules.crossed == "resync" and self.book.crossed:
+            self.counts.crossed += 1
+            broken = Reason.CROSSED
+        self._emit(message, trusted=broken is None and (proof.holds or s.state is SyncState.SYNCED))
+        if message.snapshot:
+            self._to(Trigger.SNAPSHOT, Reason.SNAPSHOT)
+        if broken is None:
+            if proof.holds and self.s.state is not SyncState.SYNCED:
+                s.synced_ns, s.unverified = now_ns, False
+                self._to(Trigger.PROVED, Reason.VERIFIED)
+            return None
+        if s.unverified:
+            return None
+        expected, found = proof.expected, proof.found
+        if broken is Reason.CROSSED:
+            expected, found = _price(self.book.best_bid), _price(self.book.best_ask)
+        self.lose(broken, now_ns, expected, found)
+        return broken
+
+    def connected(self) -> None:
+        """The connection that will feed the book is open."""
+        if self.s.state is SyncState.CONNECTING:
+            self._to(Trigger.CONNECTED, Reason.CONNECTED)
+
+    def disconnected(self, reason: Reason, now_ns: int) -> None:
+        """The connection that fed the book is gone; the end of a run is not a loss."""
+        s = self.s
+        if s.state is SyncState.STOPPED or reason in (Reason.SHUTDOWN, Reason.RECORDING_END):
+            return
+        self._declare(reason, now_ns, NULL, NULL)
+        s.probing = s.unverified = False
+        self._to(Trigger.LOST, reason)
+
+    def lose(self, reason: Reason, now_ns: int, expected: int = NULL, found: int = NULL) -> None:
+        """The book is not the venue's any more: declare it, and wait for a snapshot."""
+        self._declare(reason, now_ns, expected, found)
+        if self.s.state is not SyncState.CONNECTING:
+            self._to(Trigger.BROKEN, reason)
+
+    def stop(self) -> None:
+        """The run stops; the book stays as it is."""
+        if self.s.state is not SyncState.STOPPED:
+            self._to(Trigger.STOPPED, Reason.SHUTDOWN)
+
+    def accept_unverified(self) -> None:
+        """After too many losses in a row: keep what comes, flagged, and claim nothing."""
+        self.s.unverified = True
+
+    def _accept(self, message: BookMessage, now_ns: int) -> None:
+        """Make room for a snapshot: same epoch if nothing was lost, else the one that waits for it."""
+        s = self.s
+        if s.built and s.probing and not self._same(message):
+            self.lose(Reason.SILENT, now_ns)
+        s.probing = False
+        self.book.clear()
+        if not s.built:
+            s.built = True
+            self.counts.epochs += 1
+
+    def _same(self, message: BookMessage) -> bool:
+        told = OrderBook()
+        for side, price, size in message.levels:
+            told.apply(side, price, size)
+        return told.bids() == self.book.bids() and told.asks() == self.book.asks()
+
+    def _apply_levels(self, message: BookMessage) -> None:
+        book, unknown = self.book, 0
+        for side, price, size in message.levels:
+            if not book.apply(side, price, size):
+                unknown += 1
+        if not message.snapshot:
+            self.counts.unknown_deletes += unknown
+        depth, spec = self.owner.definition.depth, self.rules.checksum
+        cut = depth is not None and spec is not None and spec.truncate
+        if cut and depth is not None:
+            book.truncate(depth)
+        if cut or message.snapshot:
+            self.s.bound.update(book, depth)
+
+    def _prove(self, message: BookMessage) -> _Proof:
+        spec = self.rules.checksum
+        if spec is None:
+            return _Proof(holds=True)
+        if message.checksum == NULL:
+            return _Proof(holds=False)
+        found = self._checksum(message.checksum)
+        if found != message.checksum:
+            self.counts.checksums_failed += 1
+            return _Proof(
+                holds=False, reason=Reason.CHECKSUM_MISMATCH, expected=message.checksum, found=found
+            )
+        self.counts.checksums_verified += 1
+        self._count_covered(message, spec.depth)
+        return _Proof(holds=True)
+
+    def _checksum(self, expected: int) -> int:
+        """The checksum of the book; learns the display precision when nobody told it."""
+        spec, definition, s = self.rules.checksum, self.owner.definition, self.s
+        assert spec is not None
+        scales = (definition.price_scale, definition.size_scale)
+        known = (definition.price_decimals, definition.size_decimals)
+        seen = (min(s.seen_price, scales[0]), min(s.seen_size, scales[1]))
+        told = definition.precision == "metadata"
+        if (
+            known[0] is None
+            or known[1] is None
+            or not (told or (seen[0] <= known[0] and seen[1] <= known[1]))
+        ):
+            pair = learn(spec, self.book, scales, seen, expected)
+            if pair is None:
+                return checksum(spec, self.book, scales, seen)
+            self.owner.redefine(price_decimals=pair[0], size_decimals=pair[1], precision="learned")
+            return expected
+        try:
+            return checksum(spec, self.book, scales, (known[0], known[1]))
+        except InexactValue:
+            return checksum(spec, self.book, scales, seen)
+
+    def _count_covered(self, message: BookMessage, depth: int) -> None:
+        bid, ask = self.book.bound(BID, depth), self.book.bound(ASK, depth)
+        covered = 0
+        for side, price, _ in message.levels:
+            bound = bid if side == BID else ask
+            covered += bound is None or (price >= bound if side == BID else price <= bound)
+        self.counts.levels_covered += covered
+        self.counts.levels_not_covered += len(message.levels) - covered
+
+    def _emit(self, message: BookMessage, *, trusted: bool) -> None:
+        definition, flags = self.owner.definition, 0
+        number = message.checksum if message.checksum != NULL else message.last
+        entries: list[Entry] = [(Kind.LEVEL, side, price, size, NULL) for side, price, size in message.levels]
+        if message.snapshot:
+            flags |= RowFlag.SNAPSHOT
+            entries.insert(0, (Kind.SNAPSHOT_START, 0, NULL, len(entries), number))
+        elif not entries:
+            return
+        kind, side, price, size, _ = entries[-1]
+        entries[-1] = (kind, side, price, size, number)
+        if not trusted:
+            flags |= RowFlag.UNTRUSTED
+        if self.s.bound.unproved(self.book):
+            flags |= RowFlag.DEPTH_UNPROVED
+        self.counts.levels += len(message.levels)
+        self.emitter.group(
+            Kind.SNAPSHOT_START if message.snapshot else Kind.LEVEL,
+            definition.number, self.s.epoch, entries, flags=flags, first=message.first,
+            last=message.last, prev=message.prev, checksum=message.checksum,
+            ts_venue_ns=message.ts_venue_ns,
+        )  # fmt: skip
+
+    def _declare(self, reason: Reason, now_ns: int, expected: int, found: int) -> None:
+        """Write the loss into the rows, in the epoch that ends; then the epoch is another one."""
+        s = self.s
+        if not s.built:
+            return
+        kind = Kind.CHECKSUM_MISMATCH if reason is Reason.CHECKSUM_MISMATCH else Kind.GAP
+        self.counts.gaps += kind is Kind.GAP
+        self.emitter.event(
+            kind, self.owner.definition.number, s.epoch, expected, found, reason, flags=RowFlag.UNTRUSTED
+        )
+        if s.synced_ns is not None and now_ns - s.synced_ns >= self.stable_ns:
+            s.attempts = 0
+        s.built, s.synced_ns = False, None
+        s.attempts += 1
+        s.epoch = min(s.epoch + 1, MAX_EPOCH)
+
+    def _to(self, trigger: Trigger, reason: Reason) -> None:
+        s, old = self.s, self.s.state
+        s.state = next_state(old, trigger)
+        if s.state is old:
+            return
+        if self.owner.defined:
+            self.emitter.event(
+                Kind.SYNC_CHANGE, self.owner.definition.number, s.epoch, old, s.state, reason,
+                flags=0 if s.state is SyncState.SYNCED else RowFlag.UNTRUSTED,
+            )  # fmt: skip
+        self.owner.state_changed(old, s.state, reason, s.epoch)
+
+
+@attrs.frozen
+class _Proof:
+    """``holds``: the venue's proof covers the book as it is now. ``reason``: it speaks against it."""
+
+    holds: bool
+    reason: Reason | None = None
+    expected: int = NULL
+    found: int = NULL
+
+
+def _price(level: Level | None) -> int:
+    return NULL if level is None else level[0]

@@ -1,0 +1,49 @@
+"""What a `Feed` counted. Counts are not state: they start at zero wherever a reading starts."""
+
+from __future__ import annotations
+
+import attrs
+
+__all__ = ["Counts"]
+
+
+@attrs.define
+class Counts:
+    """Totals since the Feed was made; two readings of parts of a log add up to that of the whole.
+
+    ``frames`` = data + control + heartbeats + unknown + malformed. ``levels_covered`` are levels
+    whose value a checksum proved at their message, ``levels_not_covered`` those beyond its depth.
+    """
+
+    records: int = 0
+    frames: int = 0
+    data: int = 0
+    control: int = 0
+    heartbeats: int = 0
+    unknown: int = 0
+    malformed: int = 0
+    fallback_frames: int = 0
+    http: int = 0
+    messages: int = 0
+    levels: int = 0
+    trades: int = 0
+    tops: int = 0
+    checksums_verified: int = 0
+    checksums_failed: int = 0
+    levels_covered: int = 0
+    levels_not_covered: int = 0
+    unknown_deletes: int = 0
+    gaps: int = 0
+    epochs: int = 0
+    crossed: int = 0
+    orphan_deltas: int = 0
+    duplicate_trades: int = 0
+    foreign_frames: int = 0
+    overflows: int = 0
+    refusals: int = 0
+    dropped_frames: int = 0
+
+    def add(self, other: Counts) -> None:
+        """Add the totals of another reading."""
+        for field in attrs.fields(Counts):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))

@@ -1,0 +1,1 @@
+"""For plugin authors: tapes and runs for strategies; nothing here is used by the product itself."""

@@ -1,0 +1,91 @@
+"""A strategy in a run: its state, its views, and the guard around its function. Pure.
+
+What a strategy raises stops that strategy only: it is not called again, its orders and positions
+stay, and the run reports the error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mm_framework.contracts.strategy import Strategy
+from mm_framework.errors import StrategyError
+from mm_framework.model.events import Row
+from mm_framework.trading.exchange import SimulatedExchange
+from mm_framework.trading.ledger import Account
+from mm_framework.trading.market import Slot
+from mm_framework.trading.records import make_record
+from mm_framework.trading.views import Indexed, InstrumentView, MarketView, OutBox, Request, WakeView
+
+__all__ = ["Actor"]
+
+
+class Actor:
+    """One named strategy. ``error`` is why it was stopped, None while it runs.
+
+    ``calls``, ``intents``, ``fills``, ``refused`` count what the function did and what became of it.
+    """
+
+    def __init__(self, name: str, strategy: Strategy, seed: int) -> None:
+        self.name, self.strategy = name, strategy
+        self.error: StrategyError | None = None
+        self.calls = self.intents = self.fills = self.refused = 0
+        self.at: Indexed[Any] = Indexed()
+        self.state = make_record(strategy.state, at=self.at)
+        self.wake = WakeView(seed, name)
+        self.market = MarketView()
+        self.out = OutBox(strategy, self.wake, self.market)
+        self.accounts: list[Account] = []
+        if strategy.start is not None:
+            self._guard("start", 0, strategy.start, self.state)
+
+    def define(self, slot: Slot, account: Account, exchange: SimulatedExchange, seq: int) -> None:
+        """A definition came into force, the first of its slot or a later one."""
+        if slot.index == len(self.accounts):
+            self.accounts.append(account)
+            self.at.items.append(make_record(self.strategy.at))
+            self.market.add(InstrumentView(self.strategy, slot, account, exchange))
+        if self.strategy.define is not None:
+            self._guard("define", seq, self.strategy.define, self.at[slot.index], slot.definition)
+
+    def call(
+        self,
+        now_ns: int,
+        seq: int,
+        instrument: int,
+        reasons: int,
+        *,
+        trade: Row | None = None,
+        order: int = 0,
+        filled: int = 0,
+        refusal: int = 0,
+    ) -> tuple[list[Request], list[int]]:
+        """Wake the strategy; returns its requests and timers, none when it raises or was stopped."""
+        if self.error is not None:
+            return [], []
+        wake = self.wake
+        wake.set(now_ns, instrument, reasons)
+        if trade is not None:
+            wake.trade_price, wake.trade_size, wake.trade_side = trade.price, trade.size, trade.side
+        wake.order, wake.filled, wake.refusal = order, filled, refusal
+        self.calls += 1
+        self._guard("decide", seq, self.strategy.decide, self.state, wake, self.market, self.out)
+        wishes = self.out.take()
+        if self.error is not None:
+            return [], []
+        self.intents += len(wishes[0])
+        return wishes
+
+    def stop(self, error: StrategyError) -> None:
+        """Do not call it again."""
+        self.error = self.error or error
+
+    def _guard(self, what: str, seq: int, function: Any, *arguments: Any) -> None:
+        if self.error is not None:
+            return
+        try:
+            function(*arguments)
+        except Exception as error:
+            text = f"strategy {self.name}: {what} raised {type(error).__name__} at event {seq}: {error}"
+            self.error = StrategyError(text, strategy=self.name, seq=seq)
+            self.error.__cause__ = error

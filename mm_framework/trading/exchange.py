@@ -1,0 +1,216 @@
+"""The simulated exchange, conservative: answers each intent at once against the recorded market. Pure.
+
+- An instrument whose market is not trusted: every request is refused, ``venue unknown``.
+- An accepted price is rounded against us to the tick (a buy down, a sell up), a size down to the lot.
+- A taker fills at the best opposite price, moved against us by the slippage buffer and rounded
+  against us to the tick, at most the displayed size of that best level and the cap; the rest lapses.
+  A limit that does not reach the best price does not fill. FOK fills whole or not at all. The buffer
+  is a cost of doubt: it is charged even where it lies beyond the order's own limit.
+- A maker order that would take is refused; otherwise it rests and never fills. IOC and FOK makers
+  lapse at once, GTD ones at their time.
+
+What flatters us: no latency, and the displayed size is there for every taker of the same moment.
+What does not: makers earn nothing, every taker pays the buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+
+from mm_framework.contracts.strategy import units
+from mm_framework.model.orders import (
+    Fill,
+    Intent,
+    IntentKind,
+    Order,
+    OrderState,
+    Refusal,
+    Side,
+    TimeInForce,
+    Urgency,
+)
+from mm_framework.num import ceil_to, floor_to
+from mm_framework.trading.market import Slot
+from mm_framework.trading.settings import TradingSettings
+
+__all__ = ["Answer", "SimulatedExchange", "taker_price"]
+
+_NEVER = 2**63
+
+
+@attrs.frozen
+class Answer:
+    """What became of an intent: an order's state, a refusal, or both; the fill if there was one."""
+
+    order: int
+    state: OrderState
+    refusal: Refusal | None = None
+    fill: Fill | None = None
+
+
+class SimulatedExchange:
+    """Holds the open orders of all strategies."""
+
+    def __init__(self, settings: TradingSettings) -> None:
+        self.slippage_bps, self._max_fill = settings.slippage_bps, settings.max_fill_size
+        self._orders: dict[tuple[str, int], Order] = {}
+        self._by_instrument: dict[str, dict[tuple[str, int], Order]] = {}
+        self._next_expiry_ns = _NEVER
+
+    def __len__(self) -> int:
+        """How many orders are open."""
+        return len(self._orders)
+
+    def order(self, strategy: str, number: int) -> Order | None:
+        """An open order, None when there is none of that number."""
+        return self._orders.get((strategy, number))
+
+    def orders(self, instrument: str) -> Iterable[Order]:
+        """The open orders of all strategies in one instrument, oldest first."""
+        return self._by_instrument.get(instrument, {}).values()
+
+    def expire(self, now_ns: int) -> list[Order]:
+        """End the GTD orders whose time has come; returns them."""
+        if now_ns < self._next_expiry_ns:
+            return []
+        due = [order for order in self._orders.values() if _expiry(order) <= now_ns]
+        for order in due:
+            self._end(order, OrderState.EXPIRED)
+        self._next_expiry_ns = min(map(_expiry, self._orders.values()), default=_NEVER)
+        return due
+
+    def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
+        """Carry out one intent. ``slot`` is the market of its instrument."""
+        if not slot.trusted:
+            return _refused(intent, Refusal.VENUE_UNKNOWN)
+        if intent.kind is IntentKind.PLACE:
+            return self._place(intent, slot, now_ns)
+        order = self.order(intent.strategy, intent.order)
+        if order is None:
+            return _refused(intent, Refusal.UNKNOWN_ORDER)
+        if intent.kind is IntentKind.CANCEL:
+            return self._end(order, OrderState.CANCELLED)
+        return self._replace(intent, order, slot)
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger."""
+        for order in self.orders(slot.id):
+            order.price *= price_factor
+            order.size *= size_factor
+            order.leaves *= size_factor
+
+    def _place(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
+        order = _order(intent, slot)
+        if refusal := _unfit(order):
+            return _refused(intent, refusal)
+        if order.urgency is Urgency.TAKER:
+            return self._take(order, slot, intent.seq, now_ns)
+        if _reaches(order, slot):
+            return _refused(intent, Refusal.WOULD_TAKE)
+        if order.tif in (TimeInForce.IOC, TimeInForce.FOK):
+            return Answer(order.number, OrderState.EXPIRED)
+        key = (order.strategy, order.number)
+        self._orders[key] = self._by_instrument.setdefault(slot.id, {})[key] = order
+        self._next_expiry_ns = min(self._next_expiry_ns, _expiry(order))
+        return Answer(order.number, OrderState.NEW)
+
+    def _take(self, order: Order, slot: Slot, seq: int, now_ns: int) -> Answer:
+        size = self._available(order, slot)
+        if not size:
+            return Answer(order.number, OrderState.EXPIRED)
+        best = _opposite(order.side, slot)
+        assert best is not None
+        price = taker_price(order.side, best[0], self.slippage_bps, slot.tick)
+        fill = Fill(seq, now_ns, order.strategy, slot.id, order.number, order.side, price, size, maker=False)
+        state = OrderState.FILLED if size == order.size else OrderState.EXPIRED
+        return Answer(order.number, state, fill=fill)
+
+    def _available(self, order: Order, slot: Slot) -> int:
+        """What a taker gets: 0 when its limit does not reach, or FOK cannot be filled whole."""
+        best = _opposite(order.side, slot)
+        if best is None or not _reaches(order, slot):
+            return 0
+        size = min(order.size, floor_to(best[1], slot.lot))
+        if self._max_fill is not None:
+            cap = units(self._max_fill, slot.definition.size_scale, up=False)
+            size = min(size, floor_to(cap, slot.lot))
+        return 0 if order.tif is TimeInForce.FOK and size < order.size else size
+
+    def _replace(self, intent: Intent, order: Order, slot: Slot) -> Answer:
+        assert intent.price is not None
+        assert intent.size is not None
+        price, size = _rounded(order.side, intent.price, intent.size, slot)
+        wanted = attrs.evolve(order, price=price, size=size, leaves=size)
+        refusal = _unfit(wanted)
+        if refusal is None and _reaches(wanted, slot):
+            refusal = Refusal.WOULD_TAKE
+        if refusal is not None:
+            return Answer(order.number, order.state, refusal)
+        order.price, order.size, order.leaves = price, size, size
+        return Answer(order.number, order.state)
+
+    def _end(self, order: Order, state: OrderState) -> Answer:
+        key = (order.strategy, order.number)
+        order.state = state
+        del self._orders[key], self._by_instrument[order.instrument][key]
+        return Answer(order.number, state)
+
+
+def taker_price(side: Side, best: int, slippage_bps: int, tick: int) -> int:
+    """The price of a taker: ``best`` moved against us, to the tick against us, at least one tick."""
+    if side is Side.BUY:
+        return ceil_to(-(-best * (10_000 + slippage_bps) // 10_000), tick)
+    return max(tick, floor_to(best * (10_000 - slippage_bps) // 10_000, tick))
+
+
+def _expiry(order: Order) -> int:
+    return _NEVER if order.expires_ns is None else order.expires_ns
+
+
+def _order(intent: Intent, slot: Slot) -> Order:
+    assert intent.side is not None
+    assert intent.price is not None
+    assert intent.size is not None
+    assert intent.tif is not None
+    assert intent.urgency is not None
+    price, size = _rounded(intent.side, intent.price, intent.size, slot)
+    return Order(
+        strategy=intent.strategy,
+        number=intent.order,
+        instrument=slot.id,
+        side=intent.side,
+        price=price,
+        size=size,
+        leaves=size,
+        tif=intent.tif,
+        urgency=intent.urgency,
+        tag=intent.tag,
+        expires_ns=intent.expires_ns,
+    )
+
+
+def _rounded(side: Side, price: int, size: int, slot: Slot) -> tuple[int, int]:
+    to_tick = floor_to if side is Side.BUY else ceil_to
+    return to_tick(price, slot.tick), floor_to(size, slot.lot)
+
+
+def _unfit(order: Order) -> Refusal | None:
+    if order.size <= 0:
+        return Refusal.BELOW_LOT
+    return Refusal.BELOW_TICK if order.price <= 0 else None
+
+
+def _opposite(side: Side, slot: Slot) -> tuple[int, int] | None:
+    return slot.top[1 if side is Side.BUY else 0]
+
+
+def _reaches(order: Order, slot: Slot) -> bool:
+    """Whether the limit is at or through the best opposite price."""
+    best = _opposite(order.side, slot)
+    return best is not None and order.side * (order.price - best[0]) >= 0
+
+
+def _refused(intent: Intent, refusal: Refusal) -> Answer:
+    return Answer(intent.order, OrderState.REJECTED, refusal)

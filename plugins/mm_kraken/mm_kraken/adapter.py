@@ -1,0 +1,96 @@
+"""Kraken spot over WebSocket v2: channels, limits, names, messages to send.
+
+Source: docs.kraken.com, WebSocket v2 and its guides, read 2026-11-21; README.md lists the pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
+from mm_framework.errors import ConfigError
+from mm_framework.model.instrument import parse_id
+from mm_kraken import requests
+from mm_kraken.names import VENUE, canonical, split_pair
+from mm_kraken.settings import KrakenSettings
+from mm_kraken.sync import CHECKSUM_LEVELS
+
+__all__ = ["DEPTHS", "KrakenAdapter"]
+
+DEPTHS: Final = (10, 25, 100, 500, 1000)
+"""Levels a side of a book subscription; others are refused."""
+
+PRICE_SCALE: Final = 10
+SIZE_SCALE: Final = 8
+
+
+class KrakenAdapter:
+    """Implements `contracts.adapter.Adapter`.
+
+    A connection counts as dead after 10 s without any message: heartbeats come each second once there
+    is a subscription. Limits: about 150 connects in 10 minutes and address; after maintenance 5 s
+    between attempts; the rate of our messages is not published (20/s is what others keep to), nor is
+    the number of subscriptions.
+    """
+
+    venue = VENUE
+    channels = (
+        Channel("book", "book", Proof("checksum", CHECKSUM_LEVELS), DEPTHS),
+        Channel("trade", "trade", Proof("ids")),
+        Channel("ticker", "ticker", Proof("none")),
+    )
+    limits = VenueLimits(
+        subscriptions=100, messages_per_s=20.0, connects=150, connects_window_s=600.0, reconnect_min_s=5.0
+    )
+
+    def __init__(self, settings: KrakenSettings | None = None) -> None:
+        settings = settings or KrakenSettings()
+        self.url = settings.url
+        self.idle_timeout_s = settings.idle_timeout_s
+        self.ping_interval_s: float | None = settings.ping_interval_s or None
+        self.metadata_first = settings.metadata
+        self._tokenized = settings.tokenized_assets
+
+    def instrument_id(self, venue_symbol: str) -> str:
+        """``kraken:BTC/EUR`` of ``BTC/EUR``, ``XBT/EUR``, ``XBTEUR`` or ``XXBTZEUR``, in any case."""
+        return f"{VENUE}:{canonical(venue_symbol)}"
+
+    def venue_symbol(self, instrument_id: str) -> str:
+        """``BTC/EUR`` of ``kraken:BTC/EUR``. Raises ConfigError for another venue's id."""
+        venue, symbol = parse_id(instrument_id)
+        if venue != VENUE:
+            raise ConfigError(
+                f"instrument {instrument_id!r} is not of venue {VENUE}", key="instrument", value=instrument_id
+            )
+        return canonical(symbol)
+
+    def base_quote(self, venue_symbol: str) -> tuple[str, str] | None:
+        """``("BTC", "EUR")``, None where the name does not tell."""
+        return split_pair(venue_symbol)
+
+    def default_scales(self, venue_symbol: str, first_price: str | None) -> tuple[int, int]:
+        """``(10, 8)``: holds every price precision and the quantity precision of today's pairs."""
+        return PRICE_SCALE, SIZE_SCALE
+
+    def default_depth(self, channel: str, levels: int | None) -> int | None:
+        """The least legal depth that holds the snapshot; the venue's default, 10, without one."""
+        if channel != "book":
+            return None
+        return next((depth for depth in DEPTHS if depth >= (levels or 0)), DEPTHS[-1])
+
+    def metadata_request(self, req_id: int) -> list[bytes]:
+        """A subscription to all instruments: precision may change while a run goes on."""
+        return [requests.metadata(req_id, tokenized=self._tokenized)]
+
+    def subscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+        """One message for each channel and depth; the answers carry ``req_id``, one a pair."""
+        return requests.subscriptions("subscribe", subscriptions, DEPTHS[0], req_id)
+
+    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+        """The same messages to unsubscribe, the book's depth included."""
+        return requests.subscriptions("unsubscribe", subscriptions, DEPTHS[0], req_id)
+
+    def ping(self, req_id: int) -> bytes | None:
+        """The application ping; its pong tells the venue's clock."""
+        return requests.ping(req_id)

@@ -1,0 +1,103 @@
+"""``mm doctor``: what stands in the way is a failure, what may is a warning."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from mm_framework.cli import doctor_cmd, main
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("MM_LOAD_PLUGINS", "")
+    monkeypatch.chdir(tmp_path)
+
+
+def checks(*arguments: str, exit_code: int = 0) -> dict[str, tuple[str, str]]:
+    result = CliRunner().invoke(main, ["doctor", "--json", *arguments])
+    assert result.exit_code == exit_code, result.output
+    document = json.loads(result.stdout)
+    assert document["ok"] is (exit_code == 0)
+    for check in document["checks"]:
+        assert check["state"] == "ok" or check["hint"], f"{check['name']} does not say what to do"
+    return {check["name"]: (check["state"], check["found"]) for check in document["checks"]}
+
+
+def test_this_machine_is_fit() -> None:
+    found = checks()
+    assert {name for name, (state, _) in found.items() if state == "fail"} == set()
+    assert found["kernels"] == ("ok", "off (reference path)")
+    assert set(found) >= {"python", "platform", "clock", "open files", "data folder", "plugins", "msgspec"}
+
+
+def test_the_text_is_a_table() -> None:
+    result = CliRunner().invoke(main, ["doctor"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].split() == ["check", "found", "what", "to", "do"]
+
+
+def test_a_missing_library_fails_and_an_optional_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name in ("msgspec", "picows"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    found = checks(exit_code=1)
+    assert found["msgspec"] == ("fail", "not installed")
+    assert found["picows"] == ("ok", "not installed (optional)")
+
+
+@pytest.mark.parametrize(("free_gib", "state"), [(0.5, "fail"), (5, "warn"), (50, "ok")])
+def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch, free_gib: float, state: str) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1, 1, free_gib * 2**30))
+    found = checks("--data-dir", "not/made/yet", exit_code=1 if state == "fail" else 0)
+    assert found["data folder"] == (state, f"{Path('not/made/yet')}, {free_gib:.1f} GiB free")
+
+
+def test_a_data_folder_that_cannot_be_written_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert checks("--data-dir", "file", exit_code=1)["data folder"][0] == "fail"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert checks(exit_code=1)["data folder"][0] == "fail"
+
+
+def test_a_coarse_clock_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_cmd, "COARSE_CLOCK_S", 0.0)
+    assert checks()["clock"][0] == "warn"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="open files are not limited there")
+@pytest.mark.parametrize(("limit", "state"), [(100, "warn"), (4096, "ok"), (-1, "ok")])
+def test_a_low_limit_of_open_files_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, limit: int, state: str
+) -> None:
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limit, limit))
+    assert checks()["open files"][0] == state
+
+
+def test_a_wrong_configuration_is_a_finding_and_the_rest_is_told(tmp_path: Path) -> None:
+    (tmp_path / "mm.toml").write_text("[dta]\n")
+    found = checks(exit_code=1)
+    assert found["configuration"][0] == "fail"
+    assert "did you mean 'data'" in found["configuration"][1]
+    assert found["python"][0] == "ok"
+
+
+def test_an_old_python_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_cmd, "LEAST_PYTHON", (99, 0))
+    assert checks(exit_code=1)["python"][0] == "fail"

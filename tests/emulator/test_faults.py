@@ -1,0 +1,97 @@
+"""Faults as text, and what they do to bytes."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from mm_framework.contracts.emulator import FrameKind, Outgoing
+from mm_framework.emulator.faults import (
+    FAULTS,
+    FaultPlan,
+    FaultSpec,
+    corrupt,
+    parse_faults,
+    wrong_checksum,
+)
+from mm_framework.errors import ConfigError
+
+
+def test_a_text_names_faults_with_a_rate_a_time_or_neither() -> None:
+    assert parse_faults("drop:0.01, checksum@12.5,,reset,silent:2") == (
+        FaultSpec("drop", rate=0.01),
+        FaultSpec("checksum", at_s=12.5),
+        FaultSpec("reset"),
+        FaultSpec("silent", rate=2.0),
+    )
+    assert parse_faults("") == ()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_fault_is_written_as_it_is_read(name: str) -> None:
+    for text in (name, f"{name}:0.5", f"{name}@2.5"):
+        assert [str(spec) for spec in parse_faults(text)] == [text]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("drop:", "expected NAME, NAME:RATE or NAME@SECONDS"),
+        ("drop:-1", "expected NAME"),
+        ("drop@1@2", "expected NAME"),
+        ("dorp:0.1", "'dorp' is not known; known: drop, repeat"),
+        ("corrupt:1.5", "a probability, at most 1"),
+        ("mute:2", "a probability, at most 1"),
+    ],
+)
+def test_another_text_is_a_usage_error(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        parse_faults(text)
+
+
+def test_every_fault_has_a_place_in_the_plan() -> None:
+    plan = FaultPlan(parse_faults(",".join(FAULTS)), seed=1, start_ns=0)
+    assert len(plan.frames) + len(plan.connects) + len(plan.timed) == len(FAULTS)
+
+
+def test_the_same_fault_twice_draws_from_two_streams() -> None:
+    plan = FaultPlan(parse_faults("reset,reset"), seed=1, start_ns=0)
+    assert plan.timed[0].next_ns != plan.timed[1].next_ns
+
+
+def test_a_timed_fault_with_a_rate_comes_again_and_again() -> None:
+    (fault,) = FaultPlan(parse_faults("jump:10"), seed=1, start_ns=0).timed
+    times = []
+    for _ in range(2000):
+        assert fault.next_ns is not None
+        times.append(fault.next_ns)
+        fault.struck()
+    assert times == sorted(set(times))
+    assert 180e9 < times[-1] < 220e9
+
+
+def test_corruption_changes_any_digit_to_any_other() -> None:
+    payload = b'{"price":10.5,"x":"a"}'
+    results = {corrupt(payload, random.Random(seed)) for seed in range(1000)}
+    assert len(results) == 3 * 9
+    for result in results:
+        assert sum(a != b for a, b in zip(payload, result, strict=True)) == 1
+
+
+def test_a_payload_without_digits_stays() -> None:
+    assert corrupt(b'{"a":"b"}', random.Random(1)) == b'{"a":"b"}'
+
+
+@pytest.mark.parametrize("crc", ["0", "4294967295", "-17"])
+def test_a_wrong_checksum_is_another_number_at_the_same_place(crc: str) -> None:
+    payload = f'{{"checksum":{crc},"x":1}}'.encode()
+    frame = Outgoing(payload, FrameKind.BOOK, checksum=(12, 12 + len(crc)))
+    for seed in range(50):
+        wrong = wrong_checksum(frame, random.Random(seed))
+        head, _, tail = wrong.partition(b":")
+        number = int(tail.partition(b",")[0])
+        assert head == b'{"checksum"'
+        assert tail.endswith(b',"x":1}')
+        assert number != int(crc)
+        assert -(2**31) <= number < 2**32

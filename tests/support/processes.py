@@ -1,0 +1,94 @@
+"""An emulated Kraken in a process of its own, and captures of it in others."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+__all__ = ["Emulated", "capture_process", "emulated_kraken", "wait_for_frames"]
+
+
+FRAMES_SIZE = 4000
+"""Bytes of a log that surely holds frames with data."""
+
+DATA_KINDS = ("snapshot", "book", "trade", "ticker")
+
+
+@attrs.frozen
+class Emulated:
+    """A running emulator: its endpoint, its process, and its truth log, whole once it has ended."""
+
+    endpoint: str
+    process: subprocess.Popen[str]
+    truth: Path
+
+    def end(self) -> None:
+        """Stop in order."""
+        self.process.terminate()
+        self.process.wait(20)
+
+    def sent_until(self, time_ns: int, symbol: str) -> int:
+        """How many data frames of a symbol had left at a time of the machine's monotonic clock."""
+        entries = map(json.loads, self.truth.read_bytes().splitlines())
+        return sum(
+            1
+            for entry in entries
+            if entry.get("symbol") == symbol
+            and entry["kind"] in DATA_KINDS
+            and "wire" in entry
+            and entry["at_ns"] <= time_ns
+        )
+
+
+@contextlib.contextmanager
+def emulated_kraken(folder: Path, *arguments: str) -> Iterator[Emulated]:
+    """``mm emulate kraken``; ended when the block is left."""
+    truth = folder / "truth.ndjson"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mm_framework", "emulate", "kraken", "--truth", str(truth), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield Emulated(process.stdout.readline().strip(), process, truth)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def capture_process(
+    endpoint: str, data_dir: Path, *arguments: str, instrument: str = "kraken:BTC/EUR"
+) -> subprocess.Popen[str]:
+    """``mm capture`` of an endpoint, started."""
+    command = ["capture", instrument, "--endpoint", endpoint, "--data-dir", str(data_dir)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "mm_framework", *command, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )
+
+
+def wait_for_frames(
+    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], timeout_s: float = 30.0
+) -> None:
+    """Until the logs of all runs hold frames. Raises RuntimeError when a process ended before."""
+    end_s = time.monotonic() + timeout_s
+    for run, process in zip(runs, processes, strict=True):
+        log = run / "capture" / "shard_00.frames"
+        while not log.exists() or log.stat().st_size < FRAMES_SIZE:
+            if process.poll() is not None or time.monotonic() > end_s:
+                process.kill()
+                raise RuntimeError(f"{log} does not grow: {process.communicate()[1]}")
+            time.sleep(0.02)
