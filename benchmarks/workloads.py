@@ -17,7 +17,7 @@ from mm_framework.emulator.settings import MarketSettings
 from mm_framework.feed import Feed, Output, VenueKit
 from mm_framework.model.book import OrderBook
 from mm_framework.model.events import NULL
-from mm_framework.model.fixed import parse
+from mm_framework.model.fixed import decimals_of, parse
 from mm_framework.model.frame import Block
 from mm_framework.replay.source import replay
 from mm_framework.sync.checksum import checksum
@@ -63,7 +63,7 @@ def workloads(folder: Path, seconds: float) -> list[Workload]:
     run = open_run(folder / "run")
     records = [bytes(encoded) for _, encoded in run.records()]
     books = _Books.of(frames)
-    megabytes = sum(map(len, records)) // 1_000_000
+    megabytes = sum(map(len, records)) / 1e6
     numbers = itertools.count()
     return [
         Workload("decode", "frames", len(frames), "frame bytes to texts", lambda: _decode(frames)),
@@ -88,7 +88,7 @@ def workloads(folder: Path, seconds: float) -> list[Workload]:
             "log_check",
             "records",
             len(records),
-            f"records read with CRC, {megabytes} MB",
+            f"records read with CRC, {megabytes:.1f} MB",
             lambda: _check_log(run),
         ),
         Workload(
@@ -187,7 +187,8 @@ class _Books:
             ]
             messages.append((symbol, snapshot, integers, crc))
             if snapshot:
-                decimals[symbol] = tuple(len(text.partition(".")[2]) for text in levels[0][1:])
+                _, price, size = levels[0]
+                decimals[symbol] = (decimals_of(price), decimals_of(size))
         return cls(messages, decimals)
 
     def apply(self) -> None:
@@ -213,7 +214,7 @@ class _Listener:
     def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:
         pass
 
-    def restore(self, feed: Feed) -> None:
+    def restore(self, feed: Feed, mono_ns: int) -> None:
         pass
 
     def on_end(self, mono_ns: int) -> None:

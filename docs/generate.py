@@ -310,7 +310,7 @@ def describe(name: str, thing: object) -> Iterator[str]:
     """The lines of one public name: a class with its public members, a function, or just the name."""
     if inspect.isclass(thing):
         bases = ", ".join(base.__name__ for base in thing.__bases__ if base is not object)
-        yield f"{name}({bases})"
+        yield f"{name}({bases})" if bases else name
         if issubclass(thing, enum.Enum):
             yield from (f"{name}.{member.name} = {member.value!r}" for member in thing)
             return
@@ -323,8 +323,9 @@ def describe(name: str, thing: object) -> Iterator[str]:
                 yield f"{name}.{member}{signature(getattr(thing, member))}"
             elif not member.startswith("_") and isinstance(value, property):
                 yield f"{name}.{member}: property"
-        own = inspect.get_annotations(thing)
-        yield from sorted(f"{name}.{member}: {kind}" for member, kind in own.items() if member[0] != "_")
+        for member, kind in sorted(inspect.get_annotations(thing).items()):
+            if not member.startswith("_"):
+                yield f"{name}.{member}: {getattr(kind, '__forward_arg__', kind)}"
     elif inspect.isroutine(thing):
         yield f"{name}{signature(thing)}"
     else:

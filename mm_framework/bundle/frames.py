@@ -195,8 +195,8 @@ class ShardReader:
 
     @property
     def size(self) -> int:
-        """Bytes of all segments when they were opened."""
-        return sum(segment.size for segment in self.segments)
+        """Bytes of records in all segments when they were opened."""
+        return sum(max(0, segment.size - SEGMENT_HEADER_BYTES) for segment in self.segments)
 
     def stretches(self, begin: tuple[int, Cursor] | None = None) -> Iterator[Stretch]:
         """The segments in order. Read each to its end before taking the next.

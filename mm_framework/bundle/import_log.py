@@ -57,17 +57,18 @@ class ImportLog:
         """Add what was recorded; ``place`` is the number of its file."""
         if place != self._place:
             self._place, self._newest_before_ns = place, self._newest_ns
-        if item.wall_ns is not None:
-            self.steps_back += item.wall_ns < self._wall_ns
-            self._wall_ns = item.wall_ns
-            self._newest_ns = max(self._newest_ns, item.wall_ns)
         if kind is RecordKind.OPEN:
-            self._open(item.url or "", item.wall_ns)
+            self._end_others(item)
+            self._received(item)
+            self._open(item.url or "")
         elif kind is RecordKind.HTTP:
+            self._received(item)
             meta = {"method": "GET", "url": item.url, "status": None, "error": None}
             self._add(kind, encode_http(meta, item.payload))
         else:
-            self._add(kind, item.payload, self._connection(item.url))
+            connection = self._connection(item.url)
+            self._received(item)
+            self._add(kind, item.payload, connection)
 
     def finish(self) -> None:
         """End the recording: its books stay as they are."""
@@ -75,12 +76,24 @@ class ImportLog:
             self._lose(link, Reason.RECORDING_END, "the recording ends")
         self._add(RecordKind.CONTROL, encode_json({"op": "stop"}))
 
-    def _open(self, url: str, wall_ns: int | None = None) -> int:
+    def _received(self, item: Item) -> None:
+        """From here on records carry the item's receive time."""
+        if item.wall_ns is not None:
+            self.steps_back += item.wall_ns < self._wall_ns
+            self._wall_ns = item.wall_ns
+            self._newest_ns = max(self._newest_ns, item.wall_ns)
+
+    def _end_others(self, opened: Item) -> None:
+        """End what the opening of a connection shows to have ended: the same address in the same file,
+        and connections of earlier files unless their recordings overlap in time with this one.
+        """
+        later = opened.wall_ns is not None and opened.wall_ns >= self._newest_before_ns
         for link in list(self._links.values()):
-            again = link.place == self._place and link.url == url
-            later = link.place < self._place and wall_ns is not None and wall_ns >= self._newest_before_ns
-            if again or later:
+            same = link.place == self._place and link.url == (opened.url or "")
+            if same or (link.place < self._place and later):
                 self._lose(link, Reason.DROPPED, "another recording of the connection begins")
+
+    def _open(self, url: str) -> int:
         link = _Link(self._opened, url, self._place)
         self._opened += 1
         self._links[link.index] = link

@@ -21,7 +21,7 @@ from mm_framework.model.fixed import text
 from mm_framework.model.frame import FrameFlag, Record, RecordKind, iter_records
 from mm_framework.model.instrument import Definition
 
-__all__ = ["Selection", "describe", "hexdump", "kind_name", "rows", "select", "summarize"]
+__all__ = ["Selection", "describe", "hexdump", "kind_name", "payload_of", "rows", "select", "summarize"]
 
 
 @attrs.frozen
@@ -156,6 +156,13 @@ def describe(shard: int, record: Record) -> dict[str, Any]:
     except UnicodeDecodeError:
         described["hex"] = payload.hex()
     return described
+
+
+def payload_of(described: dict[str, Any]) -> bytes:
+    """The payload of a record as `describe` gave it."""
+    if "hex" in described:
+        return bytes.fromhex(described["hex"])
+    return str(described["text"]).encode()
 
 
 def hexdump(payload: bytes) -> str:

@@ -275,8 +275,9 @@ def _first_index(path: Path) -> int | None:
 
 
 def _lost_parts(folder: Path) -> list[LostPart]:
-    names = sorted(path for path in folder.iterdir() if path.suffix != ".part") if folder.is_dir() else []
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
     return [
         LostPart(path.stem, int(path.suffix[1:]), path.stat().st_size, f"{LOST}/{path.name}")
-        for path in names
+        for path in paths
+        if path.suffix[1:].isdecimal()
     ]

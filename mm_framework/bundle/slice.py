@@ -22,6 +22,7 @@ from mm_framework.bundle.manifest import Manifest
 from mm_framework.bundle.run import Run, RunWriter
 from mm_framework.bundle.segment import Cursor, iter_encoded
 from mm_framework.bundle.settings import BundleSettings
+from mm_framework.bundle.tables import precedes
 from mm_framework.bundle.times import format_utc
 from mm_framework.errors import ConfigError
 from mm_framework.feed import Feed, VenueKit
@@ -106,7 +107,7 @@ def slice_run(
     writer = RunWriter.create(out, manifest, settings=settings, first_index=firsts)
     try:
         for line in run.connections():
-            if line.get("frame", 0) < firsts.get(line.get("shard", -1), 0):
+            if precedes(line, firsts):
                 writer.connection(line)
         for _, shard, record in heapq.merge(*(part.records() for part in parts)):
             writer.append(shard, record)

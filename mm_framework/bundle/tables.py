@@ -5,6 +5,7 @@ Both are functions of the log: a live run writes them as it goes on, `mm recover
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ __all__ = [
     "RUNLOG",
     "connection_line",
     "definition_line",
+    "precedes",
     "read_lines",
 ]
 
@@ -50,6 +52,12 @@ def connection_line(shard: int, record: Record) -> bytes:
     stamps = {"mono_ns": mono_ns, "wall_ns": None if wall_ns == NULL else wall_ns}
     line = {**body, "event": event, "connection": connection, "shard": shard, "frame": index, **stamps}
     return encode_json(line) + b"\n"
+
+
+def precedes(line: Mapping[str, Any], first_index: Mapping[int, int]) -> bool:
+    """Whether a line is of a record before the log's first one (shard -> index): a slice has such lines."""
+    shard, frame = line.get("shard"), line.get("frame")
+    return isinstance(shard, int) and isinstance(frame, int) and frame < first_index.get(shard, 0)
 
 
 def definition_line(definition: Definition) -> bytes:

@@ -16,7 +16,7 @@ from mm_framework.bundle.frames import ShardReader
 from mm_framework.bundle.index import encode_index, index_path
 from mm_framework.bundle.run import Run
 from mm_framework.bundle.segment import Fault, SegmentReader
-from mm_framework.bundle.tables import CONNECTION_KINDS, CONNECTIONS, INSTRUMENTS, connection_line
+from mm_framework.bundle.tables import CONNECTION_KINDS, CONNECTIONS, INSTRUMENTS, connection_line, precedes
 from mm_framework.bundle.verify_report import Failure, VerifyReport
 from mm_framework.errors import CorruptFrame
 from mm_framework.feed import Counts, Feed, InstrumentView, Output, VenueKit
@@ -103,6 +103,7 @@ class _Verification:
             if not fresh:
                 self._checkpoint(shard, first, feed.checkpoint())
         before = _bad(feed.counts)
+        failed = feed.counts.checksums_failed
         output = feed.feed(block)
         for record in iter_records(block):
             self.last_ns = max(self.last_ns, record.mono_ns)
@@ -111,6 +112,7 @@ class _Verification:
         self.first_ns = first.mono_ns if self.first_ns is None else min(self.first_ns, first.mono_ns)
         if _bad(feed.counts) != before:
             self._events(shard, feed, output)
+            self._unverified(shard, first.index, feed.counts.checksums_failed - failed, output)
 
     def _checkpoint(self, shard: int, record: Record, computed: bytes) -> None:
         written = bytes(record.payload)
@@ -147,13 +149,21 @@ class _Verification:
                 definition = definitions[message.instrument]
                 row = next(_rows_of(rows, message))
                 failures.append(_loss(shard, definition, row, _levels(rows, cause, definition)))
-            previous = message
+            elif message.kind in (Kind.LEVEL, Kind.SNAPSHOT_START):
+                previous = message
         for notice in output.notices:
             if isinstance(notice, Malformed):
                 told = f"frame {notice.frame} is malformed: {notice.error}"
                 failures.append(Failure("malformed", told, shard, notice.frame))
         for failure in sorted(failures, key=lambda one: one.frame or 0):
             self._add(failure)
+
+    def _unverified(self, shard: int, index: int, failed: int, output: Output) -> None:
+        """Mismatches without an event: those of a book that was given up and is kept as unverified."""
+        told = sum(message.kind == Kind.CHECKSUM_MISMATCH for message in iter_messages(output.messages))
+        if failed > told:
+            text = f"{failed - told} checksums of books kept as unverified failed, from frame {index} on"
+            self._add(Failure("checksum", text, shard))
 
     def tables(self) -> None:
         """The tables beside the log say what the log gives; a run that goes on may be behind with them."""
@@ -168,12 +178,7 @@ class _Verification:
         expected = sorted(self.definitions.values(), key=lambda one: (one.valid_from_ns, one.index))
         if instruments != [one.as_json() for one in expected]:
             self._error("table", 0, f"{INSTRUMENTS} does not fit the log: `mm recover` makes it anew")
-        # A slice also lists connections of before its beginning.
-        since = [
-            line
-            for line in connections
-            if line.get("frame", 0) >= self.first_index.get(line.get("shard", 0), 0)
-        ]
+        since = [line for line in connections if not precedes(line, self.first_index)]
         if since != sorted(self.connections, key=lambda line: line["mono_ns"]):
             self._error("table", 0, f"{CONNECTIONS} does not fit the log: `mm recover` makes it anew")
 

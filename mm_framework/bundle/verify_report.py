@@ -61,7 +61,7 @@ class VerifyReport:
     @property
     def ok(self) -> bool:
         """Nothing speaks against the recording."""
-        return self.n_failures == 0
+        return not self.failures
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``mm verify --json``."""

@@ -32,11 +32,10 @@ MALFORMED_TOLD: Final = 10
 
 
 class NoticeLog:
-    """Tells notices. A subscription that the venue refuses although it never began is a mistake of ours."""
+    """Tells notices. A refusal of a subscription that never began is a mistake in what was asked for."""
 
     def __init__(self) -> None:
-        self._begun: set[tuple[str | None, str | None]] = set()
-        self._begun_shards: set[int] = set()
+        self._begun: set[tuple[str, str | None]] = set()
         self._malformed: Counter[int] = Counter()
         self._samples: dict[int, ClockSample] = {}
 
@@ -46,7 +45,7 @@ class NoticeLog:
         for notice in notices:
             if isinstance(notice, Refusal):
                 shard.log(logging.WARNING, "refused", **attrs.asdict(notice))
-                if not self._may_pass(shard, notice):
+                if notice.instrument is not None and (notice.instrument, notice.channel) not in self._begun:
                     refused.append(notice)
             else:
                 self._tell(shard, notice)
@@ -55,11 +54,6 @@ class NoticeLog:
     def clock_samples(self) -> tuple[dict[str, Any], ...]:
         """Of each connection the sample with the shortest round trip, which is the most exact."""
         return tuple(attrs.asdict(sample) for _, sample in sorted(self._samples.items()))
-
-    def _may_pass(self, shard: Shard, notice: Refusal) -> bool:
-        if notice.instrument is None:
-            return shard.number in self._begun_shards
-        return (notice.instrument, notice.channel) in self._begun
 
     def _tell(self, shard: Shard, notice: Notice) -> None:
         match notice:
@@ -77,7 +71,6 @@ class NoticeLog:
             case Acknowledged(instrument, channel, active):
                 if active and instrument is not None:
                     self._begun.add((instrument, channel))
-                    self._begun_shards.add(shard.number)
                 shard.log(
                     logging.INFO,
                     "subscribed" if active else "unsubscribed",
@@ -88,12 +81,12 @@ class NoticeLog:
                 best = self._samples.get(connection)
                 if best is None or delay_ns < best.delay_ns:
                     self._samples[connection] = notice
-                shard.log(logging.DEBUG, "clock sample", **attrs.asdict(notice))
+                shard.log(logging.DEBUG, "clock_sample", **attrs.asdict(notice))
             case StatusChanged(text, online, instrument):
                 if instrument is None:
                     shard.online = online
                 level = logging.INFO if online else logging.WARNING
-                shard.log(level, "venue status", text=text, online=online, instrument=instrument)
+                shard.log(level, "venue_status", text=text, online=online, instrument=instrument)
             case Defined(definition):
                 shard.log(logging.DEBUG, "definition", instrument=definition.id, index=definition.index)
             case Malformed(connection, frame, error):
@@ -107,8 +100,6 @@ class NoticeLog:
 def _refusal(venue: str, refused: list[Refusal]) -> VenueRefused:
     texts = []
     for notice in refused:
-        what = " of ".join(filter(None, (notice.channel, notice.instrument)))
-        texts.append(
-            notice.text if venue in notice.text else f"{venue} refused {what or 'a request'}: {notice.text}"
-        )
+        what = f"{notice.channel} of {notice.instrument}"
+        texts.append(notice.text if venue in notice.text else f"{venue} refused {what}: {notice.text}")
     return VenueRefused("; ".join(dict.fromkeys(texts)), venue=venue)

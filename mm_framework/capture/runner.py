@@ -327,7 +327,8 @@ class Capture:
 
     def log(self, level: int, event: str, **facts: Any) -> None:
         """A line in the run log, and one for the operator."""
-        text = " ".join([event, *(f"{name}={value}" for name, value in facts.items() if value is not None)])
+        told = (f"{name}={value}" for name, value in facts.items() if value not in (None, ""))
+        text = " ".join([event.replace("_", " "), *told])
         logger.log(level, text, extra={"event": event, **facts})
         self._log_line({"event": event, "level": logging.getLevelName(level).lower(), **facts})
 

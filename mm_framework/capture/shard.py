@@ -180,7 +180,7 @@ class Shard:
         tally = self._run.tally
         if link.opened_ns is None:
             tally.failed_attempts += 1
-            self.log(logging.WARNING, "not connected", connection=link.index, attempt=self._attempt, **body)
+            self.log(logging.WARNING, "not_connected", connection=link.index, attempt=self._attempt, **body)
             return
         tally.lost[loss.reason] += 1
         if not planned:
@@ -230,7 +230,7 @@ class Shard:
         silent_ns = self._clock.mono_ns() - link.heard_ns
         if silent_ns >= limit_s * 1e9:
             self._warned_ns = link.heard_ns
-            self.log(logging.WARNING, "no data", connection=link.index, silent_s=round(silent_ns / 1e9, 3))
+            self.log(logging.WARNING, "no_data", connection=link.index, silent_s=round(silent_ns / 1e9, 3))
 
     def _end_hole(self) -> None:
         """The time without a connection, if there was one, is over."""

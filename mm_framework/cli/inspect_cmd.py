@@ -107,7 +107,7 @@ def _faults(shard: dict[str, Any]) -> str:
 
 
 def _show_records(app: App, run: Run, selection: Selection) -> None:
-    from mm_framework.bundle.inspect import describe, hexdump, select
+    from mm_framework.bundle.inspect import describe, hexdump, payload_of, select
 
     described = [describe(shard, record) for shard, record in select(run, selection)]
 
@@ -116,10 +116,15 @@ def _show_records(app: App, run: Run, selection: Selection) -> None:
         for one in described:
             head = f"shard {one['shard']} #{one['index']} {one['kind']} connection {one['connection']}"
             lines.append(f"{head} mono_ns {one['mono_ns']} {one['wall'] or ''}".rstrip())
-            lines.append(one["text"] if "text" in one else hexdump(bytes.fromhex(one["hex"])))
+            lines.append(one["text"] if _printable(one) else hexdump(payload_of(one)))
         return "\n".join(filter(None, lines)) or "no such records"
 
     app.out.emit({"ok": True, "records": described}, shown)
+
+
+def _printable(described: dict[str, Any]) -> bool:
+    """Whether a terminal can be given the payload as it is."""
+    return all(char.isprintable() or char in "\n\t" for char in described.get("text", "\0"))
 
 
 def _show_rows(app: App, run: Run, selection: Selection) -> None:

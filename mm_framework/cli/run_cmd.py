@@ -6,6 +6,7 @@ line is printed whatever happened. `cli.audit_runs` does the same twice and comp
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+PLAIN_WIDTH = 1000  # of the summary in a file or a pipe: lines are not cut there
 REPLAY_ONLY = ("run_dir", "max_seconds", "stable_json", "audit_determinism")
 LIVE_ONLY = (
     "duration_seconds",
@@ -168,10 +170,10 @@ def _run(app: App, options: RunOptions) -> int:
     pipeline = None if job is None else job.pipeline
     document = run_document(pipeline, options.mode, elapsed_ms, pnl=options.print_pnl, error=error) | extra
     if job is not None and job.writer is not None:
-        job.writer.close(document, job.pipeline.ledger.results())
+        job.writer.close(document, job.pipeline)
     app.out.json = True
     app.out.emit(document, sort_keys=True)
-    if human and job is not None:
+    if human and job is not None and error is None:
         _tell(app, job)
     if error is None and pipeline is not None and pipeline.errors:
         error = pipeline.errors[0]
@@ -201,4 +203,5 @@ def _tell(app: App, job: Job) -> None:
         rows.append(("note", "no best price was seen: does --trading-price-source fit the recording?"))
     if job.writer is not None:
         rows.append(("results", job.writer.folder))
-    Console(stderr=True, highlight=False).print(app.out.table(("", ""), rows))
+    width = None if sys.stderr.isatty() else PLAIN_WIDTH
+    Console(stderr=True, highlight=False, width=width).print(app.out.table(("", ""), rows))

@@ -30,7 +30,7 @@ __all__ = ["command"]
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, run: str, out: str, **given: str | int | None) -> None:
+def command(app: App, /, run: str, out: str, **given: str | int | None) -> None:
     """Cut a time range out of a run bundle into a bundle of its own.
 
     RUN is a run id or the path of a bundle. The range is half-open. The new bundle begins with the state

@@ -48,16 +48,17 @@ def command(app: App, run: str, summary_only: bool) -> int:
 
 def _shown(app: App, report: VerifyReport, *, summary_only: bool) -> Any:
     from rich.console import Group
+    from rich.text import Text
 
     parts: list[Any] = [app.out.table(("", ""), _totals(report))]
     if report.instruments and not summary_only:
         parts += ["", app.out.table(("instrument", "state", "bid", "ask", "levels"), _books(report))]
     if report.failures and not summary_only:
-        parts += ["", *(failure.text for failure in report.failures[:SHOWN_FAILURES])]
+        parts += ["", *(Text(failure.text) for failure in report.failures[:SHOWN_FAILURES])]
         if report.n_failures > SHOWN_FAILURES:
             parts.append(f"... and {report.n_failures - SHOWN_FAILURES} more (--json has up to 1000)")
     verdict = "ok" if report.ok else f"NOT OK: {report.n_failures} failures"
-    return Group(*parts, "", f"{report.run_id}: {verdict}")
+    return Group(*parts, "", Text(f"{report.run_id}: {verdict}"))
 
 
 def _totals(report: VerifyReport) -> list[tuple[str, object]]:

@@ -135,15 +135,12 @@ class Feed:
         ]
 
     def unproved_channels(self) -> list[str]:
-        """``<instrument> <channel>`` of every followed channel whose venue proves nothing of it."""
+        """The names of the followed channels that prove nothing of their continuity."""
         if self._config is None:
             return []
         proofs = {channel.name: channel.proof.kind for channel in self._kit.adapter.channels}
-        return sorted(
-            f"{instrument} {channel}"
-            for instrument, channel in self._session.streams
-            if proofs.get(channel, "none") == "none"
-        )
+        followed = {channel for _, channel in self._session.streams}
+        return sorted(name for name in followed if proofs.get(name, "none") == "none")
 
     def checkpoint(self) -> bytes:
         """The state as canonical JSON: a function of the records so far, whatever their blocks were."""

@@ -195,11 +195,10 @@ class Session:
 
     def refused(self, stream: Stream, text: str) -> None:
         """The venue refused a subscription: it is not asked for again, unless it worked before."""
-        if stream.last_ns is not None:
-            return
         wanted = stream.subscription
-        stream.phase, stream.deadline_ns, stream.retry_ns = "refused", NEVER, NEVER
         self.notices.append(Refusal(text, wanted.instrument, wanted.channel))
+        if stream.last_ns is None:
+            stream.phase, stream.deadline_ns, stream.retry_ns = "refused", NEVER, NEVER
 
     def heard(self, stream: Stream, now_ns: int) -> None:
         """A message of a subscription came."""

@@ -89,7 +89,7 @@ def _rescale(significand: int, decimals: int, scale: int, number: str) -> int:
     if not significand:
         return 0
     excess = decimals - scale
-    shortened, remainder = divmod(significand, 10**excess)
+    shortened, remainder = divmod(significand, int(10**excess))
     if remainder:
         least = decimals - _trailing_zeros(significand)
         raise InexactValue(f"{number[:40]} has more than {scale} decimals", decimals=least)

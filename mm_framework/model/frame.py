@@ -72,7 +72,7 @@ class Record(NamedTuple):
     kind: int
     flags: int
     connection: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a record
     mono_ns: int
     wall_ns: int
     payload: memoryview

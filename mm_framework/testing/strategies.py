@@ -21,14 +21,14 @@ from mm_framework.errors import StrategyError
 from mm_framework.feed.output import Defined, Notice, Output
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, RowFlag, SyncState
 from mm_framework.model.fixed import parse
-from mm_framework.model.frame import RecordKind, encode_record
+from mm_framework.model.frame import RecordKind, encode_json, encode_record
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, Side
+from mm_framework.model.tops import TopEvent
 from mm_framework.sync.emit import Emitter
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.ledger import AccountResult, money_scale
-from mm_framework.trading.market import TopEvent
 from mm_framework.trading.pipeline import Pipeline
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 
@@ -84,6 +84,8 @@ class Tape:
         size_scale: int = 3,
         tick: str | None = "0.01",
         lot: str | None = "0.001",
+        price_decimals: int | None = None,
+        size_decimals: int | None = None,
         depth: int | None = None,
     ) -> Tape:
         """Define an instrument, or define it anew; the calls that follow are about it.
@@ -104,6 +106,8 @@ class Tape:
             quote=symbol.partition("/")[2] or None,
             tick_size=tick,
             lot_size=lot,
+            price_decimals=price_decimals,
+            size_decimals=size_decimals,
             depth=depth,
         )
         self._current = instrument_id
@@ -193,12 +197,13 @@ class Tape:
         self._lose(one, Reason.SEQUENCE_GAP)
         return self._close()
 
-    def lost(self, connection: int = 0) -> Tape:
-        """The connection is lost, and with it every book and ticker."""
+    def lost(self, connection: int = 0, reason: Reason = Reason.RESET) -> Tape:
+        """The connection is lost, and with it every book and ticker; an orderly end loses nothing."""
         self._open()
-        for one in self._instruments.values():
-            self._lose(one, Reason.RESET)
-        return self._close(RecordKind.LOST, connection)
+        if reason not in (Reason.SHUTDOWN, Reason.RECORDING_END):
+            for one in self._instruments.values():
+                self._lose(one, reason)
+        return self._close(RecordKind.LOST, connection, {"reason": reason.name})
 
     def wait(self, ms: float | None = None) -> Tape:
         """A record without news, ``ms`` after the last one if given: timers that are due fire."""
@@ -254,10 +259,12 @@ class Tape:
         one.epoch += 1
         self._change(one, SyncState.RESYNCING, reason)
 
-    def _close(self, kind: RecordKind = RecordKind.FRAME, connection: int = 0) -> Tape:
+    def _close(
+        self, kind: RecordKind = RecordKind.FRAME, connection: int = 0, body: dict[str, Any] | None = None
+    ) -> Tape:
         record = encode_record(
             kind,
-            b"{}",
+            encode_json(body or {}),
             connection=connection,
             index=len(self.steps),
             mono_ns=self._now_ns,

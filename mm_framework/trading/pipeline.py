@@ -21,21 +21,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
+import msgspec
 
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.feed.output import Defined, Output
-from mm_framework.model.events import Kind, Message, iter_messages, iter_rows
-from mm_framework.model.frame import Block, RecordKind, iter_records
+from mm_framework.model.events import Kind, Message, Reason, iter_messages, iter_rows
+from mm_framework.model.frame import Block, Record, RecordKind, iter_records
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, IntentKind, OrderState, Refusal
+from mm_framework.model.tops import TopEvent
 from mm_framework.trading.actor import Actor
 from mm_framework.trading.allocator import Allocator
 from mm_framework.trading.exchange import Answer, SimulatedExchange
 from mm_framework.trading.intents import IntentHash
 from mm_framework.trading.ledger import Ledger
-from mm_framework.trading.market import Change, Markets, Slot, TopEvent
+from mm_framework.trading.market import Change, Markets, Slot
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.views import Request
 
@@ -210,8 +212,9 @@ class Pipeline:
             actor.define(slot, self.ledger.account(actor.name, slot), self.exchange, self._messages)
 
     def _lose_tickers(self, record: Block) -> None:
-        if memoryview(record)[8] == RecordKind.LOST:
-            (lost,) = iter_records(record)
+        """A connection is gone; the end of a run or recording is not a loss."""
+        lost = next(iter_records(record))
+        if lost.kind == RecordKind.LOST and not _is_end(lost):
             self.markets.lost(lost.connection, self._last_seq)
 
     def _settle(self) -> None:
@@ -335,6 +338,11 @@ class Pipeline:
     def _point(self, name: str) -> None:
         if self._probe is not None:
             self._probe(name)
+
+
+def _is_end(lost: Record) -> bool:
+    reason = Reason[msgspec.json.decode(lost.payload)["reason"]]
+    return reason in (Reason.SHUTDOWN, Reason.RECORDING_END)
 
 
 def _intent(wish: Request, strategy: str, seq: int, slot: Slot | None) -> Intent:

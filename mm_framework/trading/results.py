@@ -1,7 +1,8 @@
 """What a run reports: the one JSON line of requirement D10, and the files of ``--record``.
 
     <data dir>/results/<run id>/
-      summary.json     the JSON line, with profit and loss by strategy
+      summary.json     the JSON line, with profit and loss by strategy and the count of numbers
+                       in tops.ndjson that 6 decimals do not hold
       tops.ndjson      canonical top-of-book events (requirement D6)
       intents.ndjson   intents and what became of them
       fills.ndjson     fills and their fees
@@ -28,9 +29,9 @@ from mm_framework.model.fixed import text
 from mm_framework.model.frame import encode_json
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent
+from mm_framework.model.tops import TopEvent
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, Money, by_quote, least_scale, money_scale
-from mm_framework.trading.market import TopEvent
 from mm_framework.trading.pipeline import Pipeline
 
 __all__ = ["RESULTS", "ResultWriter", "callback_stats", "money_lines", "pnl_document", "run_document"]
@@ -200,7 +201,7 @@ class ResultWriter:
         }
         self._write("fills", line)
 
-    def close(self, document: Mapping[str, Any], results: Iterable[AccountResult]) -> None:
+    def close(self, document: Mapping[str, Any], pipeline: Pipeline) -> None:
         """Write ``summary.json`` and close all files. Raises EnvironmentFailed."""
         accounts = [
             {
@@ -213,13 +214,14 @@ class ResultWriter:
                 **{name: _exact(getattr(result.money, name), result.money.scale) for name in AMOUNTS},
                 "quote": result.money.quote,
             }
-            for result in results
+            for result in pipeline.ledger.results()
             if result.fills
         ]
         with writing(self.folder):
             self._stack.close()
             # Not encode_json: amounts may go beyond 64 bits.
-            body = json.dumps({**document, "accounts": accounts}, sort_keys=True)
+            summary = {**document, "accounts": accounts, "tops_rounded": pipeline.rounded}
+            body = json.dumps(summary, sort_keys=True)
             (self.folder / "summary.json").write_text(body + "\n", encoding="utf-8")
 
     def _write(self, name: str, line: dict[str, Any]) -> None:

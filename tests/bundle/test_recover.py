@@ -210,7 +210,7 @@ def test_what_is_no_bundle_stays_as_it_is(tmp_path: Path) -> None:
     assert list((tmp_path / "folder").iterdir()) == []
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_after_any_cut_or_flip_the_longest_valid_prefix_is_kept_and_twice_is_the_same(
     session: toy.ToyLog, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -7,13 +7,22 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from logs import MONO0_NS, WALL0_NS, plain_records, toy_manifest, write_run
 
 from mm_framework.bundle.disk import FolderLock
 from mm_framework.bundle.manifest import Manifest
 from mm_framework.bundle.run import RunWriter, open_run
 from mm_framework.bundle.settings import BundleSettings
-from mm_framework.errors import ConfigError, CorruptFrame, EnvironmentFailed, ManifestMismatch, StoreError
+from mm_framework.errors import (
+    ConfigError,
+    CorruptFrame,
+    EnvironmentFailed,
+    ManifestMismatch,
+    MMError,
+    StoreError,
+)
 from mm_framework.model.frame import RecordKind, encode_json, encode_record
 from mm_framework.model.instrument import Definition
 
@@ -205,3 +214,43 @@ def test_a_newer_bundle_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="has schema 9") as caught:
         open_run(path)
     assert caught.value.exit_code == 4
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_after_any_cut_or_flip_the_reader_gives_a_prefix_or_a_typed_error(
+    several: tuple[Path, list[bytes]], data: st.DataObject
+) -> None:
+    path, records = several
+    victim = data.draw(st.sampled_from(sorted(p for p in path.rglob("*") if p.is_file())))
+    original = victim.read_bytes()
+    changed = bytearray(original)
+    if original and data.draw(st.booleans()):
+        changed[data.draw(st.integers(0, len(original) - 1))] ^= data.draw(st.integers(1, 255))
+    else:
+        del changed[data.draw(st.integers(0, len(original))) :]
+    victim.write_bytes(changed)
+    read: list[bytes] = []
+    failed = False
+    try:
+        for _, record in open_run(path).records():
+            read.append(bytes(record))
+    except MMError:
+        failed = True
+    finally:
+        victim.write_bytes(original)
+    assert read == records[: len(read)]
+    if victim.suffix == ".frames" and changed != original:
+        assert len(read) < len(records)
+    elif not failed:
+        assert read == records
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes]]:
+    """A run in several segments, and its records."""
+    records = plain_records(60, checkpoint_every=10)
+    path = tmp_path_factory.mktemp("runs") / "r"
+    write_run(path, {0: records}, settings=BundleSettings(segment_max_mib=1 / 1024))
+    assert len(open_run(path).shards[0].segments) > 2
+    return path, records

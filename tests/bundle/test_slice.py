@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -24,7 +25,6 @@ from mm_framework.errors import ConfigError, CorruptFrame
 from mm_framework.model.frame import HEADER, RecordKind
 
 SMALL = BundleSettings(segment_max_mib=8 / 1024)
-KITS = "kits"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def check_slice(run: Run, cut: Cut, out: Path) -> None:
     assert [failure for failure in report.failures if failure.what not in ("gap", "checksum")] == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(data=st.data())
 def test_events_and_books_are_those_of_the_whole_from_there_on(
     run: Run, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -202,7 +202,5 @@ def test_damage_before_the_last_checkpoint_does_not_matter_and_in_the_range_it_d
 def test_an_untimed_run_has_no_receive_times_to_cut_by(tmp_path: Path) -> None:
     log = toy.toy_session(steps=10)
     manifest = open_run(write_toy_run(tmp_path / "r", {0: log})).manifest
-    import attrs
-
     with pytest.raises(ConfigError, match="is untimed"):
         Cut.by_time(attrs.evolve(manifest, flags=("untimed",)), 0, 1)

@@ -149,7 +149,7 @@ def test_a_killed_process_loses_at_most_what_came_within_the_flush_interval(tmp_
         from mm_framework.bundle.writer import ThreadedWriter
         log = LogWriter(Path(sys.argv[1]), 0, wall0_ns=0, mono0_ns=0)
         writer = ThreadedWriter([log], BundleSettings(flush_interval_s=0.05))
-        for number, record in enumerate(plain_records(100_000), 1):
+        for number, record in enumerate(plain_records(20_000), 1):
             writer.put(log, record)
             print(number, flush=True)
             time.sleep(0.001)
@@ -160,16 +160,15 @@ def test_a_killed_process_loses_at_most_what_came_within_the_flush_interval(tmp_
     ) as process:
         assert process.stdout is not None
         announced: list[tuple[float, int]] = []
-        started = time.monotonic()
         for line in process.stdout:
             announced.append((time.monotonic(), int(line)))
-            if announced[-1][0] - started > 1.6:
+            if announced[-1][0] - announced[0][0] > 1.4:
                 break
         process.kill()
         killed = time.monotonic()
         process.stdout.read()
     kept = [bytes(record) for record in ShardReader(tmp_path, 0).records()]
-    assert kept == plain_records(100_000)[: len(kept)]
+    assert kept == plain_records(20_000)[: len(kept)]
     due = max((number for moment, number in announced if moment < killed - 1.0), default=0)
     assert due > 10
     assert len(kept) >= due

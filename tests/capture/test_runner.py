@@ -193,7 +193,7 @@ def test_a_silent_venue_is_noticed_at_the_deadline_by_a_tick() -> None:
     assert lost.index == tick.index + 1
     assert world.log.bodies(KIND.LOST)[0]["reason"] == "IDLE"
     assert result.reconnects["by_reason"] == {"idle": 1}
-    assert [line["silent_s"] for line in world.log.events("no data")] == []
+    assert [line["silent_s"] for line in world.log.events("no_data")] == []
 
 
 def test_a_venue_that_is_down_is_asked_again_ever_more_slowly_under_one_number() -> None:
@@ -354,7 +354,7 @@ def test_a_refusal_of_what_had_begun_does_not_end_the_run() -> None:
     world.at(10, world.server.reset)
     result = world.capture(30)
     assert result.stopped_by == "max_seconds"
-    assert len(world.log.events("refused")) >= 1
+    assert [body["op"] for _, body in world.server.heard].count("sub") > 3
 
 
 # a slow disk
@@ -500,13 +500,8 @@ def test_the_run_log_tells_the_course_of_a_run() -> None:
     world.at(10, world.server.reset)
     world.capture(20)
     course = [line["event"] for line in world.log.lines if line["event"] not in ("heartbeat", "definition")]
-    assert course == [
-        "start",
-        *("connected", "venue status", "state", "subscribed", "subscribed", "state", "state"),
-        *("lost", "state", "waiting", "connected"),
-        *("state", "venue status", "subscribed", "subscribed", "state", "state"),
-        *("lost", "state", "stop"),
-    ]
+    began = ["connected", "state", "subscribed", "state", "state", "subscribed"]
+    assert course == ["start", *began, "state", "lost", "waiting", *began, "lost", "state", "stop"]
     assert all({"mono_ns", "wall_ns", "level"} <= line.keys() for line in world.log.events("state"))
 
 

@@ -79,8 +79,8 @@ def test_a_capture_makes_a_bundle_and_says_what_is_in_it(emulated: Emulated, tmp
 def test_venue_and_symbol_say_the_same_and_the_run_id_is_a_stamp(emulated: Emulated, tmp_path: Path) -> None:
     pytest.importorskip("picows")
     result = invoke(
-        tmp_path, "--venue", "kraken", "--symbol", "xbt/eur", "--symbol", "kraken:BTC/EUR", "--transport", "picows",
-        "--ws-url", emulated.endpoint, "--max-seconds", "1",
+        tmp_path, "--venue", "kraken", "--symbol", "xbt/eur", "--symbol", "kraken:BTC/EUR",
+        "--transport", "picows", "--ws-url", emulated.endpoint, "--max-seconds", "1",
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     (path,) = (tmp_path / "runs").iterdir()

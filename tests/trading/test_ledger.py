@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from mm_framework.contracts.strategy import On, Strategy
@@ -11,7 +12,7 @@ from mm_framework.errors import PluginError
 from mm_framework.model.orders import Side, TimeInForce, Urgency
 from mm_framework.testing.strategies import Result, Tape, run, tape
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
-from mm_framework.trading.ledger import Money, by_quote, least_scale
+from mm_framework.trading.ledger import Money, by_quote, least_scale, quote_of
 from mm_framework.trading.settings import TradingSettings
 
 BUY, SELL = Side
@@ -179,6 +180,19 @@ def test_currencies_are_summed_apart_at_their_largest_scale() -> None:
         "EUR": (8, -202 * 10**8),
         "USD": (6, 99 * UNIT // 2),
     }
+
+
+@pytest.mark.parametrize(("instrument", "quote"), [("v:A/EUR", "EUR"), ("v:A", "v:A"), ("v:A/B/C", "C")])
+def test_the_quote_is_the_part_behind_the_slash_where_the_venue_does_not_say(
+    instrument: str, quote: str
+) -> None:
+    market = tape(instrument).book(bids=[("99", "5")], asks=[("101", "5")])
+    result = run(trading({1: (BUY, 1)}), market)
+    slot = result.pipeline.markets.slots[0]
+    slot.definition = attrs.evolve(slot.definition, quote=None)
+    assert quote_of(slot) == quote
+    slot.definition = attrs.evolve(slot.definition, quote="XYZ")
+    assert quote_of(slot) == "XYZ"
 
 
 def test_the_least_scale_keeps_every_digit() -> None:

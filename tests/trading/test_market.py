@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.errors import ReplayError
+from mm_framework.model.events import Reason
 from mm_framework.model.fixed import text, to_e6
 from mm_framework.model.orders import Side
+from mm_framework.model.tops import e6, top_of_levels
 from mm_framework.testing.strategies import Result, Tape, run, tape
-from mm_framework.trading.market import e6, top_of_levels
 from mm_framework.trading.settings import TradingSettings
 
 BOOK = {"bids": [("99.90", "2")], "asks": [("100.10", "1")]}
@@ -124,6 +125,22 @@ def test_a_ticker_is_trusted_until_its_connection_is_lost() -> None:
     assert [trusted for _, trusted in wakes_of(market, On.RESYNC, TICKER)] == [1, 0, 1]
     other = tape().ticker(("1.00", "1"), ("2.00", "1")).lost(7)
     assert [trusted for _, trusted in wakes_of(other, On.RESYNC, TICKER)] == [1]
+
+
+def test_the_end_of_a_run_is_not_a_loss_of_its_tickers() -> None:
+    ended = tape().ticker(("1.00", "1"), ("2.00", "1")).lost(0, Reason.SHUTDOWN).stop()
+    assert [trusted for _, trusted in wakes_of(ended, On.RESYNC, TICKER)] == [1, 0]
+    slot = run(QUIET, ended, settings=TICKER).pipeline.markets.slots[0]
+    assert (slot.current, slot.levels(1)) == (True, [(100, 1000)])
+
+
+def test_a_locked_market_has_a_mid_and_a_crossed_one_keeps_the_last() -> None:
+    def mid2(bid: str) -> int | None:
+        market = tape().book(**BOOK).update(bids=[(bid, "1")])
+        return run(QUIET, market).pipeline.markets.slots[0].mid2
+
+    assert mid2("100.10") == 2 * 10010
+    assert mid2("100.11") == 9990 + 10010
 
 
 def test_a_finer_scale_brings_the_numbers_along() -> None:

@@ -119,7 +119,7 @@ def test_a_failed_run_says_why() -> None:
 def test_the_files_hold_every_event_intent_and_fill_in_exact_text(tmp_path: Path) -> None:
     writer = ResultWriter.create(tmp_path, "first")
     pipeline = played(market(), taking(), observer=writer)
-    writer.close(run_document(pipeline, "replay", 0), pipeline.ledger.results())
+    writer.close(run_document(pipeline, "replay", 0), pipeline)
     folder = tmp_path / "results" / "first"
 
     def lines(name: str) -> list[dict[str, Any]]:
@@ -138,6 +138,7 @@ def test_the_files_hold_every_event_intent_and_fill_in_exact_text(tmp_path: Path
     (summary,) = lines("summary.json")
     (account,) = summary["accounts"]
     assert summary["final_hash"] == pipeline.intents.hexdigest()
+    assert summary["tops_rounded"] == 0
     assert (account["strategy_id"], account["position"], account["total"], account["quote"]) == (
         "taking",
         "2",
@@ -147,7 +148,7 @@ def test_the_files_hold_every_event_intent_and_fill_in_exact_text(tmp_path: Path
 
 
 def test_results_are_never_overwritten(tmp_path: Path) -> None:
-    ResultWriter.create(tmp_path, "first").close({}, [])
+    ResultWriter.create(tmp_path, "first").close({}, played(market()))
     with pytest.raises(ConfigError, match="never overwritten"):
         ResultWriter.create(tmp_path, "first")
     with pytest.raises(ConfigError, match="run id"):

@@ -62,9 +62,11 @@ def test_levels_come_to_the_declared_depth_padded_with_zeros() -> None:
     assert seen(look, depth=3) == (2, [9990, 9980, 0], [2000, 4000, 0], 1, [10010, 0, 0])
 
 
-def test_steps_that_the_venue_does_not_tell_are_one() -> None:
+def test_steps_that_the_venue_does_not_tell_are_those_of_its_display_else_one() -> None:
     market = tape(tick=None, lot=None).book(**BOOK)
     assert seen(lambda v, w: (v[0].tick, v[0].lot), market) == (1, 1)
+    shown = tape(price_scale=6, size_scale=8, tick=None, lot=None, price_decimals=2, size_decimals=8)
+    assert seen(lambda v, w: (v[0].tick, v[0].lot), shown.book(**BOOK)) == (10**4, 1)
 
 
 def test_own_orders_and_position_show_up_in_the_view() -> None:
@@ -238,6 +240,11 @@ def timers_of(market: Tape, *due_ms: float) -> list[float]:
 
 def test_a_timer_fires_at_the_first_record_at_or_after_it_with_its_own_time() -> None:
     assert timers_of(tape().book(**BOOK).at(7).wait(), 5, 7, 8) == [5, 7]
+
+
+def test_a_timer_waits_for_its_own_nanosecond() -> None:
+    assert timers_of(tape().book(**BOOK).at(7).wait(), 7.000001) == []
+    assert timers_of(tape().book(**BOOK).at(7.000001).wait(), 7.000001) == [7.000001]
 
 
 def test_timers_of_one_moment_are_one_wake_up() -> None:

@@ -34,8 +34,8 @@ class KrakenAdapter:
     the number of subscriptions.
     """
 
-    venue = VENUE
-    channels = (
+    venue: str = VENUE
+    channels: tuple[Channel, ...] = (
         Channel("book", "book", Proof("checksum", CHECKSUM_LEVELS), DEPTHS),
         Channel("trade", "trade", Proof("ids")),
         Channel("ticker", "ticker", Proof("none")),

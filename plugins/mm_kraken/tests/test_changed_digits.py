@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kraken_tape import Digit, as_v1, changed, digits
+from kraken_tape import Digit, as_v1, changed, digits, told
 
 from mm_framework.bundle.containers import detect, read
 from mm_framework.feed import Feed, FeedConfig, VenueKit
@@ -98,35 +98,60 @@ def test_digits_of_deeper_levels_are_not_found_at_once_and_are_counted(
     assert verified(path)["levels"] == {"covered": 20, "not_covered": 30}
 
 
+def assert_named(frames: list[bytes], drawn: Sequence[Digit], folder: Path, verified: Verified) -> None:
+    """`mm verify` fails at the frame of each changed digit, and says which instrument and levels."""
+    for digit in drawn:
+        wrong = [*frames]
+        wrong[digit.frame] = changed(frames[digit.frame], digit.at)
+        path = folder / "raw"
+        path.write_bytes(b"\n".join(wrong) + b"\n")
+        document = verified(path, container="raw")
+        assert not document["ok"]
+        first = document["failures"][0]
+        assert (first["what"], first["frame"]) == ("checksum", digit.frame + 2)
+        assert first["instrument"] == f"kraken:{digit.symbol.replace('XBT', 'BTC')}"
+        assert first["instrument"] in first["text"]
+        assert len(first["levels"]) == min(20, len(told(wrong[digit.frame]).levels))
+        assert first["expected"] != first["found"]
+
+
 def test_verify_names_the_frame_the_instrument_and_the_levels(
     emulated: list[Recorded], tmp_path: Path, verified: Verified
 ) -> None:
     frames = book_frames(emulated, 60)
-    draw = random.Random(5)
-    covered = [digit for digit in digits(frames, 25) if digit.covered and digit.frame]
-    for digit in draw.sample(covered, 8):
-        wrong = [*frames]
-        wrong[digit.frame] = changed(frames[digit.frame], digit.at)
-        path = tmp_path / "raw"
-        path.write_bytes(b"\n".join(wrong) + b"\n")
-        document = verified(path)
-        assert not document["ok"]
-        first = document["failures"][0]
-        assert (first["what"], first["frame"]) == ("checksum", digit.frame + 2)
-        assert first["instrument"] == "kraken:BTC/EUR"
-        assert f"record {digit.frame + 2}" in first["text"] or str(digit.frame + 2) in first["text"]
-        assert first["levels"]
+    covered = [digit for digit in digits(frames, 25) if digit.covered]
+    assert_named(frames, random.Random(5).sample(covered, 8), tmp_path, verified)
 
 
 @pytest.mark.parametrize(
-    ("name", "depth"),
-    [("v2_book25_MINA-GBP_20260816.ndjson", 25), ("v2_book10_BTC-USD_20230730_restored.ndjson.gz", 10)],
+    ("name", "depth", "count"),
+    [
+        ("v2_book25_MINA-GBP_20260816.ndjson", 25, 12),
+        ("v2_book10_BTC-USD_20230730_restored.ndjson.gz", 10, 8),
+        ("v1_book1000_5pairs_20210417.ndjson.gz", None, 3),
+    ],
+)
+def test_verify_names_the_frame_of_a_wrong_digit_in_a_recording(
+    shared_data: Path, tmp_path: Path, verified: Verified, name: str, depth: int | None, count: int
+) -> None:
+    frames = frames_of(shared_data / "kraken" / name)
+    covered = [d for d in digits(frames, depth) if d.covered and b'"as"' not in frames[d.frame]]
+    assert_named(frames, random.Random(count).sample(covered, count), tmp_path, verified)
+
+
+@pytest.mark.parametrize(
+    ("name", "depth", "count"),
+    [
+        ("v2_book25_MINA-GBP_20260816.ndjson", 25, 706),
+        ("v2_book10_BTC-USD_20230730_restored.ndjson.gz", 10, 8349),
+    ],
 )
 def test_every_covered_digit_of_a_recording_is_found(
-    shared_data: Path, kit: VenueKit, name: str, depth: int
+    shared_data: Path, kit: VenueKit, name: str, depth: int, count: int
 ) -> None:
     frames = frames_of(shared_data / "kraken" / name)
     covered = [digit for digit in digits(frames, depth) if digit.covered]
+    assert len(covered) == count
     missed = [digit for digit, found in Tape(frames, kit).verdicts(covered) if not found]
     assert missed == []
 

@@ -93,7 +93,7 @@ def test_the_old_recordings_of_one_moment_are_one_run(
     document = verified(*([metadata, *paths] if place == "before" else [*paths, metadata]))
     assert document["ok"], document["failures"]
     assert document["checksums"] == {"verified": 2106, "failed": 0}
-    assert document["trades"] == 3
+    assert document["trades"] == 4, "three frames, one of them with two prints"
     assert document["counts"]["tops"] == 8
     assert document["counts"]["http"] == 1
     assert_tops(document, frames_of(folder / V1_BOOK), 1000)
@@ -174,8 +174,9 @@ def test_trailing_zeros_that_a_recorder_lost_are_learned(
         return json.dumps(json.loads(payload)).encode()
 
     kept = [item._replace(payload=lossy(item.payload)) for item in emulated if b'"book"' in item.payload]
+    assert b"0000}" in b"".join(item.payload for item in emulated)
+    assert b"0000}" not in b"".join(item.payload for item in kept)
     document = verified(write_raw(kept, tmp_path / "lossy"))
-    assert b"e-05" in (tmp_path / "lossy").read_bytes() or b"0.1," in (tmp_path / "lossy").read_bytes()
     assert document["ok"], document["failures"]
     assert document["checksums"]["verified"] > 300
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mm_framework.hookspecs import hookimpl
-
 from mm_framework.contracts.spec import StrategySpec
+from mm_framework.hookspecs import hookimpl
 from mm_toy_spread.settings import ToySpreadSettings
 from mm_toy_spread.strategy import toy_spread
 
