@@ -38,6 +38,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_LINE: Final = 4 * MAX_FRAME_BYTES
 """A frame inside a JSON string may grow by its escapes; longer lines are refused unread."""
 _MAX_WHOLE: Final = 1 << 30
+_MAX_WALL_NS: Final = 1 << 62
 _LOG_LINE: Final = re.compile(rb"([0-9]{15,19}) (\S.*)", re.DOTALL)
 
 
@@ -66,10 +67,14 @@ def read(path: Path, container: str) -> Iterator[Item]:
     """The items of a file in order; ``container`` is one of FORMATS. Raises StoreError."""
     items = _whole_file(path, container) if container in _WHOLE else _line_by_line(path, container)
     for item in items:
+        where = f"{path}, line {item.line}" if item.line else str(path)
         if len(item.payload) > MAX_FRAME_BYTES:
             raise StoreError(
-                f"{path}, line {item.line}: a frame of {len(item.payload)} bytes, at most {MAX_FRAME_BYTES}",
-                path=path,
+                f"{where}: a frame of {len(item.payload)} bytes, at most {MAX_FRAME_BYTES}", path=path
+            )
+        if item.wall_ns is not None and not 0 <= item.wall_ns < _MAX_WALL_NS:
+            raise StoreError(
+                f"{where}: receive time {item.wall_ns} ns, expected one from 1970 to 2116", path=path
             )
         yield item
 

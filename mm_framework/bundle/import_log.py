@@ -13,8 +13,7 @@ import attrs
 
 from mm_framework.bundle.containers import Item
 from mm_framework.bundle.run import RunWriter
-from mm_framework.feed import Feed
-from mm_framework.feed.config import FeedConfig
+from mm_framework.feed import Feed, FeedConfig
 from mm_framework.feed.output import Defined, Malformed
 from mm_framework.model.events import NULL, Reason
 from mm_framework.model.frame import RecordKind, encode_http, encode_json, encode_record

@@ -19,7 +19,7 @@ import hashlib
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,8 +33,7 @@ from mm_framework.bundle.probe import Probe
 from mm_framework.bundle.receive_times import AssumeReceive, stamped
 from mm_framework.bundle.run import RunWriter
 from mm_framework.errors import ConfigError, MMError, StoreError
-from mm_framework.feed import Feed
-from mm_framework.feed.config import FeedConfig, VenueKit
+from mm_framework.feed import Feed, FeedConfig, VenueKit
 
 __all__ = ["TIMED", "ImportReport", "ImportRequest", "import_recording"]
 
@@ -124,15 +123,21 @@ def import_recording(
         config=dict(config or {}),
         source={"files": [file.to_json() for file in files], "symbols": list(feed_config.symbols)},
     )
-    with _in_its_place(request.out) as path:
+    return _write(request.out, manifest, feed_config, kit, itertools.chain([first], items))
+
+
+def _write(
+    out: Path, manifest: Manifest, config: FeedConfig, kit: VenueKit, items: Iterable[tuple[int, Item]]
+) -> ImportReport:
+    probe = Probe(kit.normalizer)
+    with _in_its_place(out) as path:
         writer = RunWriter.create(path, manifest)
         with _interrupted(writer):
-            log = ImportLog(writer, Feed({request.venue: kit}, SHARD), feed_config)
-            probe = Probe(kit.normalizer)
-            for place, item in itertools.chain([first], items):
+            log = ImportLog(writer, Feed({config.venue: kit}, SHARD), config)
+            for place, item in items:
                 log.item(place, probe.kind(item), item)
             log.finish()
-            report = _report(request.out, log)
+            report = _report(out, log)
             writer.close("imported", report.to_json())
     return report
 

@@ -131,14 +131,11 @@ class Recorder:
         """When the shard needs a record at the latest; the listeners' timers count for every shard."""
         return _earliest([self.lanes[shard].feed.next_deadline_ns(), *self._timers()])
 
-    def overdue(self, now_ns: int) -> int | None:
-        """A shard that needs a TICK record; the first one serves the listeners' timers."""
-        for lane in self.lanes.values():
-            due_ns = lane.feed.next_deadline_ns()
-            if due_ns is not None and due_ns <= now_ns:
-                return lane.shard
-        due_ns = _earliest(self._timers())
-        return next(iter(self.lanes)) if due_ns is not None and due_ns <= now_ns else None
+    def overdue(self, shard: int, now_ns: int) -> bool:
+        """Whether the shard needs a TICK record now; the first one's serves the listeners, too."""
+        first = shard == next(iter(self.lanes))
+        due_ns = _earliest([self.lanes[shard].feed.next_deadline_ns(), *(self._timers() if first else ())])
+        return due_ns is not None and due_ns <= now_ns
 
     def _timers(self) -> list[int | None]:
         return [listener.next_timer_ns() for listener in self._listeners]

@@ -103,6 +103,7 @@ class Capture:
         self._notices = NoticeLog()
         self._connections = 0
         self._beaten = (0.0, 0)
+        self._instruments: dict[str, dict[str, Any]] = {}
         self._overrun = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
@@ -173,8 +174,8 @@ class Capture:
         self.log(logging.INFO, "start", shards=len(self._shards))
         self._recorder.start()
         for shard in self._shards.values():
-            self._workers.add(self._spawn(shard.keep_connected(), f"shard {shard.number}"))
-        self._workers.add(self._spawn(self._beat(), "heartbeat"))
+            self._start(self._workers, shard.keep_connected(), f"shard {shard.number}")
+        self._start(self._workers, self._beat(), "heartbeat")
 
     def _check_connected(self, stopped_by: str) -> None:
         if stopped_by == "max_seconds" and not self.tally.connects:
@@ -185,6 +186,7 @@ class Capture:
 
     async def _leave(self) -> None:
         """The last records, in one step; then the sockets close."""
+        self._instruments = instrument_lines(self._recorder.feeds)
         for shard in self._shards.values():
             shard.leave()
         try:
@@ -248,18 +250,18 @@ class Capture:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Carry out something in the background; the end of the run waits for it."""
-        task = self._spawn(coroutine, name)
-        self._closers.add(task)
-        task.add_done_callback(self._closers.discard)
+        self._start(self._closers, coroutine, name)
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def _start(self, group: set[asyncio.Task[None]], coroutine: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=name)
-        task.add_done_callback(self._finished)
-        return task
+        group.add(task)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.fail(error)
+        def finished(task: asyncio.Task[None]) -> None:
+            group.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self.fail(error)
+
+        task.add_done_callback(finished)
 
     def _react(self, number: int, commands: list[Command], notices: list[Notice]) -> None:
         shard = self._shards[number]
@@ -290,9 +292,9 @@ class Capture:
         if self.paused or self._over:
             return
         now_ns = self._clock.mono_ns()
-        while (shard := self._recorder.overdue(now_ns)) is not None and self._error is None:
-            self.record(shard, RecordKind.TICK)
         for number in self._shards:
+            if self._recorder.overdue(number, now_ns):
+                self.record(number, RecordKind.TICK)
             self._arm(number)
 
     # back-pressure
@@ -310,7 +312,7 @@ class Capture:
         for shard in self._shards.values():
             if shard.link is not None:
                 shard.link.pause()
-        self._workers.add(self._spawn(self._resume_when_room(writer), "resume"))
+        self._start(self._workers, self._resume_when_room(writer), "resume")
 
     async def _resume_when_room(self, writer: CaptureLog) -> None:
         while not writer.wait_room(0):
@@ -388,6 +390,6 @@ class Capture:
             reconnects=self.tally.reconnects(),
             disconnected=self.tally.disconnected(),
             dropped_messages=self.tally.dropped_frames,
-            instruments=instrument_lines(self._recorder.feeds),
+            instruments=self._instruments,
             error=None if self._error is None else str(self._error) or type(self._error).__name__,
         )

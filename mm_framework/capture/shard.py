@@ -131,12 +131,9 @@ class Shard:
         return max(next(delays), self._limits.reconnect_min_s if resting else 0.0)
 
     def _cannot_connect(self, loss: Loss) -> ConnectionLost:
-        what = "TLS fails" if loss.reason is Reason.TLS_FAILED else "no connection"
-        remedy = (
-            "trust its authority with --capture-ca-file FILE"
-            if loss.reason is Reason.TLS_FAILED
-            else "check --endpoint and the network"
-        )
+        what, remedy = "no connection", "check --endpoint and the network"
+        if loss.reason is Reason.TLS_FAILED:
+            what, remedy = "TLS fails", "trust its authority with --capture-ca-file FILE, or check --endpoint"
         tries = f"{self._attempt} attempt" + ("s" if self._attempt > 1 else "")
         return ConnectionLost(
             f"{what} to {self.plan.url} after {tries}: {loss.detail}; {remedy}",

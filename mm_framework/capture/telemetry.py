@@ -74,7 +74,7 @@ class CaptureResult:
     """How a run ended. ``stopped_by``: max_seconds, listener, the name of a signal, or error.
 
     ``counts``: of all shards. ``connections``: ``opened``, and ``failed`` attempts. ``reconnects``,
-    ``disconnected``: see `Tally`. ``instruments``: id -> ``state``, ``epoch``.
+    ``disconnected``: see `Tally`. ``instruments``: id -> ``state``, ``epoch`` as the end began.
     """
 
     stopped_by: str

@@ -31,6 +31,9 @@ PROTOCOL_ERRORS = frozenset({1002, 1003, 1007})
 
 TOO_LARGE = 1009
 
+TURN = 64
+"""Messages after which others have their turn: one read of the socket may hold thousands."""
+
 
 class WebsocketsTransport:
     """Implements `transport.Transport`."""
@@ -118,11 +121,14 @@ class _Connection:
 
     async def _read(self) -> None:
         """Hand over until the end; ``recv`` buffers little, so a pause soon fills the socket."""
-        on_frame, recv = self._receiver.on_frame, self._socket.recv
+        on_frame, recv, count = self._receiver.on_frame, self._socket.recv, 0
         try:
             while True:
                 if not self._reading.is_set():
                     await self._reading.wait()
+                count += 1
+                if count % TURN == 0:
+                    await asyncio.sleep(0)
                 message = await recv()
                 if isinstance(message, str):
                     on_frame(message.encode(), False)

@@ -30,7 +30,18 @@ LOW_FREE_GIB = 10.0
 LOW_OPEN_FILES = 256  # sockets and log segments of a sharded capture
 COARSE_CLOCK_S = 0.001
 
-LIBRARIES = ("attrs", "cattrs", "click", "msgspec", "numpy", "pluggy", "pyarrow", "rich", "websockets")
+LIBRARIES = (
+    "attrs",
+    "cattrs",
+    "click",
+    "msgspec",
+    "numpy",
+    "packaging",
+    "pluggy",
+    "pyarrow",
+    "rich",
+    "websockets",
+)
 OPTIONAL = ("picows",)
 
 

@@ -72,7 +72,8 @@ def run_live(
     """Capture until the time is over, a listener is done or a signal comes; a second signal interrupts.
 
     ``wrap_kit`` may put something around the parts of each venue, such as a clock around its normalizer.
-    Raises KeyboardInterrupt then, ConfigError for what cannot be planned, and what `Capture.run` raises.
+    Raises KeyboardInterrupt when interrupted, ConfigError for what cannot be planned, PluginError, and
+    what `Capture.run` raises.
     """
     settings = app.load(CaptureSettings).value
     feed_settings = app.load(FeedSettings).value
@@ -105,26 +106,17 @@ def run_live(
 
 def planned(app: App, request: LiveRequest) -> tuple[dict[str, VenueKit], Plan]:
     """The venues' kits and the plan. Raises ConfigError, or PluginError for a venue that failed."""
-    named = [*request.instruments, *request.symbols]
-    for one in named:
+    for one in (*request.instruments, *request.symbols):
         if any(mark in one for mark in "*?["):
             raise ConfigError(
                 f"{one!r} is a pattern, which needs the venue's list of instruments; name each instrument",
                 key="instrument",
                 value=one,
             )
-    if request.symbols and request.venue is None:
-        raise ConfigError("--symbol needs --venue; or give instruments such as kraken:BTC/EUR", key="venue")
-    venues = {parse_id(one)[0] for one in request.instruments}
-    if request.venue is not None:
-        venues.add(request.venue)
+    wanted = [*request.instruments, *(f"{request.venue}:{symbol}" for symbol in _symbols(request))]
+    venues = {parse_id(one)[0] for one in wanted}
     kits = venue_kits(app.plugins, venues, lambda settings: app.load(settings).value)
     adapters = {venue: kit.adapter for venue, kit in kits.items()}
-    wanted = list(request.instruments)
-    for symbol in request.symbols:
-        assert request.venue is not None
-        is_id = symbol.startswith(f"{request.venue}:")
-        wanted.append(symbol if is_id else adapters[request.venue].instrument_id(symbol))
     plan = make_plan(
         wanted,
         adapters,
@@ -134,6 +126,14 @@ def planned(app: App, request: LiveRequest) -> tuple[dict[str, VenueKit], Plan]:
         endpoint=request.endpoint,
     )
     return kits, plan
+
+
+def _symbols(request: LiveRequest) -> Iterator[str]:
+    """The symbols of the request's venue, by the venue's name; `make_plan` takes any of its spellings."""
+    if request.symbols and request.venue is None:
+        raise ConfigError("--symbol needs --venue; or give instruments such as kraken:BTC/EUR", key="venue")
+    for symbol in request.symbols:
+        yield symbol.removeprefix(f"{request.venue}:")
 
 
 def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
@@ -241,5 +241,5 @@ def status_text(status: Status) -> str:
     return (
         f"{status.elapsed_s:.0f} s  {status.frames} frames ({status.frames_per_s:.0f}/s)"
         f"  checksums {status.checksums_verified} good, {status.checksums_failed} bad"
-        f"  {states}  {status.reconnects} reconnects"
+        f"  {states}  {status.connected} connected, {status.reconnects} reconnects"
     )

@@ -170,7 +170,11 @@ def _run(app: App, options: RunOptions) -> int:
     pipeline = None if job is None else job.pipeline
     document = run_document(pipeline, options.mode, elapsed_ms, pnl=options.print_pnl, error=error) | extra
     if job is not None and job.writer is not None:
-        job.writer.close(document, job.pipeline)
+        try:
+            job.writer.close(document, job.pipeline)
+        except MMError as failure:
+            error = error or failure
+            document |= {"ok": False, "error": str(error)}
     app.out.json = True
     app.out.emit(document, sort_keys=True)
     if human and job is not None and error is None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
+from mm_framework.bundle.run import Run
 from mm_framework.capture.clock import RealClock
 from mm_framework.cli.app import App
 from mm_framework.cli.bundles import kits_of, new_run, opened
@@ -43,6 +44,7 @@ def prepare(app: App, options: RunOptions) -> Job:
 def _replay_job(app: App, options: RunOptions) -> Job:
     assert options.run_dir is not None
     bundle = opened(app, options.run_dir)
+    _check_instruments(bundle, options.instruments)
     kits = kits_of(app, bundle)
     parts = _parts(app, options)
     writer = _writer(app, options)
@@ -55,6 +57,18 @@ def _replay_job(app: App, options: RunOptions) -> Job:
         return {}
 
     return Job(pipeline, go, writer)
+
+
+def _check_instruments(bundle: Run, wanted: Sequence[str]) -> None:
+    """Raises ConfigError for an instrument that the bundle's table does not list."""
+    listed = {line["id"] for line in bundle.instruments()} if wanted else set()
+    for name in wanted:
+        if name not in listed:
+            raise ConfigError(
+                f"run {bundle.path.name} has no instrument {name!r}; {nearest(name, listed)}",
+                key="instrument",
+                value=name,
+            )
 
 
 def _live_job(app: App, options: RunOptions) -> Job:

@@ -59,7 +59,7 @@ class On(enum.IntEnum):
 
     MARKET = 1  # best price or size of a trusted instrument changed
     BOOK = 2  # a book message was applied, whether or not the best changed
-    TRADE = 4  # a print; one call each
+    TRADE = 4  # a print; one call each, also while the book is not trusted
     OWN_FILL = 8  # an own order was filled, wholly or in part
     OWN_REJECT = 16  # an own intent was refused, by the allocator or by the venue
     TIMER = 32  # a timer of ``out.timer`` is due

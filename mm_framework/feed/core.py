@@ -144,10 +144,10 @@ class Feed:
 
     def checkpoint(self) -> bytes:
         """The state as canonical JSON: a function of the records so far, whatever their blocks were."""
-        session = self._session
+        config, session = self.config.to_json(), self._session
         places = {definition.index: place for place, definition in enumerate(self.definitions)}
         state = FeedState(
-            config=self.config.to_json(),
+            config=config,
             seq=self._emitter.seq,
             req_id=session.req_id,
             online=session.online,
@@ -182,12 +182,17 @@ class Feed:
         self._definitions.now_ns = now = record.mono_ns
         if self._config is not None:
             self._stamp(record)
+        elif record.kind not in (RecordKind.CONTROL, RecordKind.CHECKPOINT):
+            raise RuntimeError("the first record of a shard is its configuration or a checkpoint")
+        if self._stopped:
+            return
         handler = self._handlers.get(RecordKind(record.kind))
         if handler is not None:
             handler(record)
         elif record.kind == RecordKind.CHECKPOINT and self._config is None:
             self._restore(bytes(record.payload))
-        if not self._stopped and self._config is not None and now >= self._session.bound_ns:
+        deadline_ns = self.next_deadline_ns()
+        if deadline_ns is not None and now >= deadline_ns:
             self._session.due(now)
 
     def _stamp(self, record: Record) -> None:
@@ -279,28 +284,40 @@ class Feed:
     def _decode(self, read: Callable[[], FrameClass]) -> FrameClass | None:
         """Read a frame, all of it or nothing; None when it is malformed.
 
-        A value that needs a larger scale changes the definition and the frame is read again.
+        A value that needs a larger scale changes the definition first; the messages of an instrument
+        with a value that no scale holds are left out.
         """
-        while True:
-            self._writer.reset()
-            try:
-                kind = read()
-            except Rescale as wanted:
-                wanted.instrument.rescale(*wanted.scales)
-                self._session.broken(wanted.instrument, self._record.mono_ns)
-            except Overflow as overflow:
-                self._overflow(overflow.instrument)
-                return FrameClass.DATA
-            except MalformedFrame as error:
-                self._malformed(str(error))
-                return None
-            else:
-                break
+        self._writer.reset()
+        try:
+            kind = read()
+            messages = self._messages()
+        except MalformedFrame as error:
+            self._malformed(str(error))
+            return None
         for control in self._writer.controls:
             self._control(control)
-        for pending in self._writer.pending:
+        for pending in messages:
             self._message(pending)
         return kind
+
+    def _messages(self) -> list[Pending]:
+        lost: list[Instrument] = []
+        while True:
+            try:
+                messages = self._writer.messages()
+                break
+            except Rescale as wanted:
+                if wanted.instrument.book.s.built:
+                    lost.append(wanted.instrument)
+                wanted.instrument.rescale(*wanted.scales)
+            except Overflow as overflow:
+                self._overflow(overflow.instrument)
+                self._writer.forget(overflow.instrument)
+        whole = [m.instrument for m in messages if isinstance(m, BookDelta) and m.message.snapshot]
+        for instrument in lost:
+            if instrument not in whole:
+                self._session.broken(instrument, self._record.mono_ns)
+        return messages
 
     def _malformed(self, error: str) -> None:
         self._notices.append(Malformed(self._record.connection, self._record.index, error))
@@ -308,16 +325,19 @@ class Feed:
     def _overflow(self, instrument: Instrument) -> None:
         """The frame stays raw in the log; the book is not the venue's any more."""
         self.counts.overflows += 1
+        known = instrument.book.s.built
         instrument.book.lose(Reason.VALUE_OVERFLOW, self._record.mono_ns)
-        self._session.broken(instrument, self._record.mono_ns)
+        if known:  # else a snapshot was asked for, and its deadline runs
+            self._session.broken(instrument, self._record.mono_ns)
 
     # messages
 
     def _message(self, pending: Pending) -> None:
         now, instrument = self._record.mono_ns, pending.instrument
         stream = self._session.streams[instrument.id, pending.channel]
-        self._session.heard(stream, now)
         self.counts.messages += 1
+        if not isinstance(pending, BookDelta) or pending.message.snapshot or instrument.book.s.built:
+            self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
         if isinstance(pending, BookDelta):
             broken = instrument.book.apply(pending.message, now, online=self._session.online)
             if broken is not None:
@@ -350,15 +370,17 @@ class Feed:
             if not self.config.discover:
                 return None
             stream = self._stream(Subscription(instrument.id, venue_symbol, channel), carries)
-        connection = self._record.connection
-        if stream.connection != connection:
-            if stream.connection is not None and not snapshot:
-                self.counts.foreign_frames += 1
-                return None
-            stream.connection = connection
-        if carries == "book":
-            instrument.book.connected()
+        if stream.connection not in (None, self._record.connection) and not snapshot:
+            self.counts.foreign_frames += 1
+            return None
         return instrument
+
+    def _attach(self, instrument: Instrument, channel: str) -> None:
+        """The present connection feeds the stream: nobody did, or a snapshot hands it over."""
+        stream = self._session.streams[instrument.id, channel]
+        stream.connection = self._record.connection
+        if stream.carries == "book":
+            instrument.book.connected()
 
     def _find(self, venue_symbol: str) -> Instrument | None:
         if venue_symbol in self._by_symbol:
@@ -498,7 +520,7 @@ class Feed:
         self._config, self._kit = config, kit
         self._session = Session(kit.adapter, config, self._commands, self._notices)
         self._session.instruments = self._instruments
-        self._writer = FrameWriter(self._resolve, self._define)
+        self._writer = FrameWriter(self._resolve, self._attach, self._define)
 
     def _follow(self, subscription: Subscription) -> None:
         carries = {channel.name: channel.carries for channel in self._kit.adapter.channels}

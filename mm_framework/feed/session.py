@@ -21,7 +21,7 @@ from mm_framework.contracts.adapter import Adapter, Subscription
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.output import ClockSample, Command, Notice, Reconnect, Refusal, Send, Silent
-from mm_framework.model.events import Reason
+from mm_framework.model.events import Reason, SyncState
 
 __all__ = ["NEVER", "Link", "Session", "Stream"]
 
@@ -111,9 +111,13 @@ class Session:
         return link
 
     def lost(self, index: int) -> list[Stream]:
-        """A connection is gone; the streams that it fed."""
+        """A connection is gone; the streams that it fed, or, when it was the only one, was to feed."""
         self.links.pop(index, None)
-        orphans = [stream for stream in self.streams.values() if stream.connection == index]
+        orphans = [
+            stream
+            for stream in self.streams.values()
+            if stream.connection == index or (stream.connection is None and not self.links)
+        ]
         for stream in orphans:
             stream.connection = None
             stream.deadline_ns = stream.retry_ns = NEVER
@@ -123,13 +127,13 @@ class Session:
 
     def metadata_done(self, index: int, now_ns: int) -> None:
         """All definitions of a connection have arrived: names that the venue does not list are refused."""
-        link = self.links[index]
-        if link.ready or not self.config.live:
+        link = self.links.get(index)
+        if link is None or link.ready or not self.config.live:
             return
         listed = sorted(set(link.listed))
         for stream in self.streams.values():
             wanted = stream.subscription
-            if wanted.venue_symbol in listed or stream.phase == "refused":
+            if wanted.venue_symbol in listed or stream.phase != "waiting":
                 continue
             near = difflib.get_close_matches(wanted.venue_symbol, listed, n=3)
             hint = f"; near are {', '.join(near)}" if near else ""
@@ -209,7 +213,7 @@ class Session:
     def broken(self, instrument: Instrument, now_ns: int) -> None:
         """A book was lost on a live connection: ask for it anew, after a pause that grows."""
         stream = next((s for s in self._of(instrument) if s.carries == "book"), None)
-        if stream is None or stream.connection is None or not self.config.live:
+        if stream is None or not self._carried(stream) or not self.config.live:
             return
         state, settings = instrument.book.s, self.settings
         pause_s = 0.0
@@ -246,7 +250,8 @@ class Session:
             if not link.closing:
                 self._arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
         for stream in self.streams.values():
-            self._arm(stream.deadline_ns, stream.retry_ns)
+            if self._carried(stream):
+                self._arm(stream.deadline_ns, stream.retry_ns)
 
     def _link_due(self, link: Link, now_ns: int) -> None:
         if link.closing:
@@ -262,14 +267,16 @@ class Session:
                 self._ping(link, now_ns)
 
     def _stream_due(self, stream: Stream, now_ns: int) -> None:
-        link = self.links.get(-1 if stream.connection is None else stream.connection)
-        if link is None or link.closing or now_ns < min(stream.deadline_ns, stream.retry_ns):
+        if not self._carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):
             return
         if not self.online:
-            self._await(stream, now_ns + _ns(self.settings.stream_idle_s))
+            self._postpone(stream, now_ns)
             return
         instrument = self.instruments.get(stream.subscription.instrument)
         book = instrument.book.s if instrument is not None and stream.carries == "book" else None
+        if book is not None and book.state is SyncState.SYNCED and now_ns >= stream.retry_ns:
+            stream.retry_ns = NEVER
+            return
         if now_ns < stream.retry_ns and stream.phase == "active" and (book is None or book.built):
             wanted = stream.subscription
             idle_s = self._idle_s(stream)
@@ -282,6 +289,18 @@ class Session:
             self._resubscribe(stream, now_ns, keep_retry=True)
         else:
             self._resubscribe(stream, now_ns)
+
+    def _postpone(self, stream: Stream, now_ns: int) -> None:
+        """The venue does not trade: silence means nothing, and what is asked for may not come."""
+        if now_ns >= stream.deadline_ns:
+            stream.deadline_ns = now_ns + _ns(self.settings.stream_idle_s)
+        if now_ns >= stream.retry_ns:
+            stream.retry_ns = now_ns + _ns(self.settings.resync_backoff_max_s)
+
+    def _carried(self, stream: Stream) -> bool:
+        """Whether the stream has a connection whose end we have not asked for."""
+        link = None if stream.connection is None else self.links.get(stream.connection)
+        return link is not None and not link.closing
 
     def _ping(self, link: Link, now_ns: int) -> None:
         interval_s = self.adapter.ping_interval_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import attrs
 
@@ -10,7 +10,14 @@ from mm_framework.contracts.normalizer import Control
 from mm_framework.errors import MalformedFrame, MMError
 from mm_framework.feed.instrument import Instrument
 from mm_framework.model.events import ASK, BID, NULL, Kind
-from mm_framework.model.fixed import MAX_SCALE, BadNumber, InexactValue, ValueOverflow, parse_with_decimals
+from mm_framework.model.fixed import (
+    MAX_SCALE,
+    BadNumber,
+    InexactValue,
+    ValueOverflow,
+    decimals_of,
+    parse_with_decimals,
+)
 from mm_framework.sync.book import BookMessage
 from mm_framework.sync.emit import Entry
 from mm_framework.sync.trades import Print
@@ -66,50 +73,95 @@ class Tops:
 
 Pending = BookDelta | Trades | Tops
 
+_SIGNS = "found price {}, size {}; expected price > 0, size >= 0"
+_Top = tuple[str | None, str | None, str | None, str | None]
+
+
+@attrs.define
+class _Told:
+    """A message of the frame as texts. ``numbers``: first, last, prev, checksum."""
+
+    instrument: Instrument
+    channel: str
+    carries: str
+    snapshot: bool
+    levels: list[tuple[int, str, str]] = attrs.Factory(list)
+    trades: list[tuple[int, str, str, int, int]] = attrs.Factory(list)
+    tops: list[_Top] = attrs.Factory(list)
+    numbers: tuple[int, int, int, int] = (NULL, NULL, NULL, NULL)
+    ts_venue_ns: int = NULL
+    depth: int | None = None
+
+    def first_price(self) -> str | None:
+        """The first price text of the message."""
+        if self.levels:
+            return self.levels[0][1]
+        if self.trades:
+            return self.trades[0][1]
+        return next((bid or ask for bid, _, ask, _ in self.tops), None)
+
+    def depth_shown(self) -> int | None:
+        """The levels of the fuller side of a snapshot: what a depth must at least be."""
+        if not self.snapshot:
+            return None
+        bids = sum(side == BID for side, _, _ in self.levels)
+        return max(bids, len(self.levels) - bids)
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """All its (price, size) texts."""
+        for _, price, size in self.levels:
+            yield price, size
+        for _, price, size, _, _ in self.trades:
+            yield price, size
+        for bid, bid_size, ask, ask_size in self.tops:
+            if bid is not None:
+                yield bid, bid_size if bid_size is not None else "0"
+            if ask is not None:
+                yield ask, ask_size if ask_size is not None else "0"
+
 
 class FrameWriter:
-    """Implements `contracts.normalizer.MessageWriter`. ``resolve`` finds the instrument or says None.
+    """Implements `contracts.normalizer.MessageWriter`, and keeps texts until the frame was read to its end.
 
-    ``define(instrument, channel, first_price, depth, levels)`` makes sure that its scales are chosen.
+    ``resolve(channel, carries, venue_symbol, snapshot)`` finds the instrument or says None.
+    ``attach(instrument, channel)`` makes the present connection the one that feeds it, and
+    ``define(instrument, channel, first_price, depth, levels)`` sees that its scales are chosen.
     """
 
     def __init__(
         self,
         resolve: Callable[[str, str, str, bool], Instrument | None],
+        attach: Callable[[Instrument, str], None],
         define: Callable[[Instrument, str, str | None, int | None, int | None], None],
     ) -> None:
-        self._resolve, self._define = resolve, define
-        self.pending: list[Pending] = []
+        self._resolve, self._attach, self._define = resolve, attach, define
         self.controls: list[Control] = []
-        self._open: tuple[Instrument, str, str, bool] | None = None
-        self._levels: list[tuple[int, str, str]] = []
-        self._trades: list[tuple[int, str, str, int, int]] = []
-        self._tops: list[tuple[str | None, str | None, str | None, str | None]] = []
+        self._told: list[_Told] = []
+        self._open: _Told | None = None
 
     def reset(self) -> None:
         """Forget the frame."""
-        self.pending, self.controls, self._open = [], [], None
+        self.controls, self._told, self._open = [], [], None
 
     def begin(self, channel: str, carries: str, venue_symbol: str, *, snapshot: bool = False) -> bool:
         """See the contract."""
         instrument = self._resolve(channel, carries, venue_symbol, snapshot)
         if instrument is None:
             return False
-        self._open = (instrument, channel, carries, snapshot)
-        self._levels, self._trades, self._tops = [], [], []
+        self._open = _Told(instrument, channel, carries, snapshot)
         return True
 
     def level(self, side: int, price: str, size: str) -> None:
         """See the contract."""
-        self._levels.append((side, price, size))
+        self._present().levels.append((side, price, size))
 
     def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
         """See the contract."""
-        self._trades.append((side, price, size, trade_id, ts_venue_ns))
+        self._present().trades.append((side, price, size, trade_id, ts_venue_ns))
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
         """See the contract."""
-        self._tops.append((bid, bid_size, ask, ask_size))
+        self._present().tops.append((bid, bid_size, ask, ask_size))
 
     def control(self, event: Control) -> None:
         """See the contract."""
@@ -125,45 +177,72 @@ class FrameWriter:
         ts_venue_ns: int = NULL,
         depth: int | None = None,
     ) -> None:
-        """See the contract. Raises MalformedFrame, Rescale or Overflow."""
-        if self._open is None:
-            raise RuntimeError("end without begin")
-        instrument, channel, carries, snapshot = self._open
+        """See the contract."""
+        told = self._present()
+        told.numbers = (first, last, prev, checksum)
+        told.ts_venue_ns, told.depth = ts_venue_ns, depth
+        self._told.append(told)
         self._open = None
-        self._define(instrument, channel, self._first_price(), depth, self._depth_shown(snapshot))
-        if carries == "book":
-            levels, decimals = self._parse_levels(instrument)
-            message = BookMessage(snapshot, levels, decimals, first, last, prev, checksum, ts_venue_ns)
-            self.pending.append(BookDelta(instrument, channel, message))
-        elif carries == "trade":
+
+    def messages(self) -> list[Pending]:
+        """The messages of the frame in integers; ask again after Rescale or Overflow was dealt with.
+
+        Raises MalformedFrame, before anything is changed, when one of its numbers is none; else Rescale
+        or Overflow.
+        """
+        checked = all(told.instrument.defined for told in self._told)
+        if not checked:
+            self._check()
+        try:
+            parsed = [self._parse(told) for told in self._told] if checked else []
+        except (Rescale, Overflow):
+            self._check()
+            raise
+        for told in self._told:
+            self._attach(told.instrument, told.channel)
+            self._define(told.instrument, told.channel, told.first_price(), told.depth, told.depth_shown())
+        if not checked:
+            parsed = [self._parse(told) for told in self._told]
+        return [pending for group in parsed for pending in group]
+
+    def forget(self, instrument: Instrument) -> None:
+        """Leave the instrument's messages out of the frame."""
+        self._told = [told for told in self._told if told.instrument is not instrument]
+
+    def _present(self) -> _Told:
+        if self._open is None:
+            raise RuntimeError("a message is written between begin and end")
+        return self._open
+
+    def _check(self) -> None:
+        for told in self._told:
+            for price, size in told.pairs():
+                _check_pair(price, size)
+
+    def _parse(self, told: _Told) -> list[Pending]:
+        instrument, channel = told.instrument, told.channel
+        first, last, prev, checksum = told.numbers
+        if told.carries == "book":
+            levels, decimals = self._parse_levels(told)
+            message = BookMessage(
+                told.snapshot, levels, decimals, first, last, prev, checksum, told.ts_venue_ns
+            )
+            return [BookDelta(instrument, channel, message)]
+        if told.carries == "trade":
             prints = [
                 Print(side, *self._pair(instrument, price, size)[:2], trade_id, ts)
-                for side, price, size, trade_id, ts in self._trades
+                for side, price, size, trade_id, ts in told.trades
             ]
-            self.pending.append(Trades(instrument, channel, prints, snapshot))
-        else:
-            for top in self._tops:
-                entries = self._top_rows(instrument, top, last)
-                self.pending.append(Tops(instrument, channel, entries, ts_venue_ns, last))
+            return [Trades(instrument, channel, prints, told.snapshot)]
+        return [
+            Tops(instrument, channel, self._top_rows(instrument, top, last), told.ts_venue_ns, last)
+            for top in told.tops
+        ]
 
-    def _first_price(self) -> str | None:
-        if self._levels:
-            return self._levels[0][1]
-        if self._trades:
-            return self._trades[0][1]
-        return next((bid or ask for bid, _, ask, _ in self._tops), None)
-
-    def _depth_shown(self, snapshot: bool) -> int | None:
-        """The levels of the fuller side of a snapshot: what a depth must at least be."""
-        if not snapshot:
-            return None
-        bids = sum(side == BID for side, _, _ in self._levels)
-        return max(bids, len(self._levels) - bids)
-
-    def _parse_levels(self, instrument: Instrument) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
+    def _parse_levels(self, told: _Told) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
         levels, price_decimals, size_decimals = [], 0, 0
-        for side, price_text, size_text in self._levels:
-            price, size, price_seen, size_seen = self._pair(instrument, price_text, size_text)
+        for side, price_text, size_text in told.levels:
+            price, size, price_seen, size_seen = self._pair(told.instrument, price_text, size_text)
             levels.append((side, price, size))
             price_decimals = max(price_decimals, price_seen)
             size_decimals = max(size_decimals, size_seen)
@@ -183,7 +262,7 @@ class FrameWriter:
         except ValueOverflow:
             raise Overflow(instrument) from None
         if price_value <= 0 or size_value < 0:
-            raise MalformedFrame(f"found price {price[:40]}, size {size[:40]}; expected price > 0, size >= 0")
+            raise MalformedFrame(_SIGNS.format(price[:40], size[:40]))
         return price_value, size_value, price_seen, size_seen
 
     def _rescale(
@@ -194,9 +273,7 @@ class FrameWriter:
             return Overflow(instrument)
         return Rescale(instrument, (needed[0], needed[1]))
 
-    def _top_rows(
-        self, instrument: Instrument, top: tuple[str | None, str | None, str | None, str | None], last: int
-    ) -> list[Entry]:
+    def _top_rows(self, instrument: Instrument, top: _Top, last: int) -> list[Entry]:
         rows: list[Entry] = []
         for side, price, size in ((BID, top[0], top[1]), (ASK, top[2], top[3])):
             if price is None:
@@ -205,6 +282,21 @@ class FrameWriter:
             value, amount, _, _ = self._pair(instrument, price, size if size is not None else "0")
             rows.append((Kind.TOP, side, value, amount if size is not None else NULL, last))
         return rows
+
+
+def _check_pair(price: str, size: str) -> None:
+    """MalformedFrame unless these are numbers, the price above 0 and the size not below."""
+    try:
+        decimals_of(price)
+        decimals_of(size)
+    except BadNumber as error:
+        raise MalformedFrame(str(error)) from None
+    if price.startswith("-") or _is_zero(price) or (size.startswith("-") and not _is_zero(size)):
+        raise MalformedFrame(_SIGNS.format(price[:40], size[:40]))
+
+
+def _is_zero(number: str) -> bool:
+    return not number.lower().partition("e")[0].strip("-0.")
 
 
 def _least_scale(number: str, scale: int) -> int:

@@ -21,6 +21,7 @@ __all__ = [
     "digits",
     "parse",
     "parse_with_decimals",
+    "rescale",
     "text",
     "to_e6",
 ]
@@ -76,14 +77,17 @@ def parse_with_decimals(number: str, scale: int) -> tuple[int, int]:
                 raise ValueOverflow(f"{number[:40]} does not fit int64 at scale {scale}")
             significand *= int(10**-decimals) if significand else 1
             decimals = 0
-    value = _rescale(significand, decimals, scale, number)
+    value = rescale(significand, decimals, scale)
     if value > MAX:
         raise ValueOverflow(f"{number[:40]} does not fit int64 at scale {scale}")
     return (-value if sign else value), decimals
 
 
-def _rescale(significand: int, decimals: int, scale: int, number: str) -> int:
-    """``significand * 10**-decimals`` at ``scale``; zeros at the end may go, other digits may not."""
+def rescale(significand: int, decimals: int, scale: int) -> int:
+    """``significand * 10**-decimals`` (>= 0) at ``scale``; zeros at the end may go, other digits may not.
+
+    Raises InexactValue.
+    """
     if decimals <= scale:
         return significand * _POW10[scale - decimals]
     if not significand:
@@ -92,7 +96,7 @@ def _rescale(significand: int, decimals: int, scale: int, number: str) -> int:
     shortened, remainder = divmod(significand, int(10**excess))
     if remainder:
         least = decimals - _trailing_zeros(significand)
-        raise InexactValue(f"{number[:40]} has more than {scale} decimals", decimals=least)
+        raise InexactValue(f"{str(significand)[:40]}e-{decimals} has over {scale} decimals", decimals=least)
     return shortened
 
 
@@ -132,7 +136,7 @@ def digits(value: int, scale: int, decimals: int) -> str:
     Raises InexactValue when digits other than zeros would be lost.
     """
     sign, magnitude = ("-", -value) if value < 0 else ("", value)
-    shown = _rescale(magnitude, scale, decimals, text(value, scale))
+    shown = rescale(magnitude, scale, decimals)
     if not decimals:
         return f"{sign}{shown}"
     whole, fraction = divmod(shown, _POW10[decimals])
@@ -153,4 +157,6 @@ def to_e6(number: str) -> tuple[int, bool]:
     decimals = len(fraction or "") - int(exponent or 0)
     unit = 10 ** (decimals - 6)
     value = (significand * 2 + unit) // (2 * unit)
+    if value > MAX:
+        raise ValueOverflow(f"{number[:40]} does not fit int64 at scale 6")
     return (-value if sign else value), False

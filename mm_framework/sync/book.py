@@ -217,6 +217,8 @@ class BookSync:
         known = (definition.price_decimals, definition.size_decimals)
         seen = (min(s.seen_price, scales[0]), min(s.seen_size, scales[1]))
         told = definition.precision == "metadata"
+        if not len(self.book):  # of nothing, every precision prints the same
+            return checksum(spec, self.book, scales, seen)
         if (
             known[0] is None
             or known[1] is None

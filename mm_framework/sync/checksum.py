@@ -12,7 +12,7 @@ from itertools import zip_longest
 
 from mm_framework.contracts.sync_engine import ChecksumSpec
 from mm_framework.model.book import Level, OrderBook
-from mm_framework.model.fixed import digits, text
+from mm_framework.model.fixed import digits, rescale, text
 
 __all__ = ["checksum", "checksum_text", "learn"]
 
@@ -61,8 +61,9 @@ def _ordered(spec: ChecksumSpec, bids: list[Level], asks: list[Level]) -> Iterat
 def _number(form: str, value: int, scale: int, decimals: int) -> str:
     if form == "js_number":
         return _js_number(value, scale)
-    plain = digits(value, scale, decimals)
-    return plain if form == "plain" else plain.replace(".", "").lstrip("0")
+    if form == "plain":
+        return digits(value, scale, decimals)
+    return str(rescale(value, scale, decimals)).lstrip("0")
 
 
 def _js_number(value: int, scale: int) -> str:

@@ -67,8 +67,6 @@ class Emitter:
         """Append one message and its rows; the last row gets LAST. ``times``: venue times of the rows,
         where they differ; else all have that of the message.
         """
-        if ts_venue_ns == NULL:
-            flags |= RowFlag.NO_VENUE_TIME
         first_row, n = self.n_rows, len(entries)
         self._reserve(n)
         position, pack, buffer = first_row * 64, ROW.pack_into, self._rows
@@ -77,9 +75,10 @@ class Emitter:
         for row_kind, side, price, size, aux in entries:
             ts = times[n - remaining] if times else ts_venue_ns
             remaining -= 1
+            row_flags = flags if ts != NULL else flags | RowFlag.NO_VENUE_TIME
             pack(
                 buffer, position, recv, ts, seq, price, size, aux, instrument, connection,
-                row_kind, side, flags if remaining else flags | RowFlag.LAST, epoch, frame,
+                row_kind, side, row_flags if remaining else row_flags | RowFlag.LAST, epoch, frame,
             )  # fmt: skip
             position += 64
         MESSAGE.pack_into(

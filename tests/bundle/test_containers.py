@@ -199,6 +199,20 @@ def test_a_frame_larger_than_a_record_is_refused(tmp_path: Path, monkeypatch: py
         list(read(write(tmp_path, RAW), "raw"))
 
 
+@pytest.mark.parametrize(
+    ("container", "content"),
+    [
+        ("log", "9999999999999999999 {}\n"),
+        ("recorder", '{"ts":"-1.5","dir":"in","raw":"{}"}\n'),
+        ("headered", '{"captured_at":"9999-12-31T00:00:00+00:00"}\n'),
+        ("headered", '{"captured_at":"0001-01-01T00:00:00+00:00"}\n'),
+    ],
+)
+def test_a_receive_time_out_of_all_reason_is_refused(tmp_path: Path, container: str, content: str) -> None:
+    with pytest.raises(StoreError, match=r"line 1: receive time .* expected one from 1970 to 2116"):
+        list(read(write(tmp_path, content), container))
+
+
 def test_a_line_longer_than_any_frame_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(containers, "_MAX_LINE", 10)
     with pytest.raises(StoreError, match="line 1: longer than 10 bytes"):

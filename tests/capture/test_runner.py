@@ -177,7 +177,7 @@ def test_after_a_reset_the_next_connection_has_the_next_number_and_builds_the_bo
     assert result.reconnects == {"total": 1, "planned": 0, "by_reason": {"reset": 1}}
     assert result.disconnected["incidents"] == 1
     assert 0 < result.disconnected["time_s_total"] < 1.1
-    assert result.instruments == {"toy:A/B": {"state": "STOPPED", "epoch": 2}}
+    assert result.instruments == {"toy:A/B": {"state": "SYNCED", "epoch": 2}}
     assert result.counts.epochs == 2
 
 
@@ -193,7 +193,18 @@ def test_a_silent_venue_is_noticed_at_the_deadline_by_a_tick() -> None:
     assert lost.index == tick.index + 1
     assert world.log.bodies(KIND.LOST)[0]["reason"] == "IDLE"
     assert result.reconnects["by_reason"] == {"idle": 1}
-    assert [line["silent_s"] for line in world.log.events("no_data")] == []
+
+
+def test_a_silence_is_warned_about_once() -> None:
+    class Patient(ToyAdapter):
+        idle_timeout_s = 60.0
+
+    world = World(adapter=Patient(), settings=settings(no_data_warn_s=4))
+    world.at(10, lambda now_ns: setattr(world.server, "speaks", False))
+    world.at(20, lambda now_ns: setattr(world.server, "speaks", True))
+    world.capture(30)
+    (warning,) = world.log.events("no_data")
+    assert 4 <= warning["silent_s"] < 5.1
 
 
 def test_a_venue_that_is_down_is_asked_again_ever_more_slowly_under_one_number() -> None:

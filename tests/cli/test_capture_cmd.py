@@ -59,7 +59,7 @@ def test_a_capture_makes_a_bundle_and_says_what_is_in_it(emulated: Emulated, tmp
     assert document["checksums"]["verified"] > 10
     assert (document["checksums"]["failed"], document["gaps"], document["epochs"]) == (0, 0, 1)
     assert document["reconnects"] == {"total": 0, "planned": 0, "by_reason": {}}
-    assert document["instruments"] == {"kraken:BTC/EUR": {"state": "STOPPED", "epoch": 1}}
+    assert document["instruments"] == {"kraken:BTC/EUR": {"state": "SYNCED", "epoch": 1}}
 
     run = open_run(tmp_path / "runs" / "r1")
     assert run.manifest.state == "complete"
@@ -89,7 +89,7 @@ def test_venue_and_symbol_say_the_same_and_the_run_id_is_a_stamp(emulated: Emula
     assert [s.instrument for s in run.manifest.shards[0].subscriptions] == ["kraken:BTC/EUR"] * 2
     assert run.connections()[0]["transport"] == "picows"
     assert f"next: mm verify {path}" in result.stdout
-    assert "kraken:BTC/EUR: STOPPED, epoch 1" in result.stdout
+    assert "kraken:BTC/EUR: SYNCED, epoch 1" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ from toy_venue import STATUS_ONLINE, ToyMarket, ack, toy_session
 from mm_framework.bundle.run import open_run
 from mm_framework.cli import audit_runs, main
 from mm_framework.cli.app import App
+from mm_framework.errors import EnvironmentFailed
+from mm_framework.trading.results import ResultWriter
 
 KEYS = {"ok", "mode", "execution", "canonical_events", "intents", "final_hash", "elapsed_ms"}
 LIVE_KEYS = {"reconnects", "decode_errors", "dropped", "submitted_intents", "callback_stats"}
@@ -148,9 +150,14 @@ def test_people_get_a_summary_on_stderr_beside_the_line(run_dir: str) -> None:
     assert mm("--mode", "replay", "--run-dir", run_dir, "--json").stderr == ""
 
 
-def test_instruments_narrow_a_replay_down(run_dir: str) -> None:
-    both, one = replay(run_dir), replay(run_dir, "toy:A/EUR")
+def test_instruments_narrow_a_replay_down(tmp_path: Path) -> None:
+    with venue() as url:
+        words = ("--record", "two", "--duration-seconds", "1", "--channel", "book")
+        live(url, *words, instruments=("toy:A/EUR", "toy:B/EUR"))
+    both, one = replay("two"), replay("two", "toy:A/EUR")
     assert 0 < one["canonical_events"] < both["canonical_events"]
+    unknown = replay("two", "toy:A/EUX", exit_code=2)
+    assert "no instrument 'toy:A/EUX'; did you mean 'toy:A/EUR'" in unknown["error"]
 
 
 def test_a_run_is_cut_by_events_and_by_recorded_seconds(run_dir: str) -> None:
@@ -245,6 +252,17 @@ def test_a_run_writes_nothing_unless_it_is_recorded(run_dir: str, tmp_path: Path
     assert "never overwritten" in refused["error"]
 
 
+def test_a_disk_that_fails_at_the_end_is_told_in_the_line(
+    run_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: ResultWriter, document: object, pipeline: object) -> None:
+        raise EnvironmentFailed("cannot write: no space left")
+
+    monkeypatch.setattr(ResultWriter, "close", fail)
+    document = replay(run_dir, "--record", "first", "--max-events", "1", exit_code=5)
+    assert (document["ok"], document["error"]) == (False, "cannot write: no space left")
+
+
 # the audit
 
 
@@ -295,15 +313,15 @@ def test_an_audit_of_a_run_that_fails_says_so(run_dir: str) -> None:
 @contextlib.contextmanager
 def venue(steps: int = 40) -> Iterator[str]:
     """The toy venue on a real socket: each book subscription gives a snapshot and some updates."""
-    market = ToyMarket("A/EUR", seed=3)
+    markets = {symbol: ToyMarket(symbol, seed=n) for n, symbol in enumerate(("A/EUR", "B/EUR"), 3)}
 
     def answer(message: bytes) -> list[Step]:
-        body = json.loads(message)
-        if body["op"] != "sub":
-            return []
-        frames = [ack("A/EUR", body["ch"], body["depth"], body["id"])]
-        if body["ch"] == "book":
-            frames += [market.snapshot(), *(market.step() for _ in range(steps)), b"no frame"]
+        body, frames = json.loads(message), []
+        for symbol in body["syms"] if body["op"] == "sub" else ():
+            frames.append(ack(symbol, body["ch"], body["depth"], body["id"]))
+            if body["ch"] == "book":
+                market = markets[symbol]
+                frames += [market.snapshot(), *(market.step() for _ in range(steps)), b"no frame"]
         return [Text(frame) for frame in frames]
 
     ready, stop = threading.Event(), threading.Event()
@@ -325,8 +343,10 @@ def venue(steps: int = 40) -> Iterator[str]:
         thread.join(10)
 
 
-def live(url: str, *arguments: str, exit_code: int = 0) -> tuple[dict[str, Any], Result]:
-    words = ("--mode", "live", "toy:A/EUR", "--endpoint", url, *arguments)
+def live(
+    url: str, *arguments: str, instruments: tuple[str, ...] = ("toy:A/EUR",), exit_code: int = 0
+) -> tuple[dict[str, Any], Result]:
+    words = ("--mode", "live", *instruments, "--endpoint", url, *arguments)
     result = mm(*words, exit_code=exit_code)
     (line,) = result.stdout.splitlines()
     return json.loads(line), result

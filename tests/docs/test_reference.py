@@ -23,8 +23,8 @@ from mm_framework.emulator.truth import Outcome, TruthEntry
 from mm_framework.model import events, orders
 from mm_framework.model.frame import HEADER, FrameFlag, RecordKind
 from mm_framework.model.instrument import Definition
+from mm_framework.model.tops import TopEvent
 from mm_framework.settings import CORE_SECTIONS, fields_of
-from mm_framework.trading.market import TopEvent
 from mm_framework.trading.results import ResultWriter
 
 Page = Callable[[str], str]

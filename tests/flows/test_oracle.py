@@ -106,7 +106,7 @@ def test_the_oracle_finds_a_feed_that_trusts_a_silent_book() -> None:
 @pytest.mark.parametrize("transport", ["websockets", "picows"])
 def test_in_real_time_nothing_false_is_served(transport: str) -> None:
     pytest.importorskip(transport)
-    seconds = 10.0 if SEEDS >= 100 else 4.0
+    seconds = 10.0 if SEEDS >= 100 else 3.2
     dialect = KrakenDialect()
     emulator = VenueEmulator(
         dialect,

@@ -1,9 +1,10 @@
 """Install the core and its plugins from wheels, in every combination that must stand alone, and try each.
 
-Main path: copy the files that git knows, build one wheel a distribution, fill one environment with the
-third-party packages, then give each cell an environment of its own that holds the cell's wheels and sees
-those packages. In a cell: the requirements are met, every module imports, ``mm plugins list`` shows
-exactly the installed plugins, and the plugins' own tests pass. Standard library only.
+Main path: copy the files that git knows, build one wheel a distribution, fill two environments with
+third-party packages (what running needs; what the extras add), then give each cell an environment of its
+own that holds the cell's wheels and sees the packages. With what running needs: the requirements are met,
+every module imports unless it serves an extra, ``mm plugins list`` shows exactly the installed plugins.
+With the extras: every module imports and the plugins' own tests pass. Standard library only.
 """
 
 from __future__ import annotations
@@ -24,14 +25,22 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS = os.name == "nt"
 
+# Packages, and top-level modules that may be absent, are the arguments.
 IMPORT_ALL = """
 import importlib, pkgutil, sys
-for name in sys.argv[1:]:
+packages, absent = sys.argv[1].split(","), sys.argv[2].split(",")
+for name in packages:
     package = importlib.import_module(name)
+    assert package.__file__.startswith(sys.prefix), f"{package.__file__} is not in this environment"
     for found in pkgutil.walk_packages(package.__path__, name + "."):
-        if not found.name.endswith("__main__"):
-            importlib.import_module(found.name)
+        try:
+            if not found.name.endswith("__main__"):
+                importlib.import_module(found.name)
+        except ModuleNotFoundError as error:
+            if error.name not in absent:
+                raise
 """
+OF_EXTRAS = ("hypothesis", "picows", "pytest")
 
 
 def main() -> int:
@@ -49,16 +58,15 @@ def main() -> int:
     with Step("build wheels"):
         wheels = build_wheels(work, plugins)
     with Step("install third-party packages"):
-        dependencies = make_environment(work / "dependencies", with_pip=True)
-        run(
-            dependencies, "-m", "pip", "install", "-qq", "-c", ROOT / "constraints.txt", *third_party(plugins)
-        )
+        runtime, extras = third_party(plugins)
+        make_environment(work / "runtime", runtime)
+        make_environment(work / "extras", extras, sees=[work / "runtime"])
     failed = []
     for cell in [(), *((name,) for name in plugins), tuple(plugins)]:
         title = " + ".join(("core", *cell))
         with Step(title):
             try:
-                try_cell(work, title, cell, wheels, dependencies, options.reports)
+                try_cell(work, title, cell, wheels, options.reports)
             except subprocess.CalledProcessError as error:
                 shown = " ".join(word for word in error.cmd if "\n" not in word)
                 failed.append(f"{title}: exit code {error.returncode} of {shown}")
@@ -93,16 +101,28 @@ def run(program: Path, *arguments: object, capture: bool = False, cwd: Path | No
     return done.stdout if capture else ""
 
 
-def make_environment(folder: Path, *, with_pip: bool) -> Path:
-    """Create a virtual environment and return its interpreter."""
-    venv.EnvBuilder(with_pip=with_pip, symlinks=not WINDOWS).create(folder)
+def make_environment(folder: Path, packages: Iterable[str] = (), *, sees: Iterable[Path] = ()) -> Path:
+    """A virtual environment with these packages, which also sees those of others; its interpreter."""
+    packages = list(packages)
+    venv.EnvBuilder(with_pip=bool(packages), symlinks=not WINDOWS).create(folder)
+    python = interpreter(folder)
+    see(python, sees)
+    if packages:
+        run(python, "-m", "pip", "install", "-qq", "-c", ROOT / "constraints.txt", *packages)
+    return python
+
+
+def interpreter(folder: Path) -> Path:
+    """The interpreter of an environment."""
     return folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
 
-def site_packages(python: Path) -> Path:
-    """Where an interpreter keeps its packages."""
+def see(python: Path, others: Iterable[Path]) -> None:
+    """Let an environment import the packages of others."""
     code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    return Path(run(python, "-c", code, capture=True).strip())
+    for other in others:
+        own, shared = (run(p, "-c", code, capture=True).strip() for p in (python, interpreter(other)))
+        (Path(own) / f"{other.name}.pth").write_text(f"{shared}\n", encoding="utf-8")
 
 
 def build_wheels(work: Path, plugins: Iterable[str]) -> dict[str, Path]:
@@ -125,42 +145,33 @@ def build_wheels(work: Path, plugins: Iterable[str]) -> dict[str, Path]:
     return wheels
 
 
-def third_party(plugins: Iterable[str]) -> list[str]:
-    """What the distributions declare, with the extras that modules of theirs need; not what is ours."""
-    found: list[str] = []
+def third_party(plugins: Iterable[str]) -> tuple[list[str], list[str]]:
+    """What the distributions declare for running, and for their extras; without what is ours."""
+    runtime: list[str] = []
+    extras: list[str] = []
     for folder in (ROOT, *(ROOT / "plugins" / name for name in plugins)):
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        found += project.get("dependencies", [])
+        runtime += project.get("dependencies", [])
         for extra, requirements in project.get("optional-dependencies", {}).items():
-            found += requirements if extra not in ("dev", "docs") else []
-    return [requirement for requirement in found if not re.match(r"mm[-_]", requirement)]
+            extras += requirements if extra not in ("dev", "docs") else []
+    ours = re.compile(r"mm[-_]")
+    return [text for text in runtime if not ours.match(text)], [t for t in extras if not ours.match(t)]
 
 
 def try_cell(
-    work: Path,
-    title: str,
-    plugins: tuple[str, ...],
-    wheels: dict[str, Path],
-    dependencies: Path,
-    reports: Path | None,
+    work: Path, title: str, plugins: tuple[str, ...], wheels: dict[str, Path], reports: Path | None
 ) -> None:
     """Install the wheels of one cell and use them."""
     folder = work / re.sub(r"\W+", "-", title)
-    python = make_environment(folder, with_pip=False)
-    own = site_packages(python)
-    (own / "dependencies.pth").write_text(f"{site_packages(dependencies)}\n", encoding="utf-8")
-    pip = ("-m", "pip", "-qq", "--python", python)
-    run(
-        dependencies,
-        *pip,
-        "install",
-        "--no-index",
-        "--no-deps",
-        *(wheels[name] for name in ("core", *plugins)),
-    )
-    run(dependencies, *pip, "check")
-    run(python, "-P", "-W", "error", "-c", IMPORT_ALL, "mm_framework", *plugins, cwd=folder)
+    python = make_environment(folder, sees=[work / "runtime"])
+    pip = (interpreter(work / "runtime"), "-m", "pip", "-qq", "--python", python)
+    run(*pip, "install", "--no-index", "--no-deps", *(wheels[name] for name in ("core", *plugins)))
+    run(*pip, "check")
+    import_all = ("-P", "-W", "error", "-c", IMPORT_ALL, ",".join(("mm_framework", *plugins)))
+    run(python, *import_all, ",".join(OF_EXTRAS), cwd=folder)
     check_listing(python, plugins, folder)
+    see(python, [work / "extras"])
+    run(python, *import_all, "", cwd=folder)
     tests = [ROOT / "plugins" / name / "tests" for name in plugins]
     if tests:
         report = [] if reports is None else [f"--junitxml={(reports / folder.name).resolve()}.xml"]

@@ -170,6 +170,14 @@ def test_scales_that_grow_change_no_amount() -> None:
     assert (after.position, after.size_scale) == (10**6, 6)
 
 
+def test_a_price_that_stands_in_for_a_mid_grows_with_the_scale() -> None:
+    market = tape().book(asks=[("101", "5")])
+    market.instrument("test:A/B", price_scale=4, size_scale=3).book(asks=[("102", "5")])
+    (account,) = play({1: (BUY, 1000)}, market).accounts
+    assert account.fills_without_mid == 1
+    assert (account.money.total, account.money.inventory, account.stale) == (0, 0, True)
+
+
 def test_currencies_are_summed_apart_at_their_largest_scale() -> None:
     market = tape("v:A/EUR").book(bids=[("99", "5")], asks=[("101", "5")])
     market.instrument("v:B/EUR", price_scale=4).book(bids=[("99", "5")], asks=[("101", "5")])

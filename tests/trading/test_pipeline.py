@@ -89,6 +89,38 @@ def test_max_events_counts_deliveries_and_the_end_still_wakes() -> None:
     assert run(strategy, busy, max_events=0).pipeline.deliveries == 0
 
 
+def test_own_events_carry_the_number_of_the_last_message_before_them() -> None:
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        if wake.reasons & (On.MARKET | On.TIMER):
+            out.place(0, Side.BUY, market[0].ask, 1, TimeInForce.IOC, Urgency.TAKER, 0)
+            if wake.reasons & On.MARKET:
+                out.timer(wake.now_ns + 1)
+        elif wake.reasons & On.OWN_FILL:
+            out.place(0, Side.SELL, 10**6, 1, tag=1)
+
+    strategy = Strategy(decide, wakes=On.MARKET | On.TIMER | On.OWN_FILL, tags=("take", "quote"))
+    busy = market().trade("buy", "100.10", "1").wait()
+    assert [(i.seq, i.tag) for i in run(strategy, busy).intents] == [
+        (3, "take"),  # the book's last message
+        (3, "quote"),  # its fill
+        (3, "take"),  # the timer, before the print's message
+        (3, "quote"),
+    ]
+
+
+def test_a_run_that_is_done_ends_at_the_time_of_its_last_event() -> None:
+    ends = []
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        if wake.reasons & On.END:
+            ends.append(wake.now_ns)
+
+    strategy = Strategy(decide, wakes=On.MARKET | On.END)
+    run(strategy, market().wait(50), max_events=1)
+    run(strategy, market().wait(50))
+    assert ends == [2_000_000, 52_000_000]
+
+
 def test_what_comes_after_the_end_is_ignored() -> None:
     pipeline = Pipeline({"taker": Strategy(taker)}, FEE, max_events=1)
     steps = market().update(bids=[("99.95", "1")]).steps
@@ -112,6 +144,22 @@ def test_the_runner_learns_when_the_next_timer_is_due() -> None:
     assert pipeline.next_timer_ns() == 9_000_000
     pipeline.on_end(10_000_000)
     assert pipeline.next_timer_ns() is None
+
+
+def test_timers_that_are_due_at_the_end_fire_and_later_ones_do_not() -> None:
+    fired = []
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        if wake.reasons & On.TIMER:
+            fired.append(wake.now_ns)
+        else:
+            for due_ns in (5_000_000, 6_000_000, 6_000_001):
+                out.timer(due_ns)
+
+    pipeline = Pipeline({"timed": Strategy(decide, wakes=On.MARKET | On.TIMER)}, FEE)
+    feed(pipeline, market().steps)
+    pipeline.on_end(6_000_000)
+    assert (fired, pipeline.done) == ([5_000_000, 6_000_000], True)
 
 
 def test_timers_of_several_strategies_at_one_moment_go_by_name() -> None:

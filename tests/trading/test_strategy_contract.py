@@ -140,9 +140,9 @@ def test_state_begins_at_zero_and_keeps_what_start_put_there() -> None:
         state.x = 0.5
 
     def look(state: Any, wake: Any, views: Any, out: Any) -> None:
-        assert (state.n, state.x, state.a[1], len(state.a)) == (0, 0.5, 0.0, 2)
-        state.a[1] = 3
-        assert isinstance(state.a[1], float)
+        assert (state.n, state.x, state.a[0], state.a[1], len(state.a)) == (0, 0.5, 0.0, 0.0, 2)
+        state.a[0] = 3
+        assert isinstance(state.a[0], float)
 
     once(look, state={"n": "i8", "x": "f8", "a": "f8[2]"}, start=start)
 
@@ -288,6 +288,12 @@ def test_the_end_is_the_last_call() -> None:
 )
 def test_declarations_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
+        Strategy(lambda *_: None, **options)
+
+
+@pytest.mark.parametrize("options", [{"depth": 0}, {"orders": 0}, {"wakes": -1}])
+def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="must be >="):
         Strategy(lambda *_: None, **options)
 
 

@@ -128,7 +128,7 @@ def test_verify_names_the_frame_the_instrument_and_the_levels(
     [
         ("v2_book25_MINA-GBP_20260816.ndjson", 25, 12),
         ("v2_book10_BTC-USD_20230730_restored.ndjson.gz", 10, 8),
-        ("v1_book1000_5pairs_20210417.ndjson.gz", None, 3),
+        ("v1_book1000_5pairs_20210417.ndjson.gz", None, 1),
     ],
 )
 def test_verify_names_the_frame_of_a_wrong_digit_in_a_recording(

@@ -82,15 +82,10 @@ def test_each_pair_of_the_old_recording_can_be_imported_alone(
     assert list(document["instruments"]) == [f"kraken:{symbol.replace('XBT', 'BTC')}"]
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_the_old_recordings_of_one_moment_are_one_run(
-    shared_data: Path, verified: Verified, place: str
-) -> None:
+def test_the_old_recordings_of_one_moment_are_one_run(shared_data: Path, verified: Verified) -> None:
     folder = shared_data / "kraken"
     parts = [V1_BOOK, "v1_trade_5pairs_20210417.ndjson.gz", "v1_ticker_5pairs_20210417.ndjson.gz"]
-    metadata = folder / "rest_asset_pairs_20210417.ndjson.gz"
-    paths = [folder / part for part in parts]
-    document = verified(*([metadata, *paths] if place == "before" else [*paths, metadata]))
+    document = verified(folder / "rest_asset_pairs_20210417.ndjson.gz", *(folder / part for part in parts))
     assert document["ok"], document["failures"]
     assert document["checksums"] == {"verified": 2106, "failed": 0}
     assert document["trades"] == 4, "three frames, one of them with two prints"
