@@ -255,7 +255,10 @@ def test_a_run_writes_nothing_unless_it_is_recorded(run_dir: str, tmp_path: Path
 def test_a_disk_that_fails_at_the_end_is_told_in_the_line(
     run_dir: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: ResultWriter, document: object, pipeline: object) -> None:
+    close = ResultWriter.close
+
+    def fail(self: ResultWriter, document: Any, pipeline: Any) -> None:
+        close(self, document, pipeline)
         raise EnvironmentFailed("cannot write: no space left")
 
     monkeypatch.setattr(ResultWriter, "close", fail)

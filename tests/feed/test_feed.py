@@ -62,9 +62,9 @@ def test_a_venue_without_a_plugin_is_named() -> None:
 
 
 def test_the_first_record_must_configure() -> None:
-    for add in (lambda log: log.frame(b"{}"), lambda log: log.open(), lambda log: log.tick()):
+    for record in (ToyLog().frame(b"{}"), ToyLog().open(), ToyLog().tick()):
         with pytest.raises(RuntimeError, match="first record"):
-            Feed(toy_kits()).feed(add(ToyLog()))
+            Feed(toy_kits()).feed(record)
     feed = Feed(toy_kits())
     assert feed.next_deadline_ns() is None
     assert feed.instruments() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
 from feed_desk import Desk, kits_of, reconnects
@@ -422,6 +423,48 @@ def test_the_state_of_one_market_is_a_notice_only() -> None:
     reading = desk.frame(b'{"ch":"status","text":"halt","online":false,"sym":"A/B"}')
     assert reading.of(StatusChanged) == [StatusChanged("halt", False, "toy:A/B")]
     assert reading.events() == []
+
+
+# all deadlines together
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_happens_no_deadline_stays_in_the_past(seed: int) -> None:
+    """`Desk.due` fails when one does: a runner would log TICK records without end."""
+    draw = random.Random(seed)
+    desk = Desk(
+        ("A/B", "C/D"),
+        channels=("book", "trade"),
+        kits=kits_of(ping_s=9.0, metadata_first=True),
+        idle_s=40.0,
+        stream_idle_s=30.0,
+    )
+    connection, closed = 0, 0
+    desk.open()
+    for _ in range(600):
+        market, roll = draw.choice(desk.markets), draw.randrange(20)
+        if roll < 8 and desk.feed.next_deadline_ns() is not None:
+            closed += len(reconnects(desk.due()[1]))
+        elif roll < 11:
+            desk.frame(draw.choice([market.snapshot(), damaged(market.snapshot())]), connection)
+        elif roll < 13:
+            desk.frame(draw.choice([market.step(), market.trade(), damaged(market.step())]), connection)
+        elif roll < 15:
+            desk.frame(draw.choice([ONLINE, OFFLINE]), connection)
+        elif roll < 17:
+            channel = draw.choice(["book", "trade"])
+            desk.frame(
+                draw.choice([ack(market.symbol, channel), refused(market.symbol, channel)]), connection
+            )
+        elif roll < 18:
+            desk.frame(draw.choice([b'{"ch":"meta_done"}', market.metadata(), b'{"op":"pong"}']), connection)
+        elif roll < 19:
+            desk.frame(market.snapshot(), 99)  # a connection that nobody opened
+        elif draw.random() < 0.3:
+            desk.do(desk.log.lost(connection=connection))
+            connection += 1
+            desk.open(connection)
+    assert closed > 0
 
 
 # the venue's clock

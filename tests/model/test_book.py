@@ -23,7 +23,8 @@ def best_first(plain: Plain, side: int) -> list[tuple[int, int]]:
 
 @given(STEPS)
 def test_it_is_two_dicts_with_a_best_end(steps: list[tuple[int, int, int] | int]) -> None:
-    book, plain = OrderBook(), {BID: {}, ASK: {}}
+    book = OrderBook()
+    plain: Plain = {BID: {}, ASK: {}}
     for step in steps:
         if isinstance(step, int):
             kept = {side: dict(best_first(plain, side)[:step]) for side in (BID, ASK)}

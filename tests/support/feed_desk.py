@@ -22,7 +22,6 @@ from toy_venue import (
     toy_rules,
 )
 
-from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed import Feed, FeedConfig, FeedSettings, Notice, VenueKit
 from mm_framework.feed.output import Command, Reconnect, Send
 from mm_framework.model.events import Message, Row, iter_messages, iter_rows
@@ -84,13 +83,11 @@ def checkpoint_record(payload: bytes, like: bytes) -> bytes:
     )
 
 
-def kits_of(
-    *, ping_s: float | None = None, metadata_first: bool = False, rules: SyncRules | None = None
-) -> dict[str, VenueKit]:
+def kits_of(*, ping_s: float | None = None, metadata_first: bool = False) -> dict[str, VenueKit]:
     """The toy venue with other habits."""
     adapter = ToyAdapter()
     adapter.ping_interval_s, adapter.metadata_first = ping_s, metadata_first
-    return {VENUE: VenueKit(adapter, ToyNormalizer(), rules or toy_rules())}
+    return {VENUE: VenueKit(adapter, ToyNormalizer(), toy_rules())}
 
 
 class Desk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import pytest
@@ -58,7 +59,7 @@ class Owner:
 class Bench:
     """A connected BookSync and what it emitted since the last look."""
 
-    def __init__(self, rules: SyncRules = RULES, **definition: object) -> None:
+    def __init__(self, rules: SyncRules = RULES, **definition: Any) -> None:
         self.owner, self.counts, self.emitter = Owner(), Counts(), Emitter()
         self.owner.definition = attrs.evolve(self.owner.definition, **definition)
         self.sync = BookSync(self.owner, rules, self.emitter, self.counts, STABLE_NS)
@@ -344,8 +345,10 @@ def test_the_epoch_never_leaves_its_column() -> None:
 
 def printed(bids: list[tuple[int, int]], asks: list[tuple[int, int]], price_up: int, size_up: int) -> int:
     """The venue's checksum when it prints more decimals than these integers have."""
-    scaled = [[(p * 10**price_up, s * 10**size_up) for p, s in side] for side in (bids, asks)]
-    return toy_checksum(*scaled)
+    scaled_bids, scaled_asks = [
+        [(p * 10**price_up, s * 10**size_up) for p, s in side] for side in (bids, asks)
+    ]
+    return toy_checksum(scaled_bids, scaled_asks)
 
 
 def unknown() -> Bench:
