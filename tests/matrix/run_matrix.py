@@ -175,7 +175,7 @@ def try_cell(
     tests = [ROOT / "plugins" / name / "tests" for name in plugins]
     if tests:
         report = [] if reports is None else [f"--junitxml={(reports / folder.name).resolve()}.xml"]
-        where = ("-c", ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "no:cacheprovider")
+        where = ("-c", ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "no:cacheprovider", "-rfE")
         run(python, "-P", "-m", "pytest", "-q", *where, *report, *tests, cwd=folder)
 
 

@@ -17,7 +17,15 @@ from mm_framework.model.events import SyncState
 
 __all__ = ["document", "html", "rows", "write"]
 
-PNL_PARTS = ("total", "spread", "adverse", "inventory", "fees", "mark_adjustment")
+PNL_PARTS = {
+    "total": "total",
+    "spread": "= spread",
+    "adverse": "+ adverse",
+    "inventory": "+ inventory",
+    "mark_adjustment": "+ mark adjustment",
+    "fees": "- fees",
+}
+"""The parts of the identity in the order of its sum, as they are shown."""
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --paper: #fff; --soft: #6b7686; --line: #dde2e9;
@@ -90,7 +98,7 @@ def rows(document: dict[str, Any]) -> list[tuple[str, str]]:
         ("trading", f"{document['intents']} intents, {document['fills']} fills"),
     ]
     for account in document["accounts"]:
-        parts = ", ".join(f"{name.replace('_', ' ')} {account[name]}" for name in PNL_PARTS)
+        parts = ", ".join(f"{label} {account[name]}" for name, label in PNL_PARTS.items())
         lines.append((f"{account['strategy_id']}, {account['quote']}", parts))
     return lines + [(name.replace("_", " "), path) for name, path in document["files"].items()]
 
