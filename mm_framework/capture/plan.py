@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
@@ -16,7 +16,7 @@ from mm_framework.errors import ConfigError
 from mm_framework.model.instrument import parse_id
 from mm_framework.settings import nearest
 
-__all__ = ["Deal", "Plan", "ShardPlan", "check_endpoint", "make_plan"]
+__all__ = ["Deal", "Plan", "ShardPlan", "check_endpoint", "endpoint_of", "make_plan"]
 
 DEFAULT_CHANNELS: Final = ("book", "trade")
 
@@ -79,7 +79,7 @@ def make_plan(
     for venue in sorted(wanted):
         adapter = adapters[venue]
         chosen = _channels(adapter, channels, depth)
-        url = check_endpoint(endpoint or adapter.url)
+        url = endpoint_of(adapter, endpoint)
         hands = _deal(sorted(wanted[venue]), shards, deal)
         for hand in hands:
             _check_limit(adapter, hand, len(hands))
@@ -87,6 +87,19 @@ def make_plan(
                 ShardPlan(len(plans), venue, url, tuple(_subscriptions(adapter, hand, chosen, depth)))
             )
     return Plan(tuple(plans))
+
+
+def endpoint_of(adapter: Adapter, endpoint: str | None) -> str:
+    """Where to connect: the venue's own URL, or ``endpoint``, which without a path takes the venue's.
+
+    ``ws://127.0.0.1:8080`` is then an emulator of any venue. Raises ConfigError.
+    """
+    if endpoint is None:
+        return check_endpoint(adapter.url)
+    parts = urlsplit(check_endpoint(endpoint))
+    if parts.path in ("", "/"):
+        parts = parts._replace(path=urlsplit(adapter.url).path)
+    return urlunsplit(parts)
 
 
 def check_endpoint(url: str) -> str:

@@ -44,6 +44,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.emit import Emitter
+from mm_framework.sync.trades import TradeState
 
 __all__ = ["Feed", "InstrumentView"]
 
@@ -168,6 +169,7 @@ class Feed:
                     bids=i.book.book.bids(),
                     asks=i.book.book.asks(),
                     last_trade_id=i.trades.s.last_id,
+                    suspect_trade_id=i.trades.s.suspect_id,
                 )
                 for i in self._instruments.values()
             ],
@@ -576,7 +578,7 @@ class Feed:
     def _restore_instrument(self, kept: InstrumentState) -> None:
         instrument = self._instrument(kept.id, kept.venue_symbol)
         instrument.info, instrument.book.s = kept.info, kept.book
-        instrument.trades.s.last_id = kept.last_trade_id
+        instrument.trades.s = TradeState(kept.last_trade_id, kept.suspect_trade_id)
         instrument.book.book.load(kept.bids, kept.asks)
         self.counts.epochs += kept.book.built
         if kept.definition is not None:

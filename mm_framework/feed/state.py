@@ -28,6 +28,7 @@ class InstrumentState:
     bids: list[Level]
     asks: list[Level]
     last_trade_id: int | None
+    suspect_trade_id: int | None = None
 
 
 @attrs.frozen

@@ -22,15 +22,29 @@ class Print:
     ts_venue_ns: int
 
 
+PLAUSIBLE_JUMP = 1000
+"""A number further ahead than this is believed only when the next one follows it."""
+
+
 @attrs.define
 class TradeState:
-    """``last_id``: the highest trade number seen, None before the first."""
+    """``last_id``: the trades up to this number are captured or declared, None before the first.
+
+    ``suspect_id``: a number too far ahead to be believed alone, until the next trade tells.
+    """
 
     last_id: int | None = None
+    suspect_id: int | None = None
 
 
 class TradeSync:
-    """Emits trades in order. With ``numbered`` their ids must be consecutive."""
+    """Emits trades in order. With ``numbered`` their ids must be consecutive.
+
+    A hole is declared before the print that shows it. One damaged number far ahead must not turn all
+    that follows into repetitions: it is emitted, one missing trade is declared in its place, and the
+    numbering goes on from there; when the next trade follows the far number, the hole was real and the
+    rest of it is declared too.
+    """
 
     def __init__(self, emitter: Emitter, counts: Counts, *, numbered: bool) -> None:
         self.emitter, self.counts, self.numbered = emitter, counts, numbered
@@ -47,20 +61,38 @@ class TradeSync:
         jumped: Reason | None = None
         for trade in prints:
             if self.numbered and trade.trade_id != NULL:
-                last = self.s.last_id
-                if last is not None and trade.trade_id <= last:
+                if self._repeated(trade.trade_id):
                     self.counts.duplicate_trades += 1
                     continue
-                if last is not None and trade.trade_id != last + 1:
+                for expected, found in self._holes(trade.trade_id, snapshot=snapshot):
                     self._flush(number, epoch, group, flags)
                     group = []
                     jumped = Reason.TRADE_ID_GAP
                     self.counts.gaps += 1
-                    self.emitter.event(Kind.GAP, number, epoch, last + 1, trade.trade_id, jumped)
-                self.s.last_id = trade.trade_id
+                    self.emitter.event(Kind.GAP, number, epoch, expected, found, jumped)
             group.append(trade)
         self._flush(number, epoch, group, flags)
         return jumped
+
+    def _repeated(self, trade_id: int) -> bool:
+        last = self.s.last_id
+        return last is not None and (trade_id <= last or trade_id == self.s.suspect_id)
+
+    def _holes(self, trade_id: int, *, snapshot: bool) -> list[tuple[int, int]]:
+        """Take a new number in; the holes before it as (expected, found)."""
+        s, last, suspect = self.s, self.s.last_id, self.s.suspect_id
+        s.suspect_id = None
+        holes: list[tuple[int, int]] = []
+        if last is not None and suspect is not None and 0 < trade_id - suspect <= PLAUSIBLE_JUMP:
+            holes.append((last + 1, suspect))
+            last = suspect
+        elif last is not None and trade_id - last > PLAUSIBLE_JUMP and not snapshot:
+            s.last_id, s.suspect_id = last + 1, trade_id
+            return [(last + 1, last + 2)]
+        if last is not None and trade_id != last + 1:
+            holes.append((last + 1, trade_id))
+        s.last_id = trade_id
+        return holes
 
     def _flush(self, number: int, epoch: int, group: list[Print], flags: int) -> None:
         if not group:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from toy_venue import ToyAdapter
 
-from mm_framework.capture.plan import Plan, make_plan
+from mm_framework.capture.plan import Plan, endpoint_of, make_plan
 from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
 from mm_framework.errors import ConfigError
 
@@ -74,6 +74,23 @@ def test_a_channel_may_be_named_by_what_it_carries() -> None:
 
     (shard,) = plan("toy:A/X", adapter=Odd(), channels=("trade", "prints")).shards
     assert [s.channel for s in shard.subscriptions] == ["prints"]
+
+
+class PathAdapter(ToyAdapter):
+    url = "wss://toy.invalid/v2"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        (None, "wss://toy.invalid/v2"),
+        ("ws://127.0.0.1:8080", "ws://127.0.0.1:8080/v2"),
+        ("ws://127.0.0.1:8080/", "ws://127.0.0.1:8080/v2"),
+        ("ws://127.0.0.1:8080/other?a=1", "ws://127.0.0.1:8080/other?a=1"),
+    ],
+)
+def test_an_endpoint_without_a_path_takes_the_venues(endpoint: str | None, url: str) -> None:
+    assert endpoint_of(PathAdapter(), endpoint) == url
 
 
 def test_an_endpoint_replaces_the_venues_own() -> None:

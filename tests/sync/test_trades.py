@@ -94,3 +94,32 @@ def test_every_number_from_the_first_on_is_printed_once_or_lies_in_a_gap(batches
     if covered:
         assert covered == list(range(covered[0], (sync.s.last_id or 0) + 1))
     assert counts.trades + counts.duplicate_trades == sum(map(len, batches))
+
+
+def holes(emitter: Emitter) -> list[tuple[int, int]]:
+    return [(row.price, row.size) for row in iter_rows(emitter.rows()) if row.kind == Kind.GAP]
+
+
+def test_one_damaged_number_far_ahead_does_not_swallow_the_trades_after_it() -> None:
+    sync, emitter, counts = make()
+    for trade_id in (4, 9_000_005, 6, 7, 8):
+        sync.apply(7, 2, prints(trade_id), snapshot=False)
+    assert [row.aux for row in iter_rows(emitter.rows()) if row.kind == Kind.TRADE] == [4, 9_000_005, 6, 7, 8]
+    assert holes(emitter) == [(5, 6)]
+    assert counts.duplicate_trades == 0
+
+
+def test_a_hole_however_wide_is_declared_whole_once_the_next_trade_follows_it() -> None:
+    sync, emitter, _ = make()
+    for trade_id in (4, 9_000_000, 9_000_000, 9_000_001, 9_000_002):
+        sync.apply(7, 2, prints(trade_id), snapshot=False)
+    assert holes(emitter) == [(5, 6), (6, 9_000_000)]
+    assert sync.s.last_id == 9_000_002
+    assert sync.s.suspect_id is None
+
+
+def test_a_snapshot_of_trades_is_believed_at_once() -> None:
+    sync, emitter, _ = make()
+    sync.apply(7, 2, prints(4), snapshot=False)
+    sync.apply(7, 2, prints(9_000_000, 9_000_001), snapshot=True)
+    assert holes(emitter) == [(5, 9_000_000)]
