@@ -338,20 +338,23 @@ class Feed:
         now, instrument = self._record.mono_ns, pending.instrument
         stream = self._session.streams[instrument.id, pending.channel]
         self.counts.messages += 1
-        if not isinstance(pending, BookDelta) or pending.message.snapshot or instrument.book.s.built:
-            self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
         if isinstance(pending, BookDelta):
+            if pending.message.snapshot or instrument.book.s.built:
+                self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
             broken = instrument.book.apply(pending.message, now, online=self._session.online)
             if broken is not None:
                 self._session.broken(instrument, now)
         elif isinstance(pending, Trades):
+            known = self.counts.trades
             instrument.trades.apply(
                 instrument.definition.number,
                 instrument.book.s.epoch,
                 pending.prints,
                 snapshot=pending.snapshot,
             )
+            self._session.heard(stream, now, news=self.counts.trades > known)
         else:
+            self._session.heard(stream, now)
             self.counts.tops += 1
             self._emitter.group(
                 Kind.TOP,

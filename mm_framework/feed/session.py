@@ -57,8 +57,8 @@ class Stream:
     """One instrument on one channel.
 
     ``phase``: waiting (for a connection), requested, active, refused. ``deadline_ns``: the next
-    message is due; ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last message;
-    ``req_id``: the number of its last request.
+    message is due; ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last news,
+    ``probed``: the last of them has no answer yet; ``req_id``: the number of its last request.
     """
 
     subscription: Subscription
@@ -69,6 +69,7 @@ class Stream:
     retry_ns: int = NEVER
     last_ns: int | None = None
     silences: int = 0
+    probed: bool = False
     req_id: int = 0
 
 
@@ -204,11 +205,14 @@ class Session:
         if stream.last_ns is None:
             stream.phase, stream.deadline_ns, stream.retry_ns = "refused", NEVER, NEVER
 
-    def heard(self, stream: Stream, now_ns: int) -> None:
-        """A message of a subscription came."""
-        stream.phase, stream.last_ns, stream.silences = "active", now_ns, 0
+    def heard(self, stream: Stream, now_ns: int, *, news: bool = False) -> None:
+        """A message of a subscription came; the first after a probe answers it, unless it is ``news``."""
+        stream.phase, stream.last_ns = "active", now_ns
+        if news or not stream.probed:
+            stream.silences = 0
+        stream.probed = False
         if self.config.live:
-            self._await(stream, now_ns + _ns(self.settings.stream_idle_s))
+            self._await(stream, now_ns + _ns(self._idle_s(stream)))
 
     def broken(self, instrument: Instrument, now_ns: int) -> None:
         """A book was lost on a live connection: ask for it anew, after a pause that grows."""
@@ -282,6 +286,7 @@ class Session:
             idle_s = self._idle_s(stream)
             self.notices.append(Silent(wanted.instrument, wanted.channel, idle_s))
             stream.silences += 1
+            stream.probed = True
             if book is not None:
                 book.probing = True
         if book is not None and book.unverified:

@@ -180,6 +180,20 @@ def test_what_was_lost_in_silence_is_declared_by_the_probe() -> None:
     assert desk.state() == "SYNCED"
 
 
+def test_a_quiet_book_is_probed_at_growing_pauses_and_an_update_ends_them() -> None:
+    desk = Desk(stream_idle_s=50.0)
+    desk.synced()
+    told = []
+    for _ in range(4):
+        told += [one.idle_s for one in desk.act()[1].of(Silent)]
+        desk.frame(ack("A/B"))
+        desk.frame(desk.market.snapshot())
+    assert told == [50.0, 100.0, 200.0, 400.0]
+    assert desk.feed.counts.gaps == 0
+    desk.frame(desk.market.set(1, 9999, 7))
+    assert desk.act()[1].of(Silent) == [Silent("toy:A/B", "book", 50.0)]
+
+
 def test_a_quiet_trade_channel_is_asked_for_at_growing_pauses() -> None:
     desk = Desk(channels=("trade",), stream_idle_s=50.0)
     desk.open()
