@@ -84,7 +84,7 @@ def _line_by_line(path: Path, container: str) -> Iterator[Item]:
     for number, line in _lines(path):
         try:
             item = parser(line)
-        except (_BadLine, msgspec.DecodeError, UnicodeError, MMError) as error:
+        except (_BadLine, msgspec.DecodeError, UnicodeError, RecursionError, MMError) as error:
             message = f"{path}, line {number}: no line of format {container}: {error}"
             raise StoreError(message, path=path) from None
         if item is not None:
@@ -94,7 +94,7 @@ def _line_by_line(path: Path, container: str) -> Iterator[Item]:
 def _whole_file(path: Path, container: str) -> Iterator[Item]:
     try:
         yield from _WHOLE[container](_content(path))
-    except (_BadLine, msgspec.DecodeError) as error:
+    except (_BadLine, msgspec.DecodeError, RecursionError) as error:
         raise StoreError(f"{path} is no file of format {container}: {error}", path=path) from None
 
 
@@ -110,7 +110,7 @@ def detect(path: Path) -> str:
     try:
         document = msgspec.json.decode(line)
         whole = len(first) == 1
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         document, whole = _whole_document(path), True
     if not isinstance(document, dict | list):
         raise _none_fits(path)
@@ -124,7 +124,7 @@ def detect(path: Path) -> str:
 def _whole_document(path: Path) -> object:
     try:
         return msgspec.json.decode(_content(path))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _none_fits(path) from None
 
 

@@ -111,7 +111,7 @@ class Manifest:
         """Read the bytes of ``path``. Raises SchemaMismatch or ManifestMismatch."""
         try:
             body = msgspec.json.decode(data, type=dict[str, Any])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ManifestMismatch(f"{path} is not readable: {error}", path=path) from None
         if body.pop("format", None) != FORMAT:
             raise ManifestMismatch(f"{path} is not the manifest of a run bundle", path=path)

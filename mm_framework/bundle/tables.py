@@ -45,7 +45,7 @@ def connection_line(shard: int, record: Record) -> bytes:
     event = CONNECTION_KINDS[RecordKind(record.kind)]
     try:
         body = msgspec.json.decode(payload, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptFrame(
             f"record {index} of shard {shard} is no {event} record: {error}", index=index
         ) from None
@@ -75,6 +75,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(lines, 1):
         try:
             result.append(msgspec.json.decode(line, type=dict[str, Any]))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise CorruptFrame(f"line {number} of {path} is not readable: {error}", path=path) from None
     return result

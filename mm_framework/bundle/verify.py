@@ -280,7 +280,7 @@ def _difference(written: bytes, computed: bytes) -> str:
     """Where two checkpoints part."""
     try:
         old, new = msgspec.json.decode(written), msgspec.json.decode(computed)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return "it is not readable"
     path = "$"
     while type(old) is type(new):

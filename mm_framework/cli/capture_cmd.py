@@ -12,7 +12,7 @@ from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.feed.config import FeedSettings
 from mm_framework.settings import DataSettings, Given
 
@@ -52,7 +52,7 @@ __all__ = ["command"]
 @click.option("--run-id", metavar="ID", help="The new bundle: its id, or a path. [a UTC stamp]")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="X",
     help="Stop after so long, reconnects included. [at a signal]",
 )

@@ -8,7 +8,7 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.demo import MIN_SECONDS
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.settings import DataSettings
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["command"]
 @click.command("demo", cls=PluginCommand)
 @click.option(
     "--seconds",
-    type=click.FloatRange(MIN_SECONDS),
+    type=FiniteRange(MIN_SECONDS),
     default=20.0,
     show_default=True,
     help="Time of the capture.",

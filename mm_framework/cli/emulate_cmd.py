@@ -14,7 +14,7 @@ from typing import IO, Any
 import click
 
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.contracts.emulator import Dialect, Listing
 from mm_framework.emulator.faults import FAULTS, FaultSpec, parse_faults
 from mm_framework.emulator.playback import STILL, playback, recorded_frames
@@ -64,7 +64,7 @@ _EPILOG = "Faults: " + "; ".join(f"{name}: {meaning}" for name, meaning in FAULT
 @click.option("--tls-cert", type=click.Path(path_type=Path), help="Serve wss with this certificate (PEM).")
 @click.option("--tls-key", type=click.Path(path_type=Path), help="The certificate's private key (PEM).")
 @click.option(
-    "--duration-seconds", type=click.FloatRange(0, min_open=True), help="Stop after so long [until a signal]."
+    "--duration-seconds", type=FiniteRange(0, min_open=True), help="Stop after so long [until a signal]."
 )
 @settings_options(MarketSettings)
 @json_option

@@ -20,6 +20,7 @@ Flags of settings are not passed to the function: `App.load` knows them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Container, Iterable
 from typing import Any, TypeVar, get_origin
 
@@ -30,7 +31,7 @@ from mm_framework.errors import ConfigError
 from mm_framework.settings import PLUGIN_ROOTS, Given, SettingField, fields_of
 from mm_framework.values import to_json
 
-__all__ = ["PluginCommand", "json_option", "settings_options"]
+__all__ = ["FiniteRange", "PluginCommand", "json_option", "settings_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,6 +72,17 @@ def json_option(function: F) -> F:
         callback=take,
         help="Print exactly one JSON document on stdout.",
     )(function)
+
+
+class FiniteRange(click.FloatRange):
+    """A number in a range; not NaN and not infinite, which a plain FloatRange lets pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number. Raises click.BadParameter."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
 
 
 class PluginCommand(click.Command):

@@ -15,7 +15,7 @@ import click
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.errors import MMError
 from mm_framework.feed.config import FeedSettings
@@ -84,7 +84,7 @@ ARGUMENTS = "mm_framework.run_arguments"
 @click.option("--run-dir", metavar="RUN", help="Replay: the bundle, its id or path.")
 @click.option(
     "--max-seconds",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     metavar="X",
     help="Replay: stop after X seconds of recorded time from the first frame.",
 )
@@ -98,7 +98,7 @@ ARGUMENTS = "mm_framework.run_arguments"
 )
 @click.option(
     "--duration-seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     metavar="X",
     help="Live: stop after X seconds. [at a signal]",
 )

@@ -257,7 +257,7 @@ class Feed:
         self.counts.http += 1
         try:
             meta, body = split_http(record.payload)
-        except (ValueError, msgspec.DecodeError) as error:
+        except (ValueError, msgspec.DecodeError, RecursionError) as error:
             self._malformed(str(error))
             return
         if not meta.get("error"):

@@ -87,5 +87,6 @@ class Actor:
             function(*arguments)
         except Exception as error:
             text = f"strategy {self.name}: {what} raised {type(error).__name__} at event {seq}: {error}"
+            # Kept without its cause: a kept traceback is a cycle of frames around views of records, and
+            # CPython 3.11 may crash when it collects one.
             self.error = StrategyError(text, strategy=self.name, seq=seq)
-            self.error.__cause__ = error

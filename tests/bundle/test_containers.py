@@ -122,7 +122,9 @@ def test_what_a_file_is_shows_in_its_first_line_or_in_the_whole(
         '{"a":1\n{"b":2\n',
         '"text"\n',
         b"\xff\xfe\n",
+        "[" * 100_000,
     ],
+    ids=["csv", "numbers", "two lines", "text", "binary", "deep"],
 )
 def test_a_file_that_fits_no_format_says_so(tmp_path: Path, content: str | bytes) -> None:
     with pytest.raises(StoreError, match=r"in none of the formats raw, recorder, .*--format names one"):

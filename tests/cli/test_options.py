@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from mm_framework.cli import VERBS, main
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.groups import LazyGroup
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.contracts.spec import StrategySpec
 from mm_framework.plugins import Candidate, LoadedPlugin, PluginFailure, Plugins
 from mm_framework.settings import section, setting
@@ -215,3 +215,10 @@ def test_plugins_are_not_loaded_for_other_flags(mm: Invoke, monkeypatch: pytest.
     monkeypatch.setattr(App, "plugins", property(lambda app: pytest.fail("loaded")))
     result = mm("--json", "--strategy-file", "f", "--", "--strategy-opts-plugin-size")
     assert json.loads(result.stdout)["words"] == ["--strategy-opts-plugin-size"]
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "1e400", "-inf"])
+def test_a_number_in_a_range_is_finite(word: str) -> None:
+    with pytest.raises(click.BadParameter):
+        FiniteRange(0).convert(word, None, None)
+    assert FiniteRange(0).convert("1.5", None, None) == 1.5
