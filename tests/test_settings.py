@@ -273,7 +273,7 @@ def test_a_file_may_hold_sections_of_plugins_that_are_not_installed(tmp_path: Pa
 
 def test_a_core_section_is_known_before_its_module_is_imported(tmp_path: Path) -> None:
     for name in CORE_SECTIONS:
-        config(f"[{name}]\n", tmp_path)
+        assert config(f"[{name}]\n", tmp_path).sections() == [name]
 
 
 def test_the_file_is_chosen_by_flag_then_variable_then_folder(tmp_path: Path) -> None:

@@ -219,7 +219,8 @@ def test_a_message_over_the_limit_ends_the_connection(world: Sockets | Memory, s
 def test_a_ping_returns_with_its_pong(world: Sockets | Memory) -> None:
     async def main() -> None:
         async with world.connected(Script()) as heard:
-            await asyncio.wait_for(asyncio.gather(heard.connection.ping(), heard.connection.ping()), 5)
+            pongs = asyncio.gather(heard.connection.ping(), heard.connection.ping())
+            assert await asyncio.wait_for(pongs, 5) is not None
 
     world.run(main)
 

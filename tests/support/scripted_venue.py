@@ -107,7 +107,7 @@ async def _play(socket: ServerConnection, steps: Sequence[Step]) -> None:
             case Reset():
                 socket.transport.abort()
             case Stall():
-                raise NotImplementedError
+                raise RuntimeError("only the venue in memory can stall")
 
 
 class ScriptedMemory:
