@@ -17,12 +17,12 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench docs clean
+.PHONY: help venv demo test lint bench bench-peers docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
-	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  %-11s %s\n' "$$name" "$$text"; done
 
 $(VENV)/.stamp-python:
 	@$(PYTHON) -c '$(PYTHON_CHECK)'
@@ -55,8 +55,11 @@ lint: $(VENV)/.stamp-dev ## check style, types and who imports whom
 	@"$(BIN)/mypy"
 	@"$(BIN)/lint-imports"
 
-bench: $(VENV)/.stamp-dev ## measure the speed of this machine's reference path, one JSON line a figure
+bench: $(VENV)/.stamp-dev ## measure the speed of the data path with and without kernels: JSON lines, then a table
 	@"$(BIN)/python" benchmarks/run.py $(ARGS)
+
+bench-peers: $(VENV)/.stamp-dev ## measure it beside other programs, which are installed into build/peers
+	@"$(BIN)/python" benchmarks/run_peers.py $(ARGS)
 
 docs: $(VENV)/.stamp-dev ## generate the reference pages and build the documentation into site/
 	@"$(BIN)/python" docs/generate.py

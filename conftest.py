@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from mm_framework.kernels import loader
+from mm_framework.kernels.mode import mode
+
 REPOSITORY = Path(__file__).resolve().parent
+
+PROCESS_VARIABLES = ("MM_KERNELS", "MM_KERNEL_CACHE")
+"""What a developer's shell may choose for a whole run of the tests."""
 
 
 @pytest.fixture(scope="session")
@@ -25,10 +31,35 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernels before workers start: all but one would use the reference path meanwhile."""
+    workers = config.getoption("numprocesses", default=None)
+    if hasattr(config, "workerinput") or mode() == "off" or not (workers or _kernels_are_asked_for()):
+        return
+    if loader.status().state == "cold":
+        print(f"compiling the kernels (MM_KERNELS={mode()}) before the tests ...", flush=True)
+        try:
+            seconds = loader.warm()
+        except Exception as error:
+            print(f"the kernels cannot be compiled: {error}", flush=True)
+        else:
+            print(f"{len(seconds)} kernels compiled in {sum(seconds.values()):.1f} s", flush=True)
+
+
+def _kernels_are_asked_for() -> bool:
+    return os.environ.get("MM_KERNELS", "").strip().lower() in ("on", "checked")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernels_as_asked_for() -> None:
+    """A run that asks for kernels must not pass on the reference path."""
+    if _kernels_are_asked_for():
+        assert loader.active(), f"MM_KERNELS={os.environ['MM_KERNELS']}, but {loader.status()}"
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settings of the developer's shell do not reach a test; `MM_KERNELS` selects what a run tests."""
-    for name in [
-        name for name in os.environ if name.startswith(("MM_", "PM_DATA_")) and name != "MM_KERNELS"
-    ]:
-        monkeypatch.delenv(name)
+    """Settings of the developer's shell do not reach a test, but for those of the process."""
+    for name in list(os.environ):
+        if name.startswith(("MM_", "PM_DATA_")) and name not in PROCESS_VARIABLES:
+            monkeypatch.delenv(name)

@@ -1,213 +1,237 @@
-"""What `run.py` measures: the steps of the reference path, each on the same emulated recording."""
+"""What `run.py` measures: the public entry points of the data path, each on a recording of `content`."""
 
 from __future__ import annotations
 
 import itertools
+import shutil
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import attrs
+from content import KIT, KITS, SHARD, Content, load
+from reference import Books, Messages
 
 from mm_framework.bundle.frames import LogWriter, ShardReader
-from mm_framework.bundle.importer import ImportRequest, import_recording
-from mm_framework.bundle.run import Run, open_run
+from mm_framework.bundle.manifest import Manifest, ShardInfo
+from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.verify import verify
-from mm_framework.contracts.normalizer import ConnectionInfo, Control
-from mm_framework.emulator.settings import MarketSettings
-from mm_framework.feed import Feed, Output, VenueKit
-from mm_framework.model.book import OrderBook
-from mm_framework.model.events import NULL
-from mm_framework.model.fixed import decimals_of, parse
-from mm_framework.model.frame import Block
+from mm_framework.capture.clock import RealClock, Stamp
+from mm_framework.capture.recorder import Recorder
+from mm_framework.contracts.normalizer import ConnectionInfo
+from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.feed import Feed, FeedConfig, Output, VenueKit
+from mm_framework.model.frame import Block, RecordKind, encode_json
 from mm_framework.replay.source import replay
-from mm_framework.sync.checksum import checksum
-from mm_framework.testing.recordings import record, write_recorder
-from mm_kraken.adapter import KrakenAdapter
-from mm_kraken.emulator import KrakenDialect
 from mm_kraken.normalizer import KrakenNormalizer
-from mm_kraken.sync import RULES
 
 __all__ = ["Workload", "workloads"]
 
-SHARD = 0
-SCALES = (10, 8)
-DEPTH = 25
-MARKET = MarketSettings(rate=150.0, levels=80)
+LIVE_FRAMES_PER_S: Final = 5000
+LIVE_FRAMES_MAX: Final = 10_000
+UNPROVED: Final = VenueKit(KIT.adapter, KIT.normalizer, SyncRules(crossed="ignore"))
 
 
 @attrs.frozen
 class Workload:
-    """One measurement: ``run`` works through ``amount`` of ``unit``."""
+    """One measurement: ``run`` works through ``amount`` of ``unit``.
+
+    It returns None, and is measured as a rate, or the nanoseconds of each one, of which percentiles are
+    told.
+    """
 
     name: str
     unit: str
     amount: int
     what: str
-    run: Callable[[], object]
+    run: Callable[[], list[int] | None]
+
+    def warm(self) -> None:
+        """Run it unmeasured."""
+        self.run()
+
+    def measure(self, least_s: float) -> dict[str, float]:
+        """Figures by name; a rate is taken over as many runs as ``least_s`` holds, at least one."""
+        start = time.perf_counter()
+        spans, runs = self.run(), 1
+        if spans is not None:
+            spans.sort()
+            return {f"{self.name}_p{q}": spans[len(spans) * q // 100] / 1000 for q in (50, 99)}
+        while (elapsed := time.perf_counter() - start) < least_s:
+            self.run()
+            runs += 1
+        return {self.name: runs * self.amount / elapsed}
 
 
-def workloads(folder: Path, seconds: float) -> list[Workload]:
-    """All measurements, on ``seconds`` of an emulated feed; files go to ``folder``."""
-    kit = VenueKit(KrakenAdapter(), KrakenNormalizer(), RULES)
-    recording = record(
-        kit.adapter,
-        KrakenDialect(),
-        ["kraken:BTC/EUR", "kraken:ADA/EUR"],
-        depth=DEPTH,
-        seconds=seconds,
-        market=MARKET,
+def workloads(folder: Path, own: Path) -> list[Workload]:
+    """All measurements on the recordings in ``folder``; what they write goes to ``own``."""
+    book10, book25, deep, mixed, prints = (
+        load(folder, name) for name in ("book10", "book25", "deep", "mixed", "prints")
     )
-    frames = [item.payload for item in recording if not item.sent]
-    request = ImportRequest((write_recorder(recording, folder / "recording"),), "kraken", folder / "run")
-    import_recording(request, kit, created="", made_by="benchmarks")
-    run = open_run(folder / "run")
-    records = [bytes(encoded) for _, encoded in run.records()]
-    books = _Books.of(frames)
-    megabytes = sum(map(len, records)) / 1e6
-    numbers = itertools.count()
     return [
-        Workload("decode", "frames", len(frames), "frame bytes to texts", lambda: _decode(frames)),
+        *_parts(mixed),
+        _feed("scan", prints, KIT, "trades and tickers through Feed: bytes to rows, no book"),
+        _feed("deltas", deep, UNPROVED, "book updates through Feed, no checksum"),
+        _feed("feed_deep", deep, KIT, "the same with the checksum of each message"),
+        _feed("feed_book10", book10, KIT, "book updates of depth 10 through Feed, with checksum"),
+        _feed("feed_book25", book25, KIT, "book updates of depth 25 through Feed, with checksum"),
+        _feed("feed_mixed", mixed, KIT, "two books of depth 25, trades and tickers through Feed"),
+        *_log(mixed, own),
+        _verify(book10),
+        _verify(book25),
+        _verify(mixed),
+        Workload(
+            "replay",
+            "records",
+            len(mixed.records),
+            "a run replayed to a listener that does nothing",
+            lambda: _none(replay(mixed.run, KITS, _Listener())),
+        ),
+        Workload(
+            "feed_one",
+            "us",
+            len(book10.records),
+            "one record a call of Feed, in a tight loop, depth 10",
+            lambda: _feed_one(book10),
+        ),
+        _live(book10, own),
+    ]
+
+
+def _parts(content: Content) -> list[Workload]:
+    """Two steps of the reference path alone; they run no kernel, so their ratio shows the noise."""
+    books = Books.of(content.frames, depth=25)
+    return [
+        Workload(
+            "decode",
+            "frames",
+            len(content.frames),
+            "frame bytes to texts by the venue's normalizer; in no mode a kernel",
+            lambda: _decode(content.frames),
+        ),
         Workload(
             "book_checksum",
             "messages",
             len(books.messages),
-            f"integers into a book of depth {DEPTH}, checksum after each message",
+            "integers into a Python book, checksum after each message; in no mode a kernel",
             books.apply,
-        ),
-        Workload(
-            "feed", "records", len(records), "records in memory through Feed", lambda: _feed(kit, records)
-        ),
-        Workload(
-            "log_write",
-            "records",
-            len(records),
-            "records appended to a new log, synced at its end",
-            lambda: _write_log(folder / f"log{next(numbers)}", records),
-        ),
-        Workload(
-            "log_check",
-            "records",
-            len(records),
-            f"records read with CRC, {megabytes:.1f} MB",
-            lambda: _check_log(run),
-        ),
-        Workload(
-            "verify", "records", len(records), "the whole of mm verify", lambda: verify(run, {"kraken": kit})
-        ),
-        Workload(
-            "replay",
-            "records",
-            len(records),
-            "a run replayed to a listener that does nothing",
-            lambda: replay(run, {"kraken": kit}, _Listener()),
         ),
     ]
 
 
 def _decode(frames: Sequence[bytes]) -> None:
-    normalizer, connection, out = KrakenNormalizer(), ConnectionInfo(0, ""), _Messages()
+    normalizer, connection, out = KrakenNormalizer(), ConnectionInfo(0, ""), Messages()
     for frame in frames:
         normalizer.decode(frame, connection, out)
         out.messages.clear()
 
 
-def _feed(kit: VenueKit, records: Sequence[bytes]) -> None:
-    feed = Feed({"kraken": kit}, SHARD)
-    for encoded in records:
+def _feed(name: str, content: Content, kit: VenueKit, what: str) -> Workload:
+    blocks = content.blocks()
+
+    def run() -> None:
+        feed = Feed({"kraken": kit}, SHARD)
+        for block in blocks:
+            feed.feed(block)
+        if feed.counts.checksums_failed or feed.counts.gaps or feed.counts.malformed:
+            raise RuntimeError(f"{name}: the recording is not clean: {feed.counts}")
+
+    return Workload(name, "records", len(content.records), what, run)
+
+
+def _verify(content: Content) -> Workload:
+    def run() -> None:
+        report = verify(content.run, KITS)
+        if not report.ok:
+            raise RuntimeError(f"{content.name}: {report.failures[0].text}")
+
+    name, what = f"verify_{content.name}", f"the whole of mm verify, CRC of the log included, {content.name}"
+    return Workload(name, "records", len(content.records), what, run)
+
+
+def _log(content: Content, folder: Path) -> list[Workload]:
+    records, numbers = content.records, itertools.count()
+    megabytes = sum(map(len, records)) / 1e6
+
+    def write() -> None:
+        path = folder / f"log{next(numbers)}"
+        path.mkdir()
+        log = LogWriter(path, SHARD, wall0_ns=0, mono0_ns=0)
+        for encoded in records:
+            log.append(encoded)
+        log.close()
+        shutil.rmtree(path)
+
+    def check() -> None:
+        for _ in ShardReader(content.run.path / "capture", SHARD).blocks():
+            pass
+
+    return [
+        Workload(
+            "log_write", "records", len(records), "records appended to a new log, synced at its end", write
+        ),
+        Workload(
+            "log_walk", "records", len(records), f"records of a log read with CRC, {megabytes:.1f} MB", check
+        ),
+    ]
+
+
+def _feed_one(content: Content) -> list[int]:
+    feed, clock, spans = Feed(KITS, SHARD), time.perf_counter_ns, []
+    for encoded in content.records:
+        start = clock()
         feed.feed(encoded)
+        spans.append(clock() - start)
+    return spans
 
 
-def _write_log(folder: Path, records: Sequence[bytes]) -> None:
-    folder.mkdir()
-    log = LogWriter(folder, SHARD, wall0_ns=0, mono0_ns=0)
-    for encoded in records:
-        log.append(encoded)
-    log.close()
+def _live(content: Content, folder: Path) -> Workload:
+    frames = content.frames[:LIVE_FRAMES_MAX]
+    numbers = itertools.count()
+    what = (
+        f"a live frame from receive to listener (stamp, log, Feed), {LIVE_FRAMES_PER_S} frames/s,"
+        " depth 10, no socket"
+    )
+    return Workload(
+        "live", "us", len(frames), what, lambda: _run_live(frames, folder / f"live{next(numbers)}")
+    )
 
 
-def _check_log(run: Run) -> None:
-    for _ in ShardReader(run.path / "capture", SHARD).blocks():
-        pass
-
-
-class _Messages:
-    """A `MessageWriter` that keeps book messages: (symbol, snapshot, levels, checksum)."""
-
-    def __init__(self) -> None:
-        self.messages: list[tuple[str, bool, list[tuple[int, str, str]], int]] = []
-        self._open = ("", False)
-        self._levels: list[tuple[int, str, str]] = []
-
-    def begin(self, channel: str, carries: str, venue_symbol: str, *, snapshot: bool = False) -> bool:
-        self._open, self._levels = (venue_symbol, snapshot), []
-        return True
-
-    def level(self, side: int, price: str, size: str) -> None:
-        self._levels.append((side, price, size))
-
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
-        pass
-
-    def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
-        pass
-
-    def end(
-        self,
-        *,
-        first: int = NULL,
-        last: int = NULL,
-        prev: int = NULL,
-        checksum: int = NULL,
-        ts_venue_ns: int = NULL,
-        depth: int | None = None,
-    ) -> None:
-        if checksum != NULL:
-            self.messages.append((*self._open, self._levels, checksum))
-
-    def control(self, event: Control) -> None:
-        pass
-
-
-@attrs.frozen
-class _Books:
-    """Book messages as integers, with the decimals that each symbol's checksum prints."""
-
-    messages: list[tuple[str, bool, list[tuple[int, int, int]], int]]
-    decimals: dict[str, tuple[int, int]]
-
-    @classmethod
-    def of(cls, frames: Sequence[bytes]) -> _Books:
-        out, normalizer = _Messages(), KrakenNormalizer()
-        for frame in frames:
-            normalizer.decode(frame, ConnectionInfo(0, ""), out)
-        messages, decimals = [], {}
-        for symbol, snapshot, levels, crc in out.messages:
-            integers = [
-                (side, parse(price, SCALES[0]), parse(size, SCALES[1])) for side, price, size in levels
-            ]
-            messages.append((symbol, snapshot, integers, crc))
-            if snapshot:
-                _, price, size = levels[0]
-                decimals[symbol] = (decimals_of(price), decimals_of(size))
-        return cls(messages, decimals)
-
-    def apply(self) -> None:
-        """Every message into its book; each checksum must be the venue's."""
-        assert RULES.checksum is not None
-        books = {symbol: OrderBook() for symbol in self.decimals}
-        for symbol, snapshot, levels, crc in self.messages:
-            book = books[symbol]
-            if snapshot:
-                book.clear()
-            for side, price, size in levels:
-                book.apply(side, price, size)
-            book.truncate(DEPTH)
-            if checksum(RULES.checksum, book, SCALES, self.decimals[symbol]) != crc:
-                raise RuntimeError(f"the emulator and the checksum engine disagree on {symbol}")
+def _run_live(frames: Sequence[bytes], path: Path) -> list[int]:
+    stamp = Stamp(RealClock())
+    wall0_ns, mono0_ns = stamp.wall0_ns, stamp.mono0_ns
+    manifest = Manifest(
+        run_id=path.name,
+        state="running",
+        created="",
+        wall0_ns=wall0_ns,
+        mono0_ns=mono0_ns,
+        shards=(ShardInfo(SHARD, "kraken"),),
+        made_by="benchmarks",
+    )
+    writer = RunWriter.create(path, manifest, threaded=True)
+    config = FeedConfig(venue="kraken", wall0_ns=wall0_ns, mono0_ns=mono0_ns, discover=True, live=False)
+    recorder = Recorder([config], KITS, stamp, writer, [_Listener()], lambda *_: None)
+    recorder.start()
+    recorder.record(SHARD, RecordKind.OPEN, encode_json({"url": "ws://emulated.invalid", "attempt": 1}))
+    clock, spans = time.perf_counter_ns, []
+    due = clock()
+    for frame in frames:
+        due += 1_000_000_000 // LIVE_FRAMES_PER_S
+        if (pause := due - clock()) > 0:
+            time.sleep(pause / 1e9)
+        start = clock()
+        recorder.record(SHARD, RecordKind.FRAME, frame)
+        spans.append(clock() - start)
+    recorder.stop()
+    writer.close()
+    shutil.rmtree(path)
+    return spans
 
 
 class _Listener:
-    """Hears a replay and does nothing."""
+    """Hears a capture or a replay and does nothing."""
 
     done = False
 
@@ -217,5 +241,12 @@ class _Listener:
     def restore(self, feed: Feed, mono_ns: int) -> None:
         pass
 
+    def next_timer_ns(self) -> int | None:
+        return None
+
     def on_end(self, mono_ns: int) -> None:
         pass
+
+
+def _none(_: object) -> None:
+    pass

@@ -12,18 +12,21 @@ from __future__ import annotations
 import struct
 import zlib
 from bisect import bisect_right
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from mm_framework.bundle.segment import BLOCK_BYTES, Cursor, SegmentReader
+from mm_framework.bundle.segment import BLOCK_BYTES, Cursor, SegmentHeader, SegmentReader, record_places
+from mm_framework.kernels.loader import active
 from mm_framework.model.frame import HEADER, RecordKind
 
 __all__ = [
     "STRIDE_BYTES",
     "IndexBuilder",
     "IndexEntry",
+    "encode_entries",
     "encode_index",
     "index_path",
     "last_entry",
@@ -60,7 +63,7 @@ class IndexEntry:
 
 
 class IndexBuilder:
-    """Decides which records get an entry; ``add`` is called for each record in order."""
+    """Decides which records get an entry; given each record in order, one by one or in blocks."""
 
     def __init__(self, last_offset: int | None = None) -> None:
         self._due = 0 if last_offset is None else last_offset + STRIDE_BYTES
@@ -71,6 +74,24 @@ class IndexBuilder:
             return None
         self._due = offset + STRIDE_BYTES
         return IndexEntry(offset, mono_ns, index, kind)
+
+    def add_block(self, offset: int, block: memoryview) -> list[IndexEntry]:
+        """The entries of a block at ``offset``, which `SegmentReader.blocks` yields."""
+        entries = []
+        for place in self._candidates(offset, block):
+            _, _, kind, _, _, index, mono_ns, _ = HEADER.unpack_from(block, place)
+            entry = self.add(offset + place, mono_ns, index, kind)
+            if entry is not None:
+                entries.append(entry)
+        return entries
+
+    def _candidates(self, offset: int, block: memoryview) -> Iterable[int]:
+        """Where records begin: all of them, or those that will get an entry."""
+        if active():
+            from mm_framework.kernels.log_reader import places
+
+            return places(block, (RecordKind.CHECKPOINT,), self._due - offset, STRIDE_BYTES)
+        return record_places(block)
 
 
 def index_path(segment: Path) -> Path:
@@ -84,11 +105,16 @@ def index_header(shard: int, segment: int) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
+def encode_entries(header: SegmentHeader, entries: Iterable[IndexEntry]) -> bytes:
+    """The index file of the segment with this header."""
+    first = index_header(header.shard, header.segment)
+    return first + b"".join(entry.encode() for entry in entries)
+
+
 def encode_index(reader: SegmentReader) -> bytes:
     """The whole index file of a segment, made from its valid records."""
     assert reader.header is not None, "a segment without a header has no index"
-    header = index_header(reader.header.shard, reader.header.segment)
-    return header + b"".join(entry.encode() for entry in _scan(reader, []))
+    return encode_entries(reader.header, _scan(reader, []))
 
 
 def load_index(reader: SegmentReader) -> list[IndexEntry]:
@@ -110,13 +136,7 @@ def _scan(reader: SegmentReader, known: list[IndexEntry]) -> list[IndexEntry]:
     builder = IndexBuilder(entries[-1].offset if entries else None)
     cursor = known[-1].cursor if known else reader.start
     for block in reader.blocks(cursor, BLOCK_BYTES):
-        base, position = cursor.offset, 0
-        while position < len(block):
-            _, length, kind, _, _, index, mono_ns, _ = HEADER.unpack_from(block, position)
-            entry = builder.add(base + position, mono_ns, index, kind)
-            if entry is not None:
-                entries.append(entry)
-            position += HEADER.size + length
+        entries += builder.add_block(cursor.offset, block)
         cursor = reader.end
     return entries
 

@@ -12,14 +12,19 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import attrs
 
 from mm_framework.errors import CorruptFrame, EnvironmentFailed, SchemaMismatch
-from mm_framework.model.frame import HEADER, MAX_FRAME_BYTES, RecordKind
+from mm_framework.kernels.loader import active
+from mm_framework.model.frame import HEADER, MAX_FRAME_BYTES, Record, RecordKind, iter_records
+
+if TYPE_CHECKING:
+    from mm_framework.kernels.log_reader import Chunk
 
 __all__ = [
     "BLOCK_BYTES",
@@ -31,6 +36,8 @@ __all__ = [
     "iter_encoded",
     "next_record",
     "parse_segment_name",
+    "record_places",
+    "records_of",
     "scan",
     "segment_name",
 ]
@@ -167,6 +174,44 @@ def scan(view: memoryview, position: int, index: int, mono_ns: int) -> tuple[int
     return position, index, mono_ns, None
 
 
+Scan = Callable[[int, int, int], tuple[int, int, int, str | None]]
+"""`scan` for the bytes at hand."""
+
+
+def _read(file: BinaryIO, rest: memoryview, size: int) -> tuple[memoryview, Scan]:
+    """``rest`` and up to ``size`` more bytes of the file, and how to check their records."""
+    if not active():
+        view = memoryview(bytes(rest) + file.read(size))
+        return view, partial(scan, view)
+    from mm_framework.kernels.log_reader import Chunk
+
+    chunk = Chunk(file, rest, size)
+    return chunk.view, partial(_walk, chunk)
+
+
+def _walk(chunk: Chunk, position: int, index: int, mono_ns: int) -> tuple[int, int, int, str | None]:
+    """`scan` by the kernel; it leaves the record that is wrong to `scan` itself."""
+    stop, index, mono_ns, wrong = chunk.walk(position, index, mono_ns)
+    return scan(chunk.view, stop, index, mono_ns) if wrong else (stop, index, mono_ns, None)
+
+
+def records_of(block: memoryview, kinds: Collection[int]) -> Iterator[Record]:
+    """The records of these kinds, of a block that `SegmentReader.blocks` yields."""
+    if not active():
+        return (record for record in iter_records(block) if record.kind in kinds)
+    from mm_framework.kernels.log_reader import places
+
+    return (next(iter_records(block[place:])) for place in places(block, kinds))
+
+
+def record_places(block: memoryview) -> Iterator[int]:
+    """Where the records of a block of whole records begin."""
+    position = 0
+    while position < len(block):
+        yield position
+        position += HEADER.size + HEADER.unpack_from(block, position)[1]
+
+
 def iter_encoded(block: memoryview) -> Iterator[memoryview]:
     """The records of a block of whole records, each with its header."""
     position = 0
@@ -220,12 +265,14 @@ class SegmentReader:
         self.end = cursor or self.start
         with _open(self.path) as file:
             file.seek(self.end.offset)
-            rest, wrong = b"", None
-            while more := file.read(max(block_bytes - len(rest), len(rest), HEADER.size)):
-                view = memoryview(rest + more)
+            rest, wrong = memoryview(b""), None
+            while True:
+                view, check = _read(file, rest, max(block_bytes - len(rest), len(rest), HEADER.size))
+                if len(view) == len(rest):
+                    break
                 position = 0
                 while position < len(view):
-                    stop, index, mono_ns, wrong = scan(view, position, self.end.index, self.end.mono_ns)
+                    stop, index, mono_ns, wrong = check(position, self.end.index, self.end.mono_ns)
                     if stop > position:
                         self.end = Cursor(self.end.offset + stop - position, index, mono_ns)
                         yield view[position:stop]
@@ -234,7 +281,7 @@ class SegmentReader:
                         break
                 if wrong and wrong != CUT_SHORT:
                     break
-                rest = bytes(view[position:])
+                rest = view[position:]
         if wrong:
             self._stop(wrong)
 

@@ -13,9 +13,9 @@ from typing import Any, Final
 import msgspec
 
 from mm_framework.bundle.frames import ShardReader
-from mm_framework.bundle.index import encode_index, index_path
+from mm_framework.bundle.index import IndexBuilder, encode_entries, index_path
 from mm_framework.bundle.run import Run
-from mm_framework.bundle.segment import Fault, SegmentReader
+from mm_framework.bundle.segment import Fault, SegmentReader, records_of
 from mm_framework.bundle.tables import CONNECTION_KINDS, CONNECTIONS, INSTRUMENTS, connection_line, precedes
 from mm_framework.bundle.verify_report import Failure, VerifyReport
 from mm_framework.errors import CorruptFrame
@@ -77,14 +77,19 @@ class _Verification:
             if fresh:
                 self._leave(feed)
                 feed = Feed(self.kits, shard)
+            stored, builder, entries = _stored_index(stretch.segment), IndexBuilder(), []
+            offset = stretch.cursor.offset
             for block in stretch.blocks():
                 self._block(shard, feed, block, fresh=fresh)
+                self.last_ns = max(self.last_ns, stretch.segment.end.mono_ns)
                 fresh = False
                 self.progress(len(block))
+                entries += builder.add_block(offset, block)
+                offset += len(block)
             if stretch.segment.fault is not None:
                 self._fault(shard, stretch.segment.fault)
-            else:
-                self._index(shard, stretch.segment)
+            elif stored is not None and stretch.segment.header is not None:
+                self._index(shard, stretch.segment, stored, encode_entries(stretch.segment.header, entries))
         self._leave(feed)
 
     def _leave(self, feed: Feed) -> None:
@@ -105,10 +110,8 @@ class _Verification:
         before = _bad(feed.counts)
         failed = feed.counts.checksums_failed
         output = feed.feed(block)
-        for record in iter_records(block):
-            self.last_ns = max(self.last_ns, record.mono_ns)
-            if record.kind in CONNECTION_KINDS:
-                self.connections.append(msgspec.json.decode(connection_line(shard, record)))
+        for record in records_of(block, CONNECTION_KINDS):
+            self.connections.append(msgspec.json.decode(connection_line(shard, record)))
         self.first_ns = first.mono_ns if self.first_ns is None else min(self.first_ns, first.mono_ns)
         if _bad(feed.counts) != before:
             self._events(shard, feed, output)
@@ -128,14 +131,11 @@ class _Verification:
         self.crc_mismatch += 1
         self._error("crc", shard, f"{fault.error()} ({fault.lost_bytes} bytes)", fault.index)
 
-    def _index(self, shard: int, segment: SegmentReader) -> None:
+    def _index(self, shard: int, segment: SegmentReader, stored: bytes, computed: bytes) -> None:
         """An index file that is there is what the log gives; a run that goes on may be behind with it."""
-        path = index_path(segment.path)
-        if not path.exists():
-            return
-        stored, computed = path.read_bytes(), encode_index(segment)
         if stored != computed and (self.whole or not computed.startswith(stored)):
-            self._error("index", shard, f"{path.name} does not fit its log: `mm recover` makes it anew")
+            file = index_path(segment.path).name
+            self._error("index", shard, f"{file} does not fit its log: `mm recover` makes it anew")
 
     def _events(self, shard: int, feed: Feed, output: Output) -> None:
         """Gaps, mismatches and malformed frames of a block, in order."""
@@ -210,6 +210,12 @@ class _Verification:
             failures=tuple(self.failures),
             n_failures=self.n_failures,
         )
+
+
+def _stored_index(segment: SegmentReader) -> bytes | None:
+    """The index file, which is read before its log: a run that goes on writes it after."""
+    path = index_path(segment.path)
+    return path.read_bytes() if path.exists() else None
 
 
 def _bad(counts: Counts) -> tuple[int, int, int]:

@@ -20,6 +20,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "Capture, prove, replay and trade an emulated feed: the whole path.",
     ),
     "doctor": ("mm_framework.cli.doctor_cmd", "Look at this machine, this installation and its plugins."),
+    "warmup": ("mm_framework.cli.warmup_cmd", "Compile the kernels now, once for this machine."),
     "config": ("mm_framework.cli.config_cmd", "Show settings and where each value comes from."),
     "plugins": ("mm_framework.cli.plugins_cmd", "List, show and check installed plugins."),
     "venues": ("mm_framework.cli.venues_cmd", "List venues, their channels and what each proves."),

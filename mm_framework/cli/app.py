@@ -28,7 +28,8 @@ SWITCHES: Mapping[str, str] = {
     "MM_CONFIG": "The configuration file; empty: none.",
     "MM_DEBUG": "Print the trace of an error beside its line.",
     "MM_ENV_WINS": "Put variables above flags.",
-    "MM_KERNELS": "off: use the reference path only.",
+    "MM_KERNELS": "on: compiled kernels; off: the reference path only; checked: every address checked.",
+    "MM_KERNEL_CACHE": "Folder of compiled kernels; empty: in the user's cache folder.",
 }
 """Variables that are no settings: how the program itself behaves."""
 

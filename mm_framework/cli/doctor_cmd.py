@@ -37,6 +37,7 @@ LIBRARIES = (
     "msgspec",
     "numpy",
     "packaging",
+    "platformdirs",
     "pluggy",
     "pyarrow",
     "rich",
@@ -83,7 +84,7 @@ def _checks(app: App, *, import_plugins: bool) -> Iterator[Check]:
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
     yield from map(_library, LIBRARIES)
     yield from (_optional(name) for name in OPTIONAL)
-    yield Check("kernels", "ok", "off (reference path)")
+    yield _guarded("kernels", _kernels)
     yield _clock()
     yield _open_files()
     yield _guarded("configuration", lambda: _configuration(app))
@@ -122,6 +123,32 @@ def _optional(name: str) -> Check:
     )
 
 
+def _kernels() -> Check:
+    from mm_framework.kernels.loader import status
+
+    found = status()
+    if found.state == "off":
+        return Check("kernels", "ok", "off: the reference path only, as MM_KERNELS says")
+    if found.state == "not installed":
+        return Check("kernels", "ok", "numba is not installed: the reference path only")
+    if found.path is None or found.state == "unavailable":
+        return Check("kernels", "warn", f"unavailable: {found.reason}", "repair numba, or set MM_KERNELS=off")
+    folder = Path(found.path)
+    if found.compiled_at is None:
+        told = f"{found.mode}, cold, cache {folder}"
+        if not _can_be_made(folder):
+            return Check(
+                "kernels", "warn", f"{told} cannot be written", "choose another: MM_KERNEL_CACHE=DIR"
+            )
+        return Check("kernels", "ok", told, "compile them now: mm warmup")
+    return Check(
+        "kernels",
+        "ok",
+        f"{found.mode}, {found.state}, {found.kernels} compiled at {found.compiled_at} "
+        f"in {found.seconds:.1f} s, cache {folder}",
+    )
+
+
 def _clock() -> Check:
     info = time.get_clock_info("monotonic")
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -149,19 +176,28 @@ def _configuration(app: App) -> Check:
 
 
 def _data_folder(folder: Path) -> Check:
-    """The folder itself, or its nearest parent that exists, since a capture will make it."""
-    existing = folder.absolute()
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
+    if not _can_be_made(folder):
         return Check("data folder", "fail", f"{folder} cannot be written", "choose another: --data-dir DIR")
-    free_gib = shutil.disk_usage(existing).free / 2**30
+    free_gib = shutil.disk_usage(_existing(folder)).free / 2**30
     found = f"{folder}, {free_gib:.1f} GiB free"
     if free_gib < LEAST_FREE_GIB:
         return Check("data folder", "fail", found, "free the disk or choose another: --data-dir DIR")
     if free_gib < LOW_FREE_GIB:
         return Check("data folder", "warn", found, "a long capture may fill the disk")
     return Check("data folder", "ok", found)
+
+
+def _existing(folder: Path) -> Path:
+    """The folder itself, or its nearest parent that exists: there it will be made."""
+    existing = folder.absolute()
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    return existing
+
+
+def _can_be_made(folder: Path) -> bool:
+    existing = _existing(folder)
+    return existing.is_dir() and os.access(existing, os.W_OK)
 
 
 def _plugins(app: App, import_plugins: bool) -> Check:

@@ -9,11 +9,12 @@ the frame remains: there are no partial rows.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
+from mm_framework.contracts.shapes import Shape
 from mm_framework.model.events import NULL
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Requested",
     "Subscribed",
     "VenueStatus",
+    "shapes_of",
 ]
 
 
@@ -172,7 +174,11 @@ class MessageWriter(Protocol):
 
 
 class Normalizer(Protocol):
-    """A venue's wire format. ``version`` changes whenever the same frame gives other rows."""
+    """A venue's wire format. ``version`` changes whenever the same frame gives other rows.
+
+    It may have an attribute ``shapes``, a sequence of `contracts.shapes.Shape`: its hot frames as data,
+    for compiled kernels.
+    """
 
     version: str
 
@@ -187,3 +193,9 @@ class Normalizer(Protocol):
     def http(self, meta: Mapping[str, Any], body: bytes, out: MessageWriter) -> FrameClass:
         """Read the body of an HTTP answer. Raises MalformedFrame."""
         ...
+
+
+def shapes_of(normalizer: Normalizer) -> Sequence[Shape]:
+    """The shapes that a normalizer declares; none when it has no such attribute."""
+    shapes: Sequence[Shape] = getattr(normalizer, "shapes", ())
+    return shapes

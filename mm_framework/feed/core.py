@@ -12,6 +12,7 @@ gives the same rows, messages, states, commands and checkpoints.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import attrs
 import cattrs
@@ -29,6 +30,7 @@ from mm_framework.contracts.normalizer import (
     Requested,
     Subscribed,
     VenueStatus,
+    shapes_of,
 )
 from mm_framework.errors import MalformedFrame, PluginError, SchemaMismatch
 from mm_framework.feed.config import FeedConfig, VenueKit
@@ -37,14 +39,18 @@ from mm_framework.feed.output import Acknowledged, Command, Malformed, Notice, O
 from mm_framework.feed.session import NEVER, Session, Stream
 from mm_framework.feed.state import FeedState, InstrumentState, structure, unstructure
 from mm_framework.feed.writer import BookDelta, FrameWriter, Overflow, Pending, Rescale, Trades
-from mm_framework.model.book import OrderBook
+from mm_framework.kernels.loader import active
+from mm_framework.model.book import Book, OrderBook
 from mm_framework.model.events import NULL, Kind, Reason, SyncState
-from mm_framework.model.frame import Block, Record, RecordKind, encode_json, iter_records, split_http
+from mm_framework.model.frame import HEADER, Block, Record, RecordKind, encode_json, iter_records, split_http
 from mm_framework.model.instrument import Definition
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
-from mm_framework.sync.emit import Emitter
+from mm_framework.sync.emit import Emitter, Memory
 from mm_framework.sync.trades import TradeState
+
+if TYPE_CHECKING:
+    from mm_framework.feed.compiled import Compiled
 
 __all__ = ["Feed", "InstrumentView"]
 
@@ -57,17 +63,26 @@ class InstrumentView:
     definition: Definition
     state: SyncState
     epoch: int
-    book: OrderBook
+    book: Book
     bound: KnownDepth
 
 
 class Feed:
-    """One shard. ``kits`` are the venue kits by venue; the first record says which one is used."""
+    """One shard. ``kits`` are the venue kits by venue; the first record says which one is used.
 
-    def __init__(self, kits: Mapping[str, VenueKit], shard: int = 0) -> None:
+    Compiled kernels take what they can where the process has them (`kernels.loader`) and the venue
+    declares shapes; ``reference`` keeps them out.
+    """
+
+    def __init__(self, kits: Mapping[str, VenueKit], shard: int = 0, *, reference: bool = False) -> None:
         self._kits, self.shard = kits, shard
-        self.counts = Counts()
-        self._emitter = Emitter()
+        self._counts = Counts()
+        self._compiled: Compiled | None = None
+        self._kernels = not reference and active()
+        self._make_book: Callable[[], Book] = OrderBook
+        self._emitter = Emitter(_kernel_memory()) if self._kernels else Emitter()
+        self._names: dict[tuple[str, str], Stream] = {}
+        self._touched: set[str] = set()
         self._commands: list[Command] = []
         self._notices: list[Notice] = []
         self._definitions = Definitions(shard, self._emitter, self._notices)
@@ -99,21 +114,33 @@ class Feed:
         self._commands.clear()
         self._notices.clear()
         self._emitter.clear()
-        for record in iter_records(block):
-            self._take(record)
+        if self._kernels:
+            self._run(memoryview(block))
+        else:
+            for record in iter_records(block):
+                self._take(record)
+        emitter = self._emitter
         return Output(
-            self._emitter.rows(),
-            self._emitter.messages(),
-            self._emitter.mono_ns,
-            list(self._commands),
-            list(self._notices),
+            emitter.rows(), emitter.messages(), emitter.stamps(), list(self._commands), list(self._notices)
         )
 
     def next_deadline_ns(self) -> int | None:
         """The mono_ns at or after which a TICK record is wanted; None when nothing is awaited."""
-        if self._config is None or self._stopped or self._session.bound_ns == NEVER:
+        if self._config is None or self._stopped:
             return None
-        return self._session.bound_ns
+        bound_ns = self._session.bound_ns if self._compiled is None else self._compiled.bound_ns
+        return None if bound_ns == NEVER else bound_ns
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted so far; ask again after the next call."""
+        self._pull()
+        return self._counts
+
+    @property
+    def fallbacks(self) -> Mapping[str, int]:
+        """Why the scanner refused frames of declared shapes, and how many."""
+        return {} if self._compiled is None else dict(self._compiled.refusals)
 
     @property
     def config(self) -> FeedConfig:
@@ -129,6 +156,7 @@ class Feed:
 
     def instruments(self) -> list[InstrumentView]:
         """The instruments that have a definition, in the order in which they were followed."""
+        self._pull()
         return [
             InstrumentView(i.id, i.definition, i.book.s.state, i.book.s.epoch, i.book.book, i.book.s.bound)
             for i in self._instruments.values()
@@ -145,6 +173,7 @@ class Feed:
 
     def checkpoint(self) -> bytes:
         """The state as canonical JSON: a function of the records so far, whatever their blocks were."""
+        self._pull()
         config, session = self.config.to_json(), self._session
         places = {definition.index: place for place, definition in enumerate(self.definitions)}
         state = FeedState(
@@ -178,9 +207,39 @@ class Feed:
 
     # records
 
+    def _run(self, block: memoryview) -> None:
+        """Advance as far as it goes, take one record by the reference path, and so on."""
+        position, loaded = 0, False
+        while position < len(block):
+            compiled = self._compiled
+            if compiled is not None and not self._stopped:
+                if not loaded:
+                    compiled.load(block)
+                    loaded = True
+                position = compiled.run(position)
+                if position == len(block):
+                    return
+                compiled.pull()
+            record = next(iter_records(block[position:]))
+            position += HEADER.size + len(record.payload)
+            self._take(record)
+
+    def _pull(self) -> None:
+        if self._compiled is not None:
+            self._compiled.pull()
+
     def _take(self, record: Record) -> None:
-        self._record = record
-        self.counts.records += 1
+        """Take a record by the reference path."""
+        instruments = self._touched
+        instruments.clear()
+        self._reference(record)
+        if self._compiled is not None:
+            plain = record.kind == RecordKind.FRAME and not self._writer.controls and not self._acted
+            self._compiled.touched(instruments if plain else None)
+
+    def _reference(self, record: Record) -> None:
+        self._record, self._acted = record, False
+        self._counts.records += 1
         self._definitions.now_ns = now = record.mono_ns
         if self._config is not None:
             self._stamp(record)
@@ -195,6 +254,7 @@ class Feed:
             self._restore(bytes(record.payload))
         deadline_ns = self.next_deadline_ns()
         if deadline_ns is not None and now >= deadline_ns:
+            self._acted = True
             self._session.due(now)
 
     def _stamp(self, record: Record) -> None:
@@ -238,7 +298,7 @@ class Feed:
 
     def _on_drop(self, record: Record) -> None:
         body = msgspec.json.decode(record.payload)
-        self.counts.dropped_frames += int(body["count"])
+        self._counts.dropped_frames += int(body["count"])
         for stream in list(self._session.streams.values()):
             if stream.connection == record.connection and stream.carries == "book":
                 instrument = self._instruments[stream.subscription.instrument]
@@ -254,7 +314,7 @@ class Feed:
             self._control(control)
 
     def _on_http(self, record: Record) -> None:
-        self.counts.http += 1
+        self._counts.http += 1
         try:
             meta, body = split_http(record.payload)
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
@@ -264,13 +324,13 @@ class Feed:
             self._decode(lambda: self._kit.normalizer.http(meta, body, self._writer))
 
     def _on_frame(self, record: Record) -> None:
-        self.counts.frames += 1
+        self._counts.frames += 1
         link = self._session.links.get(record.connection)
         if link is not None:
             link.last_ns = record.mono_ns
         frame, info = bytes(record.payload), self._connection(record)
         kind = self._decode(lambda: self._kit.normalizer.decode(frame, info, self._writer))
-        counts = self.counts
+        counts = self._counts
         match kind:
             case FrameClass.DATA:
                 counts.data += 1
@@ -326,7 +386,7 @@ class Feed:
 
     def _overflow(self, instrument: Instrument) -> None:
         """The frame stays raw in the log; the book is not the venue's any more."""
-        self.counts.overflows += 1
+        self._counts.overflows += 1
         known = instrument.book.s.built
         instrument.book.lose(Reason.VALUE_OVERFLOW, self._record.mono_ns)
         if known:  # else a snapshot was asked for, and its deadline runs
@@ -337,7 +397,7 @@ class Feed:
     def _message(self, pending: Pending) -> None:
         now, instrument = self._record.mono_ns, pending.instrument
         stream = self._session.streams[instrument.id, pending.channel]
-        self.counts.messages += 1
+        self._counts.messages += 1
         if isinstance(pending, BookDelta):
             if pending.message.snapshot or instrument.book.s.built:
                 self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
@@ -345,17 +405,17 @@ class Feed:
             if broken is not None:
                 self._session.broken(instrument, now)
         elif isinstance(pending, Trades):
-            known = self.counts.trades
+            known = self._counts.trades
             instrument.trades.apply(
                 instrument.definition.number,
                 instrument.book.s.epoch,
                 pending.prints,
                 snapshot=pending.snapshot,
             )
-            self._session.heard(stream, now, news=self.counts.trades > known)
+            self._session.heard(stream, now, news=self._counts.trades > known)
         else:
             self._session.heard(stream, now)
-            self.counts.tops += 1
+            self._counts.tops += 1
             self._emitter.group(
                 Kind.TOP,
                 instrument.definition.number,
@@ -375,8 +435,10 @@ class Feed:
             if not self.config.discover:
                 return None
             stream = self._stream(Subscription(instrument.id, venue_symbol, channel), carries)
+        self._names[channel, venue_symbol] = stream
+        self._touched.add(instrument.id)
         if stream.connection not in (None, self._record.connection) and not snapshot:
-            self.counts.foreign_frames += 1
+            self._counts.foreign_frames += 1
             return None
         return instrument
 
@@ -464,7 +526,7 @@ class Feed:
 
     def _refused(self, event: Refused) -> None:
         """A refusal names its symbol, or else the request: all that it asked for is refused."""
-        self.counts.refusals += 1
+        self._counts.refusals += 1
         if not event.active:
             return
         instrument_id = self._id(event.venue_symbol)
@@ -526,6 +588,14 @@ class Feed:
         self._session = Session(kit.adapter, config, self._commands, self._notices)
         self._session.instruments = self._instruments
         self._writer = FrameWriter(self._resolve, self._attach, self._define)
+        shapes = shapes_of(kit.normalizer) if self._kernels else ()
+        if shapes:
+            from mm_framework.feed.compiled import Compiled, new_book
+
+            self._make_book = new_book
+            self._compiled = Compiled(
+                config, self._session, self._emitter, self._counts, kit.rules, shapes, self._names
+            )
 
     def _follow(self, subscription: Subscription) -> None:
         carries = {channel.name: channel.carries for channel in self._kit.adapter.channels}
@@ -541,7 +611,13 @@ class Feed:
     def _instrument(self, instrument_id: str, venue_symbol: str) -> Instrument:
         stable_ns = round(self.config.settings.stable_s * 1e9)
         instrument = Instrument(
-            instrument_id, venue_symbol, self._kit.rules, self._definitions, self.counts, stable_ns
+            instrument_id,
+            venue_symbol,
+            self._kit.rules,
+            self._definitions,
+            self._counts,
+            stable_ns,
+            self._make_book,
         )
         self._instruments[instrument_id] = instrument
         return instrument
@@ -583,6 +659,13 @@ class Feed:
         instrument.info, instrument.book.s = kept.info, kept.book
         instrument.trades.s = TradeState(kept.last_trade_id, kept.suspect_trade_id)
         instrument.book.book.load(kept.bids, kept.asks)
-        self.counts.epochs += kept.book.built
+        self._counts.epochs += kept.book.built
         if kept.definition is not None:
             instrument.current = self.definitions[kept.definition]
+
+
+def _kernel_memory() -> Callable[[int], Memory]:
+    """What allocates memory that kernels may touch."""
+    from mm_framework.kernels.memory import Buffer
+
+    return Buffer

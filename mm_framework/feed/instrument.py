@@ -10,6 +10,7 @@ import attrs
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed.output import Defined, Notice, StateChanged
+from mm_framework.model.book import Book, OrderBook
 from mm_framework.model.events import Kind, Reason, SyncState
 from mm_framework.model.fixed import NULL
 from mm_framework.model.instrument import SHARD_SHIFT, Definition
@@ -55,13 +56,14 @@ class Instrument:
         definitions: Definitions,
         counts: Counts,
         stable_ns: int,
+        make_book: Callable[[], Book] = OrderBook,
     ) -> None:
         self.id, self.venue_symbol = instrument_id, venue_symbol
         self.definitions = definitions
         self.info: InstrumentInfo | None = None
         self.current: Definition | None = None
         emitter = definitions.emitter
-        self.book = BookSync(self, rules, emitter, counts, stable_ns)
+        self.book = BookSync(self, rules, emitter, counts, stable_ns, make_book)
         self.trades = TradeSync(emitter, counts, numbered=rules.trade_ids)
 
     @property

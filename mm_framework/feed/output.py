@@ -127,14 +127,25 @@ class Output:
     """Valid until the next call; who keeps it copies.
 
     ``rows``, ``messages``: 64 bytes each; ``Message.first_row`` counts from the start of ``rows``.
-    ``mono_ns``: for each message the stamp of its record. ``commands`` are to be ignored on replay.
+    ``mono_ns``: for each message the stamp of its record (int64). ``commands`` are to be ignored on
+    replay.
     """
 
     rows: memoryview
     messages: memoryview
-    mono_ns: list[int]
+    mono_ns: memoryview
     commands: list[Command]
     notices: list[Notice]
+
+    def kept(self) -> Output:
+        """A copy that stays as it is."""
+        return Output(
+            memoryview(bytes(self.rows)),
+            memoryview(bytes(self.messages)),
+            memoryview(bytes(self.mono_ns)).cast("q"),
+            self.commands,
+            self.notices,
+        )
 
     @property
     def n_rows(self) -> int:

@@ -347,6 +347,10 @@ class Session:
     def _of(self, instrument: Instrument) -> list[Stream]:
         return [s for s in self.streams.values() if s.subscription.instrument == instrument.id]
 
+    def idle_ns_of(self, stream: Stream) -> int:
+        """The silence of a stream after which it is asked for anew."""
+        return _ns(self._idle_s(stream))
+
     def _idle_s(self, stream: Stream) -> float:
         idle_s: float = min(MAX_STREAM_IDLE_S, self.settings.stream_idle_s * 2.0 ** min(stream.silences, 10))
         return idle_s

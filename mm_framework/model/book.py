@@ -10,14 +10,64 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from typing import Protocol
 
 from mm_framework.model.events import BID
 from mm_framework.model.fixed import text
 
-__all__ = ["Level", "OrderBook", "book_digest"]
+__all__ = ["Book", "Level", "OrderBook", "book_digest"]
 
 Level = tuple[int, int]
 """``(price, size)`` at the instrument's scales."""
+
+
+class Book(Protocol):
+    """What every book of one instrument can do; `OrderBook` says how it is meant."""
+
+    def clear(self) -> None:
+        """Forget all levels."""
+        ...
+
+    def apply(self, side: int, price: int, size: int) -> bool:
+        """Set the level's absolute size; 0 removes it. False for the removal of an unknown level."""
+        ...
+
+    def truncate(self, depth: int) -> int:
+        """Cut each side to its best ``depth`` levels; return how many levels were dropped."""
+        ...
+
+    @property
+    def best_bid(self) -> Level | None:
+        """The highest buy level, None when the side is empty."""
+        ...
+
+    @property
+    def best_ask(self) -> Level | None:
+        """The lowest sell level, None when the side is empty."""
+        ...
+
+    @property
+    def crossed(self) -> bool:
+        """Best ask below best bid."""
+        ...
+
+    def bids(self, n: int | None = None) -> list[Level]:
+        """The best ``n`` buy levels (all when None), best first."""
+        ...
+
+    def asks(self, n: int | None = None) -> list[Level]:
+        """The best ``n`` sell levels (all when None), best first."""
+        ...
+
+    def bound(self, side: int, n: int) -> int | None:
+        """The price of the n-th best level of a side, None when the side holds fewer."""
+        ...
+
+    def load(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+        """Replace the book by these levels, in any order."""
+        ...
+
+    def __len__(self) -> int: ...
 
 
 class _Side:
@@ -127,7 +177,7 @@ class OrderBook:
         return len(self._bid.keys) + len(self._ask.keys)
 
 
-def book_digest(book: OrderBook, price_scale: int, size_scale: int) -> str:
+def book_digest(book: Book, price_scale: int, size_scale: int) -> str:
     """SHA-256, hex, of all levels: ``b|price|size`` lines best first, then ``a|...``.
 
     Numbers are shortest exact decimals, each line ends with a line feed.

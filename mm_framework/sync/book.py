@@ -9,12 +9,13 @@ never asks for anything: the caller reads ``state`` and decides what to send.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
 
 from mm_framework.contracts.sync_engine import SyncRules
-from mm_framework.model.book import Level, OrderBook
+from mm_framework.model.book import Book, Level, OrderBook
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, RowFlag, SyncState
 from mm_framework.model.fixed import InexactValue
 from mm_framework.model.instrument import Definition
@@ -91,14 +92,23 @@ class BookState:
 
 
 class BookSync:
-    """The book of one instrument. ``stable_ns``: SYNCED for so long, a loss counts as the first again."""
+    """The book of one instrument. ``stable_ns``: SYNCED for so long, a loss counts as the first again.
+
+    ``make_book`` makes the levels' keeper, empty.
+    """
 
     def __init__(
-        self, owner: Owner, rules: SyncRules, emitter: Emitter, counts: Counts, stable_ns: int
+        self,
+        owner: Owner,
+        rules: SyncRules,
+        emitter: Emitter,
+        counts: Counts,
+        stable_ns: int,
+        make_book: Callable[[], Book] = OrderBook,
     ) -> None:
         self.owner, self.rules, self.emitter, self.counts = owner, rules, emitter, counts
         self.stable_ns = stable_ns
-        self.book = OrderBook()
+        self.book = make_book()
         self.s = BookState()
 
     def apply(self, message: BookMessage, now_ns: int, *, online: bool = True) -> Reason | None:

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from mm_framework.contracts.sync_engine import ChecksumSpec
-from mm_framework.model.book import Level, OrderBook
+from mm_framework.model.book import Book, Level
 from mm_framework.model.fixed import digits, rescale, text
 
 __all__ = ["checksum", "checksum_text", "learn"]
 
 
 def checksum_text(
-    spec: ChecksumSpec, book: OrderBook, scales: tuple[int, int], decimals: tuple[int, int]
+    spec: ChecksumSpec, book: Book, scales: tuple[int, int], decimals: tuple[int, int]
 ) -> str:
     """The text that the venue digests. ``scales`` and ``decimals`` are (price, size).
 
@@ -79,7 +79,7 @@ def _js_number(value: int, scale: int) -> str:
     return f"{'-' if value < 0 else ''}{mantissa}e{'+' if exponent > 0 else '-'}{abs(exponent)}"
 
 
-def checksum(spec: ChecksumSpec, book: OrderBook, scales: tuple[int, int], decimals: tuple[int, int]) -> int:
+def checksum(spec: ChecksumSpec, book: Book, scales: tuple[int, int], decimals: tuple[int, int]) -> int:
     """The venue's number for the book as it is. Raises as `checksum_text`."""
     value = zlib.crc32(checksum_text(spec, book, scales, decimals).encode())
     return value - 2**32 if spec.signed and value >= 2**31 else value
@@ -87,7 +87,7 @@ def checksum(spec: ChecksumSpec, book: OrderBook, scales: tuple[int, int], decim
 
 def learn(
     spec: ChecksumSpec,
-    book: OrderBook,
+    book: Book,
     scales: tuple[int, int],
     seen: tuple[int, int],
     expected: int,

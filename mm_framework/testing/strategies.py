@@ -270,10 +270,9 @@ class Tape:
             mono_ns=self._now_ns,
             wall_ns=_WALL0_NS + self._now_ns,
         )
-        output = Output(
-            self._emitter.rows(), self._emitter.messages(), self._emitter.mono_ns, [], self._notices
-        )
-        self.steps.append(Step(record, self._now_ns, output))
+        emitter = self._emitter
+        output = Output(emitter.rows(), emitter.messages(), emitter.stamps(), [], self._notices)
+        self.steps.append(Step(record, self._now_ns, output.kept()))
         self._next_ns = self._now_ns + _MS
         return self
 

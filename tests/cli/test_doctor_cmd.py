@@ -13,6 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from mm_framework.cli import doctor_cmd, main
+from mm_framework.errors import ConfigError
+from mm_framework.kernels import loader
+from mm_framework.kernels.loader import KernelStatus
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -36,8 +39,54 @@ def checks(*arguments: str, exit_code: int = 0) -> dict[str, tuple[str, str]]:
 def test_this_machine_is_fit() -> None:
     found = checks()
     assert {name for name, (state, _) in found.items() if state == "fail"} == set()
-    assert found["kernels"] == ("ok", "off (reference path)")
+    assert found["kernels"][0] == "ok"
     assert set(found) >= {"python", "platform", "clock", "open files", "data folder", "plugins", "msgspec"}
+
+
+PLACE = Path("cache", "key").absolute()
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "told"),
+    [
+        (KernelStatus("off", "off"), "ok", "off: the reference path only, as MM_KERNELS says"),
+        (KernelStatus("off", "not installed"), "ok", "numba is not installed: the reference path only"),
+        (KernelStatus("on", "unavailable", "no LLVM"), "warn", "unavailable: no LLVM"),
+        (KernelStatus("checked", "cold", "", str(PLACE), "key"), "ok", f"checked, cold, cache {PLACE}"),
+        (
+            KernelStatus("on", "warm", "", str(PLACE), "key", 9, 9, 17.84, "2024-05-06T07:08:09Z"),
+            "ok",
+            f"on, warm, 9 compiled at 2024-05-06T07:08:09Z in 17.8 s, cache {PLACE}",
+        ),
+    ],
+    ids=lambda value: value.state if isinstance(value, KernelStatus) else "",
+)
+def test_the_state_of_the_kernels_is_told(
+    monkeypatch: pytest.MonkeyPatch, status: KernelStatus, state: str, told: str
+) -> None:
+    monkeypatch.setattr(loader, "status", lambda: status)
+    assert checks()["kernels"] == (state, told)
+    assert ("mm warmup" in CliRunner().invoke(main, ["doctor"]).stdout) is (status.state == "cold")
+
+
+def test_a_kernel_cache_that_cannot_be_made_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "key"
+    monkeypatch.setattr(loader, "status", lambda: KernelStatus("on", "cold", "", str(place), "key"))
+    assert checks()["kernels"] == ("warn", f"on, cold, cache {place} cannot be written")
+
+
+def test_a_mode_that_does_not_exist_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def status() -> KernelStatus:
+        raise ConfigError("MM_KERNELS is 'fast'; expected one of on, off, checked")
+
+    monkeypatch.setattr(loader, "status", status)
+    assert checks(exit_code=1)["kernels"] == (
+        "fail",
+        "MM_KERNELS is 'fast'; expected one of on, off, checked",
+    )
 
 
 def test_the_text_is_a_table() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mm_framework.feed.output import Output
 from mm_framework.model.events import NULL, Kind, MessageFlag, RowFlag, iter_messages, iter_rows
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
@@ -22,7 +23,7 @@ def test_a_group_is_one_message_and_its_rows() -> None:
     (message,) = iter_messages(emitter.messages())
     flags = MessageFlag.UNTRUSTED | MessageFlag.HAS_CHECKSUM
     assert message == (1, 2, 0, 99, 77, 44, 5, 0, 2, 3, Kind.LEVEL, flags)
-    assert emitter.mono_ns == [11]
+    assert list(emitter.stamps()) == [11]
 
 
 def test_an_event_is_a_message_of_one_row_without_a_venue_time() -> None:
@@ -39,7 +40,7 @@ def test_the_sequence_goes_on_and_first_row_starts_anew() -> None:
         emitter.event(Kind.GAP, 1, 1, 0, 0, 0)
     assert [message.first_row for message in iter_messages(emitter.messages())] == [0, 1]
     emitter.clear()
-    assert (len(emitter.rows()), len(emitter.messages()), emitter.mono_ns) == (0, 0, [])
+    assert (len(emitter.rows()), len(emitter.messages()), len(emitter.stamps())) == (0, 0, 0)
     emitter.event(Kind.GAP, 1, 1, 0, 0, 0)
     assert [row.seq for row in iter_rows(emitter.rows())] == [2]
     assert [message.first_row for message in iter_messages(emitter.messages())] == [0]
@@ -56,14 +57,15 @@ def test_buffers_grow_and_lose_nothing(sizes: list[int]) -> None:
         assert (message.first_row, message.n_rows) == (sum(sizes[:number]), size)
 
 
-def test_an_output_that_was_handed_out_does_not_change() -> None:
+def test_an_output_is_a_view_until_the_next_one_and_a_copy_stays() -> None:
     emitter = Emitter()
     emitter.event(Kind.GAP, 1, 1, 0, 0, 0)
-    rows = emitter.rows()
-    kept = bytes(rows)
+    output = Output(emitter.rows(), emitter.messages(), emitter.stamps(), [], [])
+    kept, before = output.kept(), bytes(output.rows)
     emitter.clear()
     emitter.event(Kind.LEVEL, 9, 9, 9, 9, 9)
-    assert bytes(rows) == kept
+    assert bytes(output.rows) != before
+    assert bytes(kept.rows) == before
 
 
 def test_counts_of_parts_add_up() -> None:

@@ -20,6 +20,7 @@ from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, Messag
 from mm_framework.errors import MalformedFrame
 from mm_kraken import controls, normalizer_v1, normalizer_v2, requests, rest
 from mm_kraken.names import VENUE
+from mm_kraken.shapes import SHAPES
 
 __all__ = ["KrakenNormalizer"]
 
@@ -30,6 +31,7 @@ class KrakenNormalizer:
     """Implements `contracts.normalizer.Normalizer`; it holds no state, not even of a connection."""
 
     version = "1"
+    shapes = SHAPES
 
     def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
         """Read one frame. Raises MalformedFrame for what neither wire version allows."""

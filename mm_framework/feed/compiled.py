@@ -1,0 +1,341 @@
+"""The compiled path of a `Feed`: its hot state in kernels' memory, and the calls of `advance`.
+
+Python's objects and the kernels' words hold the same facts; at any time one side is right. `run` brings
+the words up to date (`push`) before it advances, `pull` brings the objects up to date before the
+reference path looks at them. Books, rows and messages exist once, in memory that both use.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from itertools import islice
+from typing import Final
+
+from mm_framework.contracts.shapes import Shape
+from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.feed.config import FeedConfig
+from mm_framework.feed.instrument import Instrument
+from mm_framework.feed.session import Session, Stream
+from mm_framework.kernels import layout
+from mm_framework.kernels.advance import advance
+from mm_framework.kernels.checksum import compile_spec, scratch_bytes
+from mm_framework.kernels.layout import Count, Refusal, Stop
+from mm_framework.kernels.memory import Buffer
+from mm_framework.kernels.names import NameTable
+from mm_framework.kernels.native_book import NativeBook
+from mm_framework.kernels.shapes import CompiledShapes
+from mm_framework.model.events import NULL, SyncState
+from mm_framework.model.frame import Block
+from mm_framework.sync.counts import Counts
+from mm_framework.sync.emit import Emitter
+
+__all__ = ["Compiled", "new_book"]
+
+BLOCK_BYTES: Final = 1 << 16
+UNDO_ENTRIES: Final = 1024
+
+_NOT_FALLBACKS: Final = (Refusal.OTHER_SHAPE, Refusal.SNAPSHOT, Refusal.SYMBOL)
+"""Refusals that say nothing against the frame: of no shape, a snapshot, an instrument not met yet."""
+
+new_book = NativeBook
+
+
+class Compiled:
+    """The compiled path of one shard. ``names`` are the streams by channel and name on the wire, as the
+    reference path resolves them: it only grows.
+    """
+
+    def __init__(
+        self,
+        config: FeedConfig,
+        session: Session,
+        emitter: Emitter,
+        counts: Counts,
+        rules: SyncRules,
+        shapes: Sequence[Shape],
+        names: dict[tuple[str, str], Stream],
+    ) -> None:
+        self._session, self._emitter, self._counts = session, emitter, counts
+        self._rules, self._names = rules, names
+        self.refusals: Counter[str] = Counter()
+        self._shapes = CompiledShapes(shapes)
+        self._table = NameTable(len(self._shapes.channels))
+        self._named = 0
+        self._slots: dict[int, int] = {}
+        self._streams: list[Stream] = []
+        self._words: dict[str, Buffer] = {}
+        self._ahead = False  # the words are newer than the objects
+        self._current = False  # the objects are not newer than the words
+        self._stale: set[int] | None = None  # slots of streams to push when they are; None: all
+        self._block = Buffer(BLOCK_BYTES)
+        self._scan = Buffer(layout.SCAN_BYTES)
+        self._undo = Buffer(layout.UNDO_BYTES * UNDO_ENTRIES)
+        self._stream_words = Buffer(layout.STREAM_BYTES * 8)
+        self._dirty = Buffer(8 * 8)
+        self._links = Buffer(8)
+        self._ctx_memory = Buffer(layout.CTX_BYTES)
+        self._ctx = self._ctx_memory.words()
+        self._address = self._ctx_memory.address
+        self._base = 0
+        self._start(config)
+
+    def _start(self, config: FeedConfig) -> None:
+        """The words that never change."""
+        put = self._put
+        put(layout.CTX_WALL, NULL if config.untimed else config.wall0_ns - config.mono0_ns)
+        put(layout.CTX_LIVE, config.live)
+        put(layout.CTX_SHAPES, self._shapes.address)
+        put(layout.CTX_N_SHAPES, self._shapes.count)
+        put(layout.CTX_SCAN, self._scan.address)
+        put(layout.CTX_RESYNC_CROSSED, self._rules.crossed == "resync")
+        put(layout.CTX_TRADE_IDS, self._rules.trade_ids)
+        self._put_undo()
+        spec = self._rules.checksum
+        self._spec = None if spec is None else compile_spec(spec)
+        depth = 0 if spec is None else spec.depth
+        self._scratch = Buffer(32 * depth + (0 if spec is None else scratch_bytes(spec)))
+        put(layout.CTX_CHECKSUM, 0 if self._spec is None else self._spec.address)
+        put(layout.CTX_CHECKSUM_DEPTH, depth)
+        put(layout.CTX_SCRATCH, self._scratch.address)
+
+    @property
+    def bound_ns(self) -> int:
+        """The deadline that `advance` stops at, which is the session's whenever that is behind."""
+        return self._ctx[layout.CTX_BOUND // 8] if self._ahead else self._session.bound_ns
+
+    def load(self, block: Block) -> None:
+        """Take a block over."""
+        n = len(block)
+        if n > self._block.size:
+            self._block = Buffer(max(n, 2 * self._block.size))
+        self._block.view[:n] = block
+        self._base = self._block.address
+        self._put(layout.CTX_END, self._base + n)
+
+    def run(self, position: int) -> int:
+        """Advance from a record's position in the block; returns that of the first one not taken."""
+        if not self._current:
+            self._push()
+        ctx = self._ctx
+        ctx[layout.CTX_POSITION // 8] = self._base + position
+        self._push_output()
+        while True:
+            stop = advance.call(self._address)
+            if stop == Stop.ROWS:
+                self._pull_output()
+                rows, messages = self._emitter.row_memory, self._emitter.message_memory
+                self._emitter.reserve(len(rows.view) // 64 + 1, len(messages.view) // 64 + 1)
+                self._push_output()
+            elif stop == Stop.BOOK:
+                self._grow_book(ctx[layout.CTX_FULL // 8])
+            elif stop == Stop.UNDO:
+                self._undo = Buffer(2 * self._undo.size)
+                self._put_undo()
+            else:
+                break
+        self._ahead = True
+        self._pull_output()
+        if stop == Stop.REFUSED:
+            self._refused(Refusal(ctx[layout.CTX_REFUSAL // 8]))
+        return ctx[layout.CTX_POSITION // 8] - self._base
+
+    def touched(self, instruments: Collection[str] | None) -> None:
+        """The reference path has changed links and these instruments' streams; None: perhaps anything."""
+        self._current = False
+        if instruments is None or self._stale is None:
+            self._stale = None
+            return
+        for place, stream in enumerate(self._streams):
+            if stream.subscription.instrument in instruments:
+                self._stale.add(place)
+
+    def pull(self) -> None:
+        """Bring the objects up to date; they stay right until the next `run`."""
+        if not self._ahead:
+            return
+        self._ahead = False
+        ctx, session = self._ctx, self._session
+        session.bound_ns = ctx[layout.CTX_BOUND // 8]
+        first = layout.CTX_COUNTS // 8
+        for count in Count:
+            more = ctx[first + count]
+            if more:
+                setattr(self._counts, count.name, getattr(self._counts, count.name) + more)
+                ctx[first + count] = 0
+        links = self._links.words()
+        for link in session.links.values():
+            link.last_ns = links[link.index]
+        dirty = self._dirty.words()
+        for place in range(ctx[layout.CTX_N_DIRTY // 8]):
+            self._pull_stream((dirty[place] - self._stream_words.address) // layout.STREAM_BYTES)
+        ctx[layout.CTX_N_DIRTY // 8] = 0
+
+    # words to objects
+
+    def _pull_stream(self, slot: int) -> None:
+        stream, words = self._streams[slot], self._stream_words.words()
+        base = slot * layout.STREAM_BYTES // 8
+        words[base + layout.STREAM_DIRTY // 8] = 0
+        stream.last_ns = words[base + layout.STREAM_LAST // 8]
+        stream.deadline_ns = words[base + layout.STREAM_DEADLINE // 8]
+        instrument = self._session.instruments[stream.subscription.instrument]
+        own, state = self._words[instrument.id].words(), instrument.book.s
+        state.seen_price = own[layout.INSTRUMENT_SEEN_PRICE // 8]
+        state.seen_size = own[layout.INSTRUMENT_SEEN_SIZE // 8]
+        bid, ask = own[layout.INSTRUMENT_BOUND_BID // 8], own[layout.INSTRUMENT_BOUND_ASK // 8]
+        state.bound.bid = None if bid == NULL else bid
+        state.bound.ask = None if ask == NULL else ask
+        trade = own[layout.INSTRUMENT_TRADE // 8]
+        instrument.trades.s.last_id = None if trade == NULL else trade
+
+    def _pull_output(self) -> None:
+        ctx, emitter = self._ctx, self._emitter
+        emitter.n_rows = ctx[layout.CTX_N_ROWS // 8]
+        emitter.n_messages = ctx[layout.CTX_N_MESSAGES // 8]
+        emitter.seq = ctx[layout.CTX_SEQ // 8]
+
+    # objects to words
+
+    def _push_output(self) -> None:
+        ctx, emitter = self._ctx, self._emitter
+        ctx[layout.CTX_N_ROWS // 8] = emitter.n_rows
+        ctx[layout.CTX_N_MESSAGES // 8] = emitter.n_messages
+        ctx[layout.CTX_SEQ // 8] = emitter.seq
+        rows, messages, stamps = emitter.row_memory, emitter.message_memory, emitter.stamp_memory
+        assert isinstance(rows, Buffer) and isinstance(messages, Buffer) and isinstance(stamps, Buffer)
+        ctx[layout.CTX_ROWS // 8] = rows.address
+        ctx[layout.CTX_ROWS_CAPACITY // 8] = rows.size // layout.ROW_BYTES
+        ctx[layout.CTX_MESSAGES // 8] = messages.address
+        ctx[layout.CTX_MESSAGES_CAPACITY // 8] = messages.size // layout.MESSAGE_BYTES
+        ctx[layout.CTX_MONO // 8] = stamps.address
+
+    def _push(self) -> None:
+        """Bring the words up to date: of the streams that were touched, or of everything."""
+        session = self._session
+        self._put(layout.CTX_ONLINE, session.online)
+        self._put(layout.CTX_BOUND, session.bound_ns)
+        self._push_links()
+        if self._stale is None or len(session.streams) != len(self._streams):
+            self._push_streams()
+            self._stale = set(range(len(self._streams)))
+        for slot in self._stale:
+            self._push_stream(slot)
+        for (channel, name), stream in islice(self._names.items(), self._named, None):
+            if channel in self._shapes.channels:
+                number = self._shapes.channels.index(channel)
+                self._table.add(number, name.encode("utf-8", "surrogatepass"), self._slots[id(stream)])
+        self._named, self._current = len(self._names), True
+        self._scan.words()[layout.SCAN_SYMBOLS // 8] = self._table.address
+        self._scan.words()[layout.SCAN_SYMBOL_MASK // 8] = self._table.mask
+        self._stale.clear()
+
+    def _push_links(self) -> None:
+        links = self._session.links
+        size = max(links, default=0) + 1
+        if 8 * size > self._links.size:
+            self._links = Buffer(16 * size)
+        words = self._links.words()
+        for index in range(len(words)):
+            link = links.get(index)
+            words[index] = NULL if link is None else link.last_ns
+        self._put(layout.CTX_LINKS, self._links.address)
+        self._put(layout.CTX_N_LINKS, len(words))
+
+    def _push_streams(self) -> None:
+        """Places for all streams; a stream keeps its own."""
+        for stream in self._session.streams.values():
+            if id(stream) not in self._slots:
+                self._slots[id(stream)] = len(self._streams)
+                self._streams.append(stream)
+        needed = len(self._streams)
+        if needed * layout.STREAM_BYTES > self._stream_words.size:
+            self._stream_words = Buffer(2 * needed * layout.STREAM_BYTES)
+            self._dirty = Buffer(16 * needed)
+        self._put(layout.CTX_STREAMS, self._stream_words.address)
+        self._put(layout.CTX_DIRTY, self._dirty.address)
+
+    def _push_stream(self, slot: int) -> None:
+        stream = self._streams[slot]
+        own = self._push_instrument(stream)
+        words, base = self._stream_words.words(), slot * layout.STREAM_BYTES // 8
+        hot = stream.phase == "active" and not stream.probed and not stream.silences
+        words[base + layout.STREAM_INSTRUMENT // 8] = own
+        words[base + layout.STREAM_CONNECTION // 8] = -1 if stream.connection is None else stream.connection
+        words[base + layout.STREAM_HOT // 8] = hot
+        words[base + layout.STREAM_IDLE // 8] = self._session.idle_ns_of(stream)
+        words[base + layout.STREAM_RETRY // 8] = stream.retry_ns
+        words[base + layout.STREAM_DEADLINE // 8] = stream.deadline_ns
+        words[base + layout.STREAM_LAST // 8] = NULL if stream.last_ns is None else stream.last_ns
+
+    def _push_instrument(self, stream: Stream) -> int:
+        """The words of a stream's instrument; returns their address."""
+        instrument = self._session.instruments[stream.subscription.instrument]
+        memory = self._words.get(instrument.id)
+        if memory is None:
+            memory = self._words[instrument.id] = Buffer(layout.INSTRUMENT_BYTES)
+        words = memory.words()
+        words[layout.INSTRUMENT_DEFINED // 8] = instrument.defined
+        words[layout.INSTRUMENT_HOT_TRADES // 8] = instrument.defined and instrument.trades.s.suspect_id is None
+        words[layout.INSTRUMENT_HOT_BOOK // 8] = self._is_hot(instrument)
+        state, last = instrument.book.s, instrument.trades.s.last_id
+        book = instrument.book.book
+        assert isinstance(book, NativeBook)
+        words[layout.INSTRUMENT_BOOK // 8] = book.address
+        words[layout.INSTRUMENT_EPOCH // 8] = state.epoch
+        words[layout.INSTRUMENT_SEEN_PRICE // 8] = state.seen_price
+        words[layout.INSTRUMENT_SEEN_SIZE // 8] = state.seen_size
+        words[layout.INSTRUMENT_BOUND_BID // 8] = NULL if state.bound.bid is None else state.bound.bid
+        words[layout.INSTRUMENT_BOUND_ASK // 8] = NULL if state.bound.ask is None else state.bound.ask
+        words[layout.INSTRUMENT_TRADE // 8] = NULL if last is None else last
+        if instrument.defined:
+            self._push_definition(words, instrument)
+        return memory.address
+
+    def _push_definition(self, words: memoryview, instrument: Instrument) -> None:
+        definition, spec = instrument.definition, self._rules.checksum
+        price, size = definition.price_decimals, definition.size_decimals
+        words[layout.INSTRUMENT_NUMBER // 8] = definition.number
+        words[layout.INSTRUMENT_PRICE_SCALE // 8] = definition.price_scale
+        words[layout.INSTRUMENT_SIZE_SCALE // 8] = definition.size_scale
+        words[layout.INSTRUMENT_PRICE_DECIMALS // 8] = 0 if price is None else price
+        words[layout.INSTRUMENT_SIZE_DECIMALS // 8] = 0 if size is None else size
+        words[layout.INSTRUMENT_TOLD // 8] = definition.precision == "metadata"
+        cut = spec is not None and spec.truncate and definition.depth is not None
+        words[layout.INSTRUMENT_DEPTH // 8] = definition.depth if cut and definition.depth is not None else -1
+
+    def _is_hot(self, instrument: Instrument) -> bool:
+        """Whether nothing but the next message is expected of the book."""
+        state, spec = instrument.book.s, self._rules.checksum
+        if not instrument.defined or state.state is not SyncState.SYNCED or not state.built:
+            return False
+        if state.unverified or state.probing:
+            return False
+        definition = instrument.definition
+        if spec is None:
+            return True
+        known = definition.price_decimals is not None and definition.size_decimals is not None
+        return known and (not spec.truncate or definition.depth is not None)
+
+    def _grow_book(self, address: int) -> None:
+        """Room for the message that did not fit."""
+        for instrument in self._session.instruments.values():
+            memory = self._words.get(instrument.id)
+            if memory is not None and memory.address == address:
+                book = instrument.book.book
+                assert isinstance(book, NativeBook)
+                book.grow(2 * max(len(book), 256))
+                memory.words()[layout.INSTRUMENT_BOOK // 8] = book.address
+
+    def _refused(self, refusal: Refusal) -> None:
+        if refusal not in _NOT_FALLBACKS:
+            self._counts.fallback_frames += 1
+            self.refusals[refusal.name.lower()] += 1
+
+    def _put_undo(self) -> None:
+        self._put(layout.CTX_UNDO, self._undo.address)
+        self._put(layout.CTX_UNDO_AT, self._undo.address)
+        self._put(layout.CTX_UNDO_END, self._undo.address + self._undo.size)
+
+    def _put(self, offset: int, value: int) -> None:
+        self._ctx[offset // 8] = int(value)

@@ -1,0 +1,612 @@
+"""`advance`: log records through scanner, book, checksum and output, as long as nothing surprises.
+
+    record -> a data frame? before every deadline? -> scan -> each message: its stream as it should be?
+           -> book, cut, checksum, crossed -> rows and messages -> commit, next record
+
+It stops before the first record that is anything else, leaves no trace of it and says why (`Stop`).
+What a frame changes before it is known to be good goes into an undo log (levels, words of the
+instrument) or a shadow (counts, output positions).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from mm_framework.kernels.book import (
+    book_best,
+    book_count,
+    book_crossed,
+    book_room,
+    book_set,
+    book_top,
+    book_worst,
+)
+from mm_framework.kernels.checksum import checksum_levels
+from mm_framework.kernels.jit import helper, inline, kernel
+from mm_framework.kernels.layout import (
+    CARRIES_BOOK,
+    CARRIES_HEARTBEAT,
+    CARRIES_TRADE,
+    CTX_BOUND,
+    CTX_CHECKSUM,
+    CTX_CHECKSUM_DEPTH,
+    CTX_COUNTS,
+    CTX_DIRTY,
+    CTX_END,
+    CTX_FULL,
+    CTX_LINKS,
+    CTX_LIVE,
+    CTX_MESSAGES,
+    CTX_MESSAGES_CAPACITY,
+    CTX_MONO,
+    CTX_MUTABLE,
+    CTX_MUTABLE_BYTES,
+    CTX_N_DIRTY,
+    CTX_N_LINKS,
+    CTX_N_MESSAGES,
+    CTX_N_ROWS,
+    CTX_N_SHAPES,
+    CTX_ONLINE,
+    CTX_POSITION,
+    CTX_REFUSAL,
+    CTX_RESYNC_CROSSED,
+    CTX_ROWS,
+    CTX_ROWS_CAPACITY,
+    CTX_SCAN,
+    CTX_SCRATCH,
+    CTX_SEQ,
+    CTX_SHADOW,
+    CTX_SHAPES,
+    CTX_STREAMS,
+    CTX_TRADE_IDS,
+    CTX_UNDO,
+    CTX_UNDO_AT,
+    CTX_UNDO_END,
+    CTX_WALL,
+    INSTRUMENT_BOOK,
+    INSTRUMENT_BOUND_ASK,
+    INSTRUMENT_BOUND_BID,
+    INSTRUMENT_DEFINED,
+    INSTRUMENT_DEPTH,
+    INSTRUMENT_EPOCH,
+    INSTRUMENT_HOT_BOOK,
+    INSTRUMENT_HOT_TRADES,
+    INSTRUMENT_NUMBER,
+    INSTRUMENT_PRICE_DECIMALS,
+    INSTRUMENT_PRICE_SCALE,
+    INSTRUMENT_SEEN_PRICE,
+    INSTRUMENT_SEEN_SIZE,
+    INSTRUMENT_SIZE_DECIMALS,
+    INSTRUMENT_SIZE_SCALE,
+    INSTRUMENT_TOLD,
+    INSTRUMENT_TRADE,
+    MESSAGE_BYTES,
+    MESSAGE_CONNECTION,
+    MESSAGE_FIRST_ROW,
+    MESSAGE_FLAGS,
+    MESSAGE_FRAME,
+    MESSAGE_INSTRUMENT,
+    MESSAGE_KIND,
+    MESSAGE_NUMBERS,
+    MESSAGE_ROWS,
+    RECORD_BYTES,
+    RECORD_CONNECTION,
+    RECORD_INDEX,
+    RECORD_KIND,
+    RECORD_LENGTH,
+    RECORD_MONO,
+    ROW_AUX,
+    ROW_BYTES,
+    ROW_CONNECTION,
+    ROW_EPOCH,
+    ROW_FLAGS,
+    ROW_FRAME,
+    ROW_INSTRUMENT,
+    ROW_KIND,
+    ROW_PRICE,
+    ROW_PRICE_DECIMALS,
+    ROW_RECV,
+    ROW_SEQ,
+    ROW_SIDE,
+    ROW_SIZE,
+    ROW_SIZE_DECIMALS,
+    ROW_VENUE,
+    SCAN_KNOWN,
+    SCAN_MESSAGES,
+    SCAN_ROWS,
+    SCAN_ROWS_END,
+    SCAN_TOLD,
+    SHAPE_BEGINS,
+    SHAPE_BYTES,
+    SHAPE_CARRIES,
+    STREAM_BYTES,
+    STREAM_CONNECTION,
+    STREAM_DEADLINE,
+    STREAM_DIRTY,
+    STREAM_HOT,
+    STREAM_IDLE,
+    STREAM_INSTRUMENT,
+    STREAM_LAST,
+    STREAM_RETRY,
+    TOLD_ASK,
+    TOLD_ASK_SIZE,
+    TOLD_BID,
+    TOLD_BID_SIZE,
+    TOLD_BYTES,
+    TOLD_CHECKSUM,
+    TOLD_FIRST,
+    TOLD_FIRST_ROW,
+    TOLD_LAST,
+    TOLD_ROWS,
+    TOLD_STREAM,
+    TOLD_TIME,
+    UNDO_BYTES,
+    UNDO_WORD,
+    Count,
+    Refusal,
+    Stop,
+)
+from mm_framework.kernels.memory import (
+    copy,
+    load_i8,
+    load_u1,
+    load_u2,
+    load_u4,
+    store_1,
+    store_2,
+    store_4,
+    store_8,
+)
+from mm_framework.kernels.numbers import POWERS
+from mm_framework.kernels.scan import scan
+from mm_framework.model.events import Kind, MessageFlag, RowFlag
+from mm_framework.model.fixed import MAX, NULL
+from mm_framework.model.frame import RecordKind
+
+__all__ = ["advance"]
+
+LIMITS: Final = np.array([MAX // 10**n for n in range(19)], dtype=np.int64)
+
+FRAME: Final = int(RecordKind.FRAME)
+LEVEL: Final = int(Kind.LEVEL)
+TRADE: Final = int(Kind.TRADE)
+TOP: Final = int(Kind.TOP)
+LAST: Final = int(RowFlag.LAST)
+NO_VENUE_TIME: Final = int(RowFlag.NO_VENUE_TIME)
+DEPTH_UNPROVED: Final = int(RowFlag.DEPTH_UNPROVED)
+HAS_CHECKSUM: Final = int(MessageFlag.HAS_CHECKSUM)
+
+GOOD: Final = int(Stop.END)
+KIND: Final = int(Stop.KIND)
+DEADLINE: Final = int(Stop.DEADLINE)
+REFUSED: Final = int(Stop.REFUSED)
+STATE: Final = int(Stop.STATE)
+BROKEN: Final = int(Stop.BROKEN)
+NO_ROWS: Final = int(Stop.ROWS)
+NO_BOOK: Final = int(Stop.BOOK)
+NO_UNDO: Final = int(Stop.UNDO)
+
+OTHER_SHAPE: Final = int(Refusal.OTHER_SHAPE)
+SNAPSHOT: Final = int(Refusal.SNAPSHOT)
+ROOM: Final = int(Refusal.ROOM)
+
+RECORDS: Final = CTX_COUNTS + 8 * Count.records
+FRAMES: Final = CTX_COUNTS + 8 * Count.frames
+DATA: Final = CTX_COUNTS + 8 * Count.data
+HEARTBEATS: Final = CTX_COUNTS + 8 * Count.heartbeats
+MESSAGES: Final = CTX_COUNTS + 8 * Count.messages
+LEVELS: Final = CTX_COUNTS + 8 * Count.levels
+TRADES: Final = CTX_COUNTS + 8 * Count.trades
+TOPS: Final = CTX_COUNTS + 8 * Count.tops
+VERIFIED: Final = CTX_COUNTS + 8 * Count.checksums_verified
+COVERED: Final = CTX_COUNTS + 8 * Count.levels_covered
+NOT_COVERED: Final = CTX_COUNTS + 8 * Count.levels_not_covered
+UNKNOWN_DELETES: Final = CTX_COUNTS + 8 * Count.unknown_deletes
+
+
+@inline
+def _add(ctx: int, count: int, n: int) -> None:
+    store_8(ctx + count, load_i8(ctx + count) + n)
+
+
+@helper
+def _scaled(value: int, decimals: int, scale: int) -> int:
+    """``value * 10**-decimals`` at ``scale``; -1 when that is not exact or does not fit."""
+    if decimals <= scale:
+        power = np.uint64(scale - decimals)
+        return value * POWERS[power] if value <= LIMITS[power] else -1
+    unit = POWERS[decimals - scale]
+    shortened = value // unit
+    return shortened if shortened * unit == value else -1
+
+
+@helper
+def _remember(ctx: int, what: int, where: int, key: int, old: int) -> int:
+    """Note how to undo a change; 0 when there is no room."""
+    at = load_i8(ctx + CTX_UNDO_AT)
+    if at + UNDO_BYTES > load_i8(ctx + CTX_UNDO_END):
+        return 0
+    store_8(at, what)
+    store_8(at + 8, where)
+    store_8(at + 16, key)
+    store_8(at + 24, old)
+    store_8(ctx + CTX_UNDO_AT, at + UNDO_BYTES)
+    return 1
+
+
+@helper
+def _change(ctx: int, address: int, value: int) -> int:
+    """Change a word of an instrument; 0 when there is no room to remember."""
+    old = load_i8(address)
+    if old == value:
+        return 1
+    if _remember(ctx, UNDO_WORD, address, 0, old) == 0:
+        return 0
+    store_8(address, value)
+    return 1
+
+
+@helper
+def _undo(ctx: int) -> None:
+    """Take back all that the frame has changed."""
+    begin, at = load_i8(ctx + CTX_UNDO), load_i8(ctx + CTX_UNDO_AT)
+    while at > begin:
+        at -= UNDO_BYTES
+        if load_i8(at) == UNDO_WORD:
+            store_8(load_i8(at + 8), load_i8(at + 24))
+        else:
+            book_set(load_i8(at + 8), load_i8(at), load_i8(at + 16), load_i8(at + 24))
+    store_8(ctx + CTX_UNDO_AT, begin)
+    copy(ctx + CTX_MUTABLE, ctx + CTX_SHADOW, CTX_MUTABLE_BYTES)
+
+
+@helper
+def _set_level(ctx: int, book: int, side: int, price: int, size: int) -> int:
+    """Set a level, remembering it: the size before, -1 when there is no room to remember."""
+    at = load_i8(ctx + CTX_UNDO_AT)
+    if at + UNDO_BYTES > load_i8(ctx + CTX_UNDO_END):
+        return -1
+    old = book_set(book, side, price, size)
+    if old != size:
+        store_8(at, side)
+        store_8(at + 8, book)
+        store_8(at + 16, price)
+        store_8(at + 24, old)
+        store_8(ctx + CTX_UNDO_AT, at + UNDO_BYTES)
+    return old
+
+
+@helper
+def _cut(ctx: int, book: int, side: int, depth: int) -> int:
+    """Cut a side to its best ``depth`` levels; its bound (null: fewer), or -1 without room to remember."""
+    count = book_count(book, side)
+    while count > depth:
+        if _set_level(ctx, book, side, book_worst(book, side), 0) < 0:
+            return -1
+        count -= 1
+    return book_worst(book, side) if count == depth else NULL
+
+
+@helper
+def _prove(ctx: int, told: int, instrument: int, row: int, n: int) -> int:
+    """Compare the checksum of a message; count the levels that it covers."""
+    spec, depth = load_i8(ctx + CTX_CHECKSUM), load_i8(ctx + CTX_CHECKSUM_DEPTH)
+    book, bids = load_i8(instrument + INSTRUMENT_BOOK), load_i8(ctx + CTX_SCRATCH)
+    asks = bids + depth * 16
+    n_bids, n_asks = book_top(book, 1, depth, bids), book_top(book, -1, depth, asks)
+    found = checksum_levels(
+        spec,
+        bids,
+        n_bids,
+        asks,
+        n_asks,
+        load_i8(instrument + INSTRUMENT_PRICE_SCALE),
+        load_i8(instrument + INSTRUMENT_SIZE_SCALE),
+        load_i8(instrument + INSTRUMENT_PRICE_DECIMALS),
+        load_i8(instrument + INSTRUMENT_SIZE_DECIMALS),
+        asks + depth * 16,
+    )
+    if found != load_i8(told + TOLD_CHECKSUM):
+        return BROKEN
+    bid = load_i8(bids + (depth - 1) * 16) if n_bids == depth else 0
+    ask = load_i8(asks + (depth - 1) * 16) if n_asks == depth else MAX
+    covered, end = 0, row + n * ROW_BYTES
+    while row < end:
+        price = load_i8(row + ROW_PRICE)
+        if price >= bid if load_u1(row + ROW_SIDE) == 1 else price <= ask:
+            covered += 1
+        row += ROW_BYTES
+    _add(ctx, VERIFIED, 1)
+    _add(ctx, COVERED, covered)
+    _add(ctx, NOT_COVERED, n - covered)
+    return GOOD
+
+
+@helper
+def _unproved(instrument: int, book: int) -> int:
+    """Whether a best price lies beyond its bound."""
+    bid, ask = load_i8(instrument + INSTRUMENT_BOUND_BID), load_i8(instrument + INSTRUMENT_BOUND_ASK)
+    # Without a level the best bid is null, the least of all integers.
+    if bid != NULL and book_best(book, 1) < bid:
+        return 1
+    best = book_best(book, -1)
+    return 1 if ask != NULL and (best == NULL or best > ask) else 0
+
+
+@helper
+def _book(ctx: int, told: int, instrument: int, row: int) -> int:
+    """Apply one book message: levels, cut, checksum, crossed."""
+    if load_i8(instrument + INSTRUMENT_HOT_BOOK) == 0:
+        return STATE
+    n, book = load_i8(told + TOLD_ROWS), load_i8(instrument + INSTRUMENT_BOOK)
+    if book_room(book) < n:
+        store_8(ctx + CTX_FULL, instrument)
+        return NO_BOOK
+    price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
+    size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
+    seen_price = load_i8(instrument + INSTRUMENT_SEEN_PRICE)
+    seen_size = load_i8(instrument + INSTRUMENT_SEEN_SIZE)
+    at, end = row, row + n * ROW_BYTES
+    while at < end:
+        price_decimals, size_decimals = load_u1(at + ROW_PRICE_DECIMALS), load_u1(at + ROW_SIZE_DECIMALS)
+        price = _scaled(load_i8(at + ROW_PRICE), price_decimals, price_scale)
+        size = _scaled(load_i8(at + ROW_SIZE), size_decimals, size_scale)
+        if price < 0 or size < 0:
+            return STATE
+        seen_price, seen_size = max(seen_price, price_decimals), max(seen_size, size_decimals)
+        old = _set_level(ctx, book, 1 if load_u1(at + ROW_SIDE) == 1 else -1, price, size)
+        if old < 0:
+            return NO_UNDO
+        if old == 0 and size == 0:
+            _add(ctx, UNKNOWN_DELETES, 1)
+        store_8(at + ROW_PRICE, price)
+        store_8(at + ROW_SIZE, size)
+        at += ROW_BYTES
+    fits = _change(ctx, instrument + INSTRUMENT_SEEN_PRICE, seen_price)
+    fits &= _change(ctx, instrument + INSTRUMENT_SEEN_SIZE, seen_size)
+    depth = load_i8(instrument + INSTRUMENT_DEPTH)
+    if depth >= 0:
+        bid, ask = _cut(ctx, book, 1, depth), _cut(ctx, book, -1, depth)
+        if bid == -1 or ask == -1:
+            return NO_UNDO
+        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_BID, bid)
+        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_ASK, ask)
+    if fits == 0:
+        return NO_UNDO
+    if load_i8(ctx + CTX_CHECKSUM) != 0 and load_i8(told + TOLD_CHECKSUM) != NULL:
+        if load_i8(instrument + INSTRUMENT_TOLD) == 0 and (
+            seen_price > load_i8(instrument + INSTRUMENT_PRICE_DECIMALS)
+            or seen_size > load_i8(instrument + INSTRUMENT_SIZE_DECIMALS)
+        ):
+            return STATE
+        if _prove(ctx, told, instrument, row, n):
+            return BROKEN
+    if load_i8(ctx + CTX_RESYNC_CROSSED) and load_i8(ctx + CTX_ONLINE) and book_crossed(book):
+        return BROKEN
+    _add(ctx, LEVELS, n)
+    return GOOD
+
+
+@helper
+def _trades(ctx: int, told: int, instrument: int, row: int) -> int:
+    """Check the numbers of the trades of one message, and scale them."""
+    if load_i8(instrument + INSTRUMENT_HOT_TRADES) == 0:
+        return STATE
+    n = load_i8(told + TOLD_ROWS)
+    if n == 0:
+        return STATE
+    price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
+    size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
+    last = load_i8(instrument + INSTRUMENT_TRADE)
+    at, end = row, row + n * ROW_BYTES
+    while at < end:
+        number = load_i8(at + ROW_AUX)
+        if load_i8(ctx + CTX_TRADE_IDS) and number != NULL:
+            if last == NULL or number != last + 1:
+                return STATE
+            last = number
+        price = _scaled(load_i8(at + ROW_PRICE), load_u1(at + ROW_PRICE_DECIMALS), price_scale)
+        size = _scaled(load_i8(at + ROW_SIZE), load_u1(at + ROW_SIZE_DECIMALS), size_scale)
+        if price < 0 or size < 0:
+            return STATE
+        store_8(at + ROW_PRICE, price)
+        store_8(at + ROW_SIZE, size)
+        at += ROW_BYTES
+    if _change(ctx, instrument + INSTRUMENT_TRADE, last) == 0:
+        return NO_UNDO
+    store_8(told + TOLD_FIRST, load_i8(row + ROW_AUX))
+    store_8(told + TOLD_LAST, load_i8(end - ROW_BYTES + ROW_AUX))
+    _add(ctx, TRADES, n)
+    return GOOD
+
+
+@helper
+def _ticker(ctx: int, told: int, instrument: int, row: int) -> int:
+    """Make the two rows of a ticker."""
+    if load_i8(instrument + INSTRUMENT_DEFINED) == 0:
+        return STATE
+    price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
+    size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
+    for side, price_at, size_at in ((1, TOLD_BID, TOLD_BID_SIZE), (255, TOLD_ASK, TOLD_ASK_SIZE)):
+        price = _scaled(load_i8(told + price_at), load_i8(told + price_at + 8), price_scale)
+        size = _scaled(load_i8(told + size_at), load_i8(told + size_at + 8), size_scale)
+        if price < 0 or size < 0:
+            return STATE
+        store_8(row + ROW_PRICE, price)
+        store_8(row + ROW_SIZE, size)
+        store_8(row + ROW_AUX, load_i8(told + TOLD_LAST))
+        store_1(row + ROW_SIDE, side)
+        row += ROW_BYTES
+    _add(ctx, TOPS, 1)
+    return GOOD
+
+
+@helper
+def _emit(ctx: int, record: int, told: int, instrument: int, kind: int, row: int, n: int) -> None:
+    """Fill the rows' other columns and write the message. The rows stand where they belong."""
+    mono, wall = load_i8(record + RECORD_MONO), load_i8(ctx + CTX_WALL)
+    recv = NULL if wall == NULL else wall + mono
+    seq, time = load_i8(ctx + CTX_SEQ), load_i8(told + TOLD_TIME)
+    number, epoch = load_i8(instrument + INSTRUMENT_NUMBER), load_i8(instrument + INSTRUMENT_EPOCH)
+    connection, frame = load_u2(record + RECORD_CONNECTION), load_u4(record + RECORD_INDEX)
+    checksum = load_i8(told + TOLD_CHECKSUM)
+    flags = 0
+    if kind == LEVEL and _unproved(instrument, load_i8(instrument + INSTRUMENT_BOOK)):
+        flags = DEPTH_UNPROVED
+    at, end = row, row + n * ROW_BYTES
+    while at < end:
+        venue = load_i8(at + ROW_VENUE) if kind == TRADE else time
+        store_8(at + ROW_RECV, recv)
+        store_8(at + ROW_VENUE, venue)
+        store_8(at + ROW_SEQ, seq)
+        store_4(at + ROW_INSTRUMENT, number)
+        store_2(at + ROW_CONNECTION, connection)
+        store_1(at + ROW_KIND, kind)
+        store_2(at + ROW_FLAGS, flags if venue != NULL else flags | NO_VENUE_TIME)
+        store_2(at + ROW_EPOCH, epoch)
+        store_4(at + ROW_FRAME, frame)
+        at += ROW_BYTES
+    at -= ROW_BYTES
+    store_2(at + ROW_FLAGS, load_u2(at + ROW_FLAGS) | LAST)
+    if kind == LEVEL:
+        store_8(at + ROW_AUX, checksum if checksum != NULL else load_i8(told + TOLD_LAST))
+    message = load_i8(ctx + CTX_MESSAGES) + load_i8(ctx + CTX_N_MESSAGES) * MESSAGE_BYTES
+    copy(message + MESSAGE_NUMBERS, told + TOLD_FIRST, 40)
+    store_4(message + MESSAGE_FRAME, frame)
+    store_4(message + MESSAGE_INSTRUMENT, number)
+    store_4(message + MESSAGE_FIRST_ROW, load_i8(ctx + CTX_N_ROWS))
+    store_4(message + MESSAGE_ROWS, n)
+    store_2(message + MESSAGE_CONNECTION, connection)
+    store_1(message + MESSAGE_KIND, kind)
+    store_1(message + MESSAGE_FLAGS, HAS_CHECKSUM if checksum != NULL else 0)
+    store_4(message + MESSAGE_FLAGS + 1, 0)
+    store_8(load_i8(ctx + CTX_MONO) + load_i8(ctx + CTX_N_MESSAGES) * 8, mono)
+    _add(ctx, CTX_N_ROWS, n)
+    _add(ctx, CTX_N_MESSAGES, 1)
+    _add(ctx, CTX_SEQ, 1)
+
+
+@helper
+def _heard(ctx: int, stream: int, mono: int) -> None:
+    """A message of a stream came: its next deadline."""
+    store_8(stream + STREAM_LAST, mono)
+    if load_i8(stream + STREAM_DIRTY) == 0:
+        store_8(stream + STREAM_DIRTY, 1)
+        n = load_i8(ctx + CTX_N_DIRTY)
+        store_8(load_i8(ctx + CTX_DIRTY) + n * 8, stream)
+        store_8(ctx + CTX_N_DIRTY, n + 1)
+    if load_i8(ctx + CTX_LIVE):
+        deadline = mono + load_i8(stream + STREAM_IDLE)
+        store_8(stream + STREAM_DEADLINE, deadline)
+        bound = min(load_i8(ctx + CTX_BOUND), deadline, load_i8(stream + STREAM_RETRY))
+        store_8(ctx + CTX_BOUND, bound)
+
+
+@helper
+def _messages(ctx: int, record: int, carries: int) -> int:
+    """Take all messages of a frame that was scanned."""
+    s = load_i8(ctx + CTX_SCAN)
+    told = s + SCAN_TOLD
+    end = told + load_i8(s + SCAN_MESSAGES) * TOLD_BYTES
+    room = load_i8(ctx + CTX_MESSAGES_CAPACITY) - load_i8(ctx + CTX_N_MESSAGES)
+    if room < load_i8(s + SCAN_MESSAGES):
+        return NO_ROWS
+    connection, mono = load_u2(record + RECORD_CONNECTION), load_i8(record + RECORD_MONO)
+    first = load_i8(s + SCAN_ROWS)
+    while told < end:
+        stream = load_i8(ctx + CTX_STREAMS) + load_i8(told + TOLD_STREAM) * STREAM_BYTES
+        if load_i8(stream + STREAM_HOT) == 0 or load_i8(stream + STREAM_CONNECTION) != connection:
+            return STATE
+        instrument = load_i8(stream + STREAM_INSTRUMENT)
+        row, n = first + load_i8(told + TOLD_FIRST_ROW) * ROW_BYTES, load_i8(told + TOLD_ROWS)
+        if carries == CARRIES_BOOK:
+            kind, stop = LEVEL, _book(ctx, told, instrument, row)
+        elif carries == CARRIES_TRADE:
+            kind, stop = TRADE, _trades(ctx, told, instrument, row)
+        else:
+            # A ticker's rows are not in the frame: they are made behind those that are.
+            row, n = load_i8(ctx + CTX_ROWS) + load_i8(ctx + CTX_N_ROWS) * ROW_BYTES, 2
+            if load_i8(ctx + CTX_N_ROWS) + 2 > load_i8(ctx + CTX_ROWS_CAPACITY):
+                return NO_ROWS
+            kind, stop = TOP, _ticker(ctx, told, instrument, row)
+        if stop:
+            return stop
+        if n:
+            _emit(ctx, record, told, instrument, kind, row, n)
+        _add(ctx, MESSAGES, 1)
+        told += TOLD_BYTES
+    told = s + SCAN_TOLD
+    while told < end:
+        _heard(ctx, load_i8(ctx + CTX_STREAMS) + load_i8(told + TOLD_STREAM) * STREAM_BYTES, mono)
+        told += TOLD_BYTES
+    return GOOD
+
+
+@inline
+def _begins(shape: int, p: int) -> bool:
+    """Whether a frame begins as the shape's usually do."""
+    text, at, n = shape + SHAPE_BEGINS + 8, 0, load_i8(shape + SHAPE_BEGINS)
+    while at < n:
+        if (load_i8(p + at) & load_i8(text + 32 + at)) != load_i8(text + at):
+            return False
+        at += 8
+    return True
+
+
+@helper
+def _scan(ctx: int, p: int, end: int) -> tuple[int, int]:
+    """``(refusal, shape)``: read a frame by the first shape that fits it, those first that look like it."""
+    s, shapes = load_i8(ctx + CTX_SCAN), load_i8(ctx + CTX_SHAPES)
+    rows, capacity = load_i8(ctx + CTX_ROWS), load_i8(ctx + CTX_ROWS_CAPACITY)
+    store_8(s + SCAN_ROWS, rows + load_i8(ctx + CTX_N_ROWS) * ROW_BYTES)
+    store_8(s + SCAN_ROWS_END, rows + capacity * ROW_BYTES)
+    last = shapes + load_i8(ctx + CTX_N_SHAPES) * SHAPE_BYTES
+    for alike in (True, False):
+        shape = shapes
+        while shape < last:
+            if _begins(shape, p) == alike:
+                refusal = scan(s, shape, p, end)
+                if refusal == 0 or refusal == SNAPSHOT or refusal == ROOM or load_i8(s + SCAN_KNOWN):
+                    return refusal, shape
+            shape += SHAPE_BYTES
+    return OTHER_SHAPE, 0
+
+
+@kernel
+def advance(ctx: int) -> int:
+    """Take records from CTX_POSITION on; returns why it stopped before the one that is there now."""
+    end, n_links = load_i8(ctx + CTX_END), load_i8(ctx + CTX_N_LINKS)
+    links = load_i8(ctx + CTX_LINKS)
+    record = load_i8(ctx + CTX_POSITION)
+    while record < end:
+        if load_u1(record + RECORD_KIND) != FRAME:
+            return KIND
+        mono = load_i8(record + RECORD_MONO)
+        if mono >= load_i8(ctx + CTX_BOUND):
+            return DEADLINE
+        behind = record + RECORD_BYTES + load_u4(record + RECORD_LENGTH)
+        refusal, shape = _scan(ctx, record + RECORD_BYTES, behind)
+        if refusal:
+            store_8(ctx + CTX_REFUSAL, refusal)
+            return NO_ROWS if refusal == ROOM else REFUSED
+        carries = load_i8(shape + SHAPE_CARRIES)
+        if carries == CARRIES_HEARTBEAT:
+            _add(ctx, HEARTBEATS, 1)
+        else:
+            copy(ctx + CTX_SHADOW, ctx + CTX_MUTABLE, CTX_MUTABLE_BYTES)
+            stop = _messages(ctx, record, carries)
+            if stop:
+                _undo(ctx)
+                return stop
+            store_8(ctx + CTX_UNDO_AT, load_i8(ctx + CTX_UNDO))
+            _add(ctx, DATA, 1)
+        _add(ctx, RECORDS, 1)
+        _add(ctx, FRAMES, 1)
+        connection = load_u2(record + RECORD_CONNECTION)
+        if connection < n_links and load_i8(links + connection * 8) != NULL:
+            store_8(links + connection * 8, mono)
+        record = behind
+        store_8(ctx + CTX_POSITION, record)
+    return GOOD

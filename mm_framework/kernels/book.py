@@ -1,0 +1,344 @@
+"""The L2 book in raw memory, for kernels: set levels, read them best first, cut them to a depth.
+
+    block | bid side | ask side | far bids | far asks |
+
+``b`` is the address of a block of `block_bytes`, made ready by `book_start`; ``side`` is 1 for bids
+and -1 for asks; prices and sizes are above 0. What a book answers is a function of the calls alone;
+how `book_side` lays it out is not. The entry points at the end are those of `native_book`.
+"""
+
+from __future__ import annotations
+
+from mm_framework.kernels.book_side import (
+    BASE,
+    BITS,
+    CAPACITY,
+    COUNT,
+    FAR,
+    FAR_OFFSET,
+    INSIDE,
+    LIMIT,
+    RING,
+    SIDE_BYTES,
+    SIZES,
+    STEP,
+    SUMMARY,
+    VERSION,
+    anchor_far,
+    changed,
+    far_index,
+    far_level,
+    highest,
+    lowest_tick,
+    put,
+    quotient_of,
+    remove,
+    set_outside,
+    size_at,
+    turn_of,
+    turned,
+)
+from mm_framework.kernels.jit import helper, inline, kernel
+from mm_framework.kernels.memory import copy, leading_zeros, load_i8, shift_right, store_8
+from mm_framework.model.fixed import NULL
+
+__all__ = [
+    "block_bytes",
+    "book_best",
+    "book_bound",
+    "book_clear",
+    "book_count",
+    "book_crossed",
+    "book_next",
+    "book_room",
+    "book_set",
+    "book_size",
+    "book_start",
+    "book_top",
+    "book_truncate",
+    "book_version",
+    "book_worst",
+    "bound_level",
+    "clear_levels",
+    "move_book",
+    "set_level",
+    "start_book",
+    "top_levels",
+    "truncate_levels",
+]
+
+
+def block_bytes(capacity: int) -> int:
+    """The size of a block for ``capacity`` levels a side."""
+    return 2 * SIDE_BYTES + 2 * 16 * capacity
+
+
+@inline
+def _side(b: int, sign: int) -> int:
+    return b if sign > 0 else b + SIDE_BYTES
+
+
+@helper
+def book_set(b: int, side: int, price: int, size: int) -> int:
+    """Set a level's absolute size, 0 removes it. The old size, 0 for none.
+
+    -1, and nothing is changed, for a new level when the block has no room for it; see `book_room`.
+    """
+    s = _side(b, side)
+    quotient = quotient_of(s, price)
+    offset = side * quotient - load_i8(s + BASE)
+    if quotient < 0 or quotient > load_i8(s + LIMIT) or offset & -RING:
+        old = set_outside(s, side, price, size)
+        if old != INSIDE:
+            return old
+        quotient = quotient_of(s, price)
+    tick = side * quotient
+    old = size_at(s, tick)
+    if old:
+        if size == 0:
+            remove(s, tick)
+            changed(s, -1)
+            if load_i8(s + SUMMARY) == 0:
+                anchor_far(s, side)
+        elif size != old:
+            store_8(s + SIZES + (tick & (RING - 1)) * 8, size)
+            changed(s, 0)
+    elif size:
+        if load_i8(s + COUNT) == load_i8(s + CAPACITY):
+            return -1
+        put(s, tick, size)
+        changed(s, 1)
+    return old
+
+
+@helper
+def book_size(b: int, side: int, price: int) -> int:
+    """The size at a price, 0 for none."""
+    s = _side(b, side)
+    quotient = quotient_of(s, price)
+    if quotient < 0 or quotient > load_i8(s + LIMIT):
+        return 0
+    offset = side * quotient - load_i8(s + BASE)
+    if offset >= 0:
+        return size_at(s, side * quotient) if offset < RING else 0
+    index = far_index(s, side * price)
+    found = index < load_i8(s + FAR) and load_i8(far_level(s, index)) == side * price
+    return load_i8(far_level(s, index) + 8) if found else 0
+
+
+@inline
+def book_count(b: int, side: int) -> int:
+    """How many levels a side holds."""
+    return load_i8(_side(b, side) + COUNT)
+
+
+@inline
+def book_version(b: int, side: int) -> int:
+    """A number that is another one after every change of the side."""
+    return load_i8(_side(b, side) + VERSION)
+
+
+@inline
+def book_best(b: int, side: int) -> int:
+    """The best price of a side, NULL when it is empty."""
+    s = _side(b, side)
+    if load_i8(s + SUMMARY) == 0:
+        return NULL
+    return side * highest(s, turned(s)) * load_i8(s + STEP)
+
+
+@helper
+def book_worst(b: int, side: int) -> int:
+    """The worst price of a side, NULL when it is empty."""
+    s = _side(b, side)
+    if load_i8(s + FAR):
+        return side * load_i8(far_level(s, 0))
+    return side * lowest_tick(s) * load_i8(s + STEP) if load_i8(s + SUMMARY) else NULL
+
+
+@helper
+def book_crossed(b: int) -> int:
+    """1 when the best ask is below the best bid."""
+    bid, ask = book_best(b, 1), book_best(b, -1)
+    return 1 if ask != NULL and bid > ask else 0
+
+
+@helper
+def book_next(b: int, side: int, price: int) -> int:
+    """The best price that is worse than this one, which need be no level; NULL for none."""
+    s = _side(b, side)
+    if load_i8(s + COUNT) == 0:
+        return NULL
+    quotient, base = quotient_of(s, price), load_i8(s + BASE)
+    if quotient < 0 or quotient > load_i8(s + LIMIT):
+        tick = side * price // load_i8(s + STEP)
+    else:
+        tick = side * quotient - 1
+    if tick >= base:
+        offset = min(tick - base, RING - 1)
+        word = offset >> 6
+        bits = load_i8(s + BITS + ((word + turn_of(s)) & 63) * 8) & ((2 << (offset & 63)) - 1)
+        if bits:
+            return side * (base + word * 64 + 63 - leading_zeros(bits)) * load_i8(s + STEP)
+        rest = turned(s) & ((1 << word) - 1)
+        if rest:
+            return side * highest(s, rest) * load_i8(s + STEP)
+    index = far_index(s, side * price)
+    return side * load_i8(far_level(s, index - 1)) if index else NULL
+
+
+@helper
+def book_top(b: int, side: int, n: int, out: int) -> int:
+    """Write the best ``n`` levels as (price, size) pairs, best first; how many there were."""
+    s = _side(b, side)
+    step, base, turn, summary = load_i8(s + STEP), load_i8(s + BASE), turn_of(s), turned(s)
+    written = 0
+    while summary and written < n:
+        word = 63 - leading_zeros(summary)
+        summary ^= 1 << word
+        slot = ((word + turn) & 63) * 64
+        bits = load_i8(s + BITS + (slot >> 3))
+        while bits and written < n:
+            bit = 63 - leading_zeros(bits)
+            bits ^= 1 << bit
+            store_8(out, side * (base + word * 64 + bit) * step)
+            store_8(out + 8, load_i8(s + SIZES + (slot + bit) * 8))
+            out += 16
+            written += 1
+    far = load_i8(s + FAR)
+    while far and written < n:
+        far -= 1
+        store_8(out, side * load_i8(far_level(s, far)))
+        store_8(out + 8, load_i8(far_level(s, far) + 8))
+        out += 16
+        written += 1
+    return written
+
+
+@inline
+def _ones(bits: int) -> int:
+    """How many bits are set."""
+    pairs = bits - (shift_right(bits, 1) & 0x5555555555555555)
+    nibbles = (pairs & 0x3333333333333333) + (shift_right(pairs, 2) & 0x3333333333333333)
+    octets = (nibbles + (nibbles >> 4)) & 0x0F0F0F0F0F0F0F0F
+    return int(shift_right(octets * 0x0101010101010101, 56))
+
+
+@helper
+def book_bound(b: int, side: int, n: int) -> int:
+    """The price of the n-th best level (1 is the best), NULL when the side holds fewer."""
+    s = _side(b, side)
+    count, far = load_i8(s + COUNT), load_i8(s + FAR)
+    if n > count:
+        return NULL
+    if n > count - far:
+        return side * load_i8(far_level(s, count - n))
+    turn, summary, rank = turn_of(s), turned(s), n
+    while True:
+        word = 63 - leading_zeros(summary)
+        summary ^= 1 << word
+        bits = load_i8(s + BITS + ((word + turn) & 63) * 8)
+        held = _ones(bits)
+        if rank <= held:
+            break
+        rank -= held
+    for _ in range(rank - 1):
+        bits ^= 1 << (63 - leading_zeros(bits))
+    tick = load_i8(s + BASE) + word * 64 + 63 - leading_zeros(bits)
+    return side * tick * load_i8(s + STEP)
+
+
+@helper
+def book_room(b: int) -> int:
+    """How many calls of `book_set` are certain to find room, on whichever side."""
+    fuller = max(book_count(b, 1), book_count(b, -1))
+    return load_i8(b + CAPACITY) - fuller
+
+
+@helper
+def book_truncate(b: int, depth: int) -> int:
+    """Cut each side to its best ``depth`` levels; how many levels were dropped."""
+    dropped = 0
+    for s in (b, b + SIDE_BYTES):
+        excess = load_i8(s + COUNT) - depth
+        if excess > 0:
+            far = load_i8(s + FAR)
+            cut = min(excess, far)
+            copy(far_level(s, 0), far_level(s, cut), (far - cut) * 16)
+            store_8(s + FAR, far - cut)
+            for _ in range(excess - cut):
+                remove(s, lowest_tick(s))
+            changed(s, -excess)
+            dropped += excess
+    return dropped
+
+
+@helper
+def book_clear(b: int) -> None:
+    """Forget all levels and both steps."""
+    for s in (b, b + SIDE_BYTES):
+        for word in range(RING // 64):
+            store_8(s + BITS + word * 8, 0)
+        for field in (STEP, BASE, SUMMARY, FAR):
+            store_8(s + field, 0)
+        store_8(s + LIMIT, -1)
+        changed(s, -load_i8(s + COUNT))
+
+
+@helper
+def book_start(b: int, capacity: int) -> None:
+    """Make an empty book of zeroed memory of ``block_bytes(capacity)``."""
+    for s, far in ((b, 2 * SIDE_BYTES), (b + SIDE_BYTES, SIDE_BYTES + 16 * capacity)):
+        store_8(s + CAPACITY, capacity)
+        store_8(s + FAR_OFFSET, far)
+    book_clear(b)
+
+
+@kernel
+def start_book(b: int, capacity: int) -> int:
+    """`book_start`; 0."""
+    book_start(b, capacity)
+    return 0
+
+
+@kernel
+def set_level(b: int, side: int, price: int, size: int) -> int:
+    """`book_set`."""
+    return book_set(b, side, price, size)
+
+
+@kernel
+def top_levels(b: int, side: int, n: int, out: int) -> int:
+    """`book_top`."""
+    return book_top(b, side, n, out)
+
+
+@kernel
+def bound_level(b: int, side: int, n: int) -> int:
+    """`book_bound`."""
+    return book_bound(b, side, n)
+
+
+@kernel
+def truncate_levels(b: int, depth: int) -> int:
+    """`book_truncate`."""
+    return book_truncate(b, depth)
+
+
+@kernel
+def clear_levels(b: int) -> int:
+    """`book_clear`; 0."""
+    book_clear(b)
+    return 0
+
+
+@kernel
+def move_book(b: int, to: int) -> int:
+    """Copy a book into a started one of at least its capacity; 0."""
+    for s, target in ((b, to), (b + SIDE_BYTES, to + SIDE_BYTES)):
+        capacity, offset = load_i8(target + CAPACITY), load_i8(target + FAR_OFFSET)
+        copy(target, s, SIDE_BYTES)
+        store_8(target + CAPACITY, capacity)
+        store_8(target + FAR_OFFSET, offset)
+        copy(far_level(target, 0), far_level(s, 0), load_i8(s + FAR) * 16)
+    return 0

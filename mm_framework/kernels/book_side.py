@@ -1,0 +1,288 @@
+"""One side of the compiled L2 book: a ring of ticks with a bitset over it, and sorted far levels.
+
+    side | header (16 words) | bitset (64 words) | sizes (4096 words) |
+
+A side counts in *keys*: the price for bids, the negated price for asks, so that the best is the
+highest. A key is ``tick * step``; ``step`` is the greatest common divisor of all prices of the side
+since it was last cleared, and shrinks when a price is no multiple of it. The ring holds the ticks of
+the window ``[base, base + 4096)``, tick t in slot ``t mod 4096``. Levels below the window are *far*:
+(key, size) pairs elsewhere in the block, ascending. No level is above the window, and the ring is
+never empty while far levels exist, so the best is always found in the ring:
+
+    a better price than the window's top     the window moves up; levels that fall out of it become far
+    a far price, the best in the lower half  the window moves down; the best far levels return to the ring
+    the last level of the ring goes          the window moves to the best far level
+
+Division by the step is exact: a product with the inverse of its odd part, modulo 2**64, turned right
+by its power of two, is in 0..limit for multiples of the step and for no other price.
+
+``s`` is the address of a side, ``sign`` is 1 for bids and -1 for asks.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mm_framework.kernels.jit import helper, inline
+from mm_framework.kernels.memory import copy, leading_zeros, load_i8, shift_right, store_8, trailing_zeros
+from mm_framework.model.fixed import MAX, NULL
+
+__all__ = [
+    "BASE",
+    "BITS",
+    "CAPACITY",
+    "COUNT",
+    "FAR",
+    "FAR_OFFSET",
+    "INSIDE",
+    "INVERSE",
+    "LIMIT",
+    "RING",
+    "SHIFT",
+    "SIDE_BYTES",
+    "SIZES",
+    "STEP",
+    "SUMMARY",
+    "VERSION",
+    "anchor_far",
+    "changed",
+    "far_index",
+    "far_level",
+    "highest",
+    "lowest_tick",
+    "put",
+    "quotient_of",
+    "remove",
+    "set_outside",
+    "size_at",
+    "turn_of",
+    "turned",
+]
+
+RING: Final = 4096
+BEHIND: Final = RING * 3 // 4
+"""Ticks of a window that has just moved which lie below the best level."""
+SINK: Final = RING // 2
+"""The window moves down for a far level when the best is fewer ticks than this above its base."""
+
+STEP: Final = 0
+INVERSE: Final = 8
+SHIFT: Final = 16
+LIMIT: Final = 24
+BASE: Final = 32
+SUMMARY: Final = 40
+"""One bit for each word of the bitset that is not 0."""
+COUNT: Final = 48
+FAR: Final = 56
+VERSION: Final = 64
+CAPACITY: Final = 72
+FAR_OFFSET: Final = 80
+BITS: Final = 128
+SIZES: Final = BITS + RING // 8
+SIDE_BYTES: Final = SIZES + RING * 8
+
+INSIDE: Final = NULL
+"""What `set_outside` returns for a price that the window now covers."""
+
+
+@inline
+def quotient_of(s: int, price: int) -> int:
+    """``price / step``; not in 0..limit when the price is no multiple of the step."""
+    product, shift = price * load_i8(s + INVERSE), load_i8(s + SHIFT)
+    return int(shift_right(product, shift) | ((product << 1) << (63 - shift)))
+
+
+@inline
+def turn_of(s: int) -> int:
+    """The bitset's word in which the window begins."""
+    return (load_i8(s + BASE) >> 6) & 63
+
+
+@inline
+def turned(s: int) -> int:
+    """The summary, the window's first word lowest."""
+    summary, turn = load_i8(s + SUMMARY), turn_of(s)
+    return int(shift_right(summary, turn) | ((summary << 1) << (63 - turn)))
+
+
+@inline
+def highest(s: int, summary: int) -> int:
+    """The highest tick in the highest of the words of a turned summary that is not 0."""
+    word = 63 - leading_zeros(summary)
+    bits = load_i8(s + BITS + ((word + turn_of(s)) & 63) * 8)
+    return int(load_i8(s + BASE) + word * 64 + 63 - leading_zeros(bits))
+
+
+@inline
+def lowest_tick(s: int) -> int:
+    """The lowest tick of a ring that is not empty."""
+    word = trailing_zeros(turned(s))
+    bits = load_i8(s + BITS + ((word + turn_of(s)) & 63) * 8)
+    return int(load_i8(s + BASE) + word * 64 + trailing_zeros(bits))
+
+
+@inline
+def size_at(s: int, tick: int) -> int:
+    """The size at a tick of the window, 0 for none."""
+    slot = tick & (RING - 1)
+    held = load_i8(s + BITS + (slot >> 6) * 8) & (1 << (slot & 63))
+    return load_i8(s + SIZES + slot * 8) if held else 0
+
+
+@inline
+def put(s: int, tick: int, size: int) -> None:
+    """Set the level of a tick of the window."""
+    slot = tick & (RING - 1)
+    word = s + BITS + (slot >> 6) * 8
+    store_8(s + SIZES + slot * 8, size)
+    store_8(word, load_i8(word) | (1 << (slot & 63)))
+    store_8(s + SUMMARY, load_i8(s + SUMMARY) | (1 << (slot >> 6)))
+
+
+@inline
+def remove(s: int, tick: int) -> None:
+    """Remove the level of a tick of the window."""
+    slot = tick & (RING - 1)
+    word = s + BITS + (slot >> 6) * 8
+    bits = load_i8(word) & ~(1 << (slot & 63))
+    store_8(word, bits)
+    if bits == 0:
+        store_8(s + SUMMARY, load_i8(s + SUMMARY) & ~(1 << (slot >> 6)))
+
+
+@inline
+def changed(s: int, levels: int) -> None:
+    """The side changed, and holds so many levels more."""
+    store_8(s + COUNT, load_i8(s + COUNT) + levels)
+    store_8(s + VERSION, load_i8(s + VERSION) + 1)
+
+
+@inline
+def far_level(s: int, index: int) -> int:
+    """The address of a far level."""
+    return s + load_i8(s + FAR_OFFSET) + index * 16
+
+
+@helper
+def far_index(s: int, key: int) -> int:
+    """How many far levels are worse than the key."""
+    low, high = 0, load_i8(s + FAR)
+    first = far_level(s, 0)
+    while low < high:
+        middle = (low + high) >> 1
+        if load_i8(first + middle * 16) < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@helper
+def spill(s: int, base: int) -> None:
+    """Make the ring's levels below a tick far."""
+    step, far = load_i8(s + STEP), load_i8(s + FAR)
+    while load_i8(s + SUMMARY):
+        tick = lowest_tick(s)
+        if tick >= base:
+            break
+        to = far_level(s, far)
+        store_8(to, tick * step)
+        store_8(to + 8, load_i8(s + SIZES + (tick & (RING - 1)) * 8))
+        remove(s, tick)
+        far += 1
+    store_8(s + FAR, far)
+
+
+@helper
+def anchor(s: int, sign: int, best: int) -> None:
+    """Move the window so that ``best``, not below any tick of the ring, has headroom above it."""
+    lowest = 0 if sign > 0 else NULL
+    base = (best - BEHIND) & -64 if best >= lowest + BEHIND else lowest
+    spill(s, base)
+    store_8(s + BASE, base)
+    far = load_i8(s + FAR)
+    while far:
+        level = far_level(s, far - 1)
+        tick = sign * quotient_of(s, sign * load_i8(level))
+        if tick < base:
+            break
+        put(s, tick, load_i8(level + 8))
+        far -= 1
+    store_8(s + FAR, far)
+
+
+@helper
+def anchor_far(s: int, sign: int) -> None:
+    """Move the window of an empty ring to the best far level, if there is one."""
+    far = load_i8(s + FAR)
+    if far:
+        anchor(s, sign, sign * quotient_of(s, sign * load_i8(far_level(s, far - 1))))
+
+
+@helper
+def refine(s: int, sign: int, price: int) -> None:
+    """Shrink the step so that it divides the price too, and lay out the side anew."""
+    spill(s, MAX)
+    step, rest = price, load_i8(s + STEP)
+    while rest:
+        step, rest = rest, step % rest
+    shift = trailing_zeros(step)
+    odd = step >> shift
+    inverse = odd
+    for _ in range(5):
+        inverse *= 2 - odd * inverse
+    store_8(s + STEP, step)
+    store_8(s + INVERSE, inverse)
+    store_8(s + SHIFT, shift)
+    store_8(s + LIMIT, MAX // step)
+    anchor_far(s, sign)
+
+
+@helper
+def set_far(s: int, key: int, size: int) -> int:
+    """`book_set` for a key below the window."""
+    index, far = far_index(s, key), load_i8(s + FAR)
+    level, tail = far_level(s, index), (far - index) * 16
+    if index < far and load_i8(level) == key:
+        old = load_i8(level + 8)
+        if size == 0:
+            copy(level, level + 16, tail - 16)
+            store_8(s + FAR, far - 1)
+            changed(s, -1)
+        elif size != old:
+            store_8(level + 8, size)
+            changed(s, 0)
+        return old
+    if size == 0:
+        return 0
+    if load_i8(s + COUNT) == load_i8(s + CAPACITY):
+        return -1
+    copy(level + 16, level, tail)
+    store_8(level, key)
+    store_8(level + 8, size)
+    store_8(s + FAR, far + 1)
+    changed(s, 1)
+    return 0
+
+
+@helper
+def set_outside(s: int, sign: int, price: int, size: int) -> int:
+    """`book_set` for a price that is off the grid or outside of the window; INSIDE when it no longer is."""
+    quotient = quotient_of(s, price)
+    if quotient < 0 or quotient > load_i8(s + LIMIT):
+        if size == 0:
+            return 0
+        refine(s, sign, price)
+        quotient = quotient_of(s, price)
+    tick = sign * quotient
+    if load_i8(s + COUNT) == 0 or tick - load_i8(s + BASE) >= RING:
+        if size == 0:
+            return 0
+        if load_i8(s + COUNT) == load_i8(s + CAPACITY):
+            return -1
+        anchor(s, sign, tick)
+    elif size and tick < load_i8(s + BASE):
+        best = highest(s, turned(s))
+        if best - load_i8(s + BASE) < SINK:
+            anchor(s, sign, best)
+    return INSIDE if tick >= load_i8(s + BASE) else set_far(s, sign * price, size)

@@ -1,0 +1,358 @@
+"""Where compiled kernels are kept: one folder of the user, for each state of all that they depend on.
+
+numba looks for stale code in the caller's own file only: a constant or a helper that changed in another
+module is not seen. Here the folder's name is a hash of all sources, library versions, the interpreter, the
+processor and the mode, and says nothing of paths, so that every clone, environment and installed wheel of
+a machine shares one compile. ``stamp.json`` lists the files of each kernel with their hashes: code is read
+only when it is the code that was written, since a cache entry is a pickle with machine code inside.
+
+Nothing here imports numba.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, Final
+
+import attrs
+import msgspec
+import platformdirs
+
+from mm_framework.kernels.mode import mode
+
+__all__ = [
+    "Built",
+    "KernelCache",
+    "Locator",
+    "Stamp",
+    "current",
+    "holds",
+    "key",
+    "located",
+    "source_hash",
+    "unchanged",
+]
+
+STAMP: Final = "stamp.json"
+LOCK: Final = "lock"
+UNUSED_DAYS: Final = 30  # after which the code of other sources or versions is removed
+_POLL_S: Final = 0.1
+_PACKAGE: Final = __name__.rpartition(".")[0]
+
+# What numba tries itself, unless told otherwise.
+NUMBA_LOCATORS: Final = (
+    "UserProvidedCacheLocator",
+    "InTreeCacheLocator",
+    "UserWideCacheLocator",
+    "IPythonCacheLocator",
+    "ZipCacheLocator",
+)
+
+# What numba itself reads when it generates code.
+_NUMBA_VARIABLES: Final = (
+    "NUMBA_BOUNDSCHECK",
+    "NUMBA_CPU_FEATURES",
+    "NUMBA_CPU_NAME",
+    "NUMBA_DEBUGINFO",
+    "NUMBA_ENABLE_AVX",
+    "NUMBA_LOOP_VECTORIZE",
+    "NUMBA_OPT",
+    "NUMBA_SLP_VECTORIZE",
+)
+
+
+@attrs.frozen
+class Built:
+    """One kernel: how long it took to compile, and its files with their SHA-256."""
+
+    seconds: float
+    files: dict[str, str]
+
+
+@attrs.frozen
+class Stamp:
+    """What a folder holds. ``complete``: all kernels of these sources, compiled at ``compiled_at`` (UTC)."""
+
+    key: str
+    numba: str
+    kernels: dict[str, Built]
+    complete: bool = False
+    compiled_at: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """The time that all kernels took to compile."""
+        return sum(built.seconds for built in self.kernels.values())
+
+
+def source_hash() -> str:
+    """Of all sources of the kernels, and of the constants that are frozen into them."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for folder in (package, package.parent / "model"):
+        for path in sorted(folder.glob("*.py")):
+            content = path.read_bytes()
+            digest.update(f"{folder.name}/{path.name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+@cache
+def _sources() -> str:
+    """The sources as they were when the process first asked, which is before it imports them."""
+    return source_hash()
+
+
+def unchanged() -> bool:
+    """Whether the sources still are what the key was made of."""
+    return source_hash() == _sources()
+
+
+@cache
+def key() -> str:
+    """The name of this process's folder."""
+    from llvmlite import binding
+
+    parts = [
+        _sources(),
+        mode(),
+        *(f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")),
+        *(platform.python_implementation(), platform.python_version(), platform.system()),
+        *(platform.machine(), str(sysconfig.get_config_var("EXT_SUFFIX"))),
+        *(binding.get_host_cpu_name(), _cpu_features()),
+        *(f"{name}={os.environ.get(name, '')}" for name in _NUMBA_VARIABLES),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]
+
+
+def _cpu_features() -> str:
+    from llvmlite import binding
+
+    try:
+        return str(binding.get_host_cpu_features().flatten())
+    except RuntimeError:  # LLVM cannot tell them on this processor
+        return ""
+
+
+@cache
+def current() -> KernelCache:
+    """The folder of this process: below ``MM_KERNEL_CACHE``, else below the user's cache folder."""
+    chosen = os.environ.get("MM_KERNEL_CACHE", "").strip()
+    base = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("mm-framework") / "kernels"
+    return KernelCache(base.absolute() / key(), key())
+
+
+@attrs.frozen
+class KernelCache:
+    """One folder of compiled kernels. Only the holder of its lock writes there."""
+
+    path: Path
+    key: str
+
+    def problem(self) -> str | None:
+        """Make the folder; None when code can be kept and trusted there, else the reason."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.name == "posix" and self.path.stat().st_uid == os.geteuid():
+                self.path.chmod(0o700)
+            tempfile.TemporaryFile(dir=self.path).close()
+        except OSError as error:
+            return f"{self.path}: {error.strerror or error}"
+        if self._trusted():
+            return None
+        return f"{self.path} belongs to another user, or others can write there"
+
+    def warm(self) -> Stamp | None:
+        """The stamp, if all kernels are there, each file as it was written."""
+        stamp = self.intact()
+        return stamp if stamp is not None and stamp.complete else None
+
+    def intact(self) -> Stamp | None:
+        """The stamp, without kernels of which a file is missing or damaged; None without a stamp."""
+        try:
+            if not self._trusted():
+                return None
+            stamp = msgspec.json.decode((self.path / STAMP).read_bytes(), type=Stamp)
+        except (OSError, msgspec.DecodeError):
+            return None
+        if stamp.key != self.key:
+            return None
+        kernels = {name: built for name, built in stamp.kernels.items() if self._whole(built)}
+        complete = stamp.complete and len(kernels) == len(stamp.kernels)
+        return attrs.evolve(stamp, kernels=kernels, complete=complete)
+
+    def _trusted(self) -> bool:
+        """Whether nobody else can have put code there: it is run."""
+        if os.name != "posix":
+            return True
+        found = self.path.stat()
+        return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
+
+    def _whole(self, built: Built) -> bool:
+        try:
+            return bool(built.files) and all(
+                hashlib.sha256((self.path / name).read_bytes()).hexdigest() == digest
+                for name, digest in built.files.items()
+            )
+        except OSError:
+            return False
+
+    @contextlib.contextmanager
+    def locked(self, *, wait: bool) -> Iterator[bool]:
+        """Hold the lock within the block; False if another process has it. It ends with the process."""
+        with (self.path / LOCK).open("ab") as file:
+            while not (mine := _try_lock(file)) and wait:
+                time.sleep(_POLL_S)
+            try:
+                if mine:
+                    _held.add(self)
+                yield mine
+            finally:
+                _held.discard(self)
+
+    def prepare(self, *, anew: bool = False) -> Stamp:
+        """What is intact and may be completed; every other file is removed. ``anew``: all are."""
+        stamp = None if anew else self.intact()
+        kernels = {} if stamp is None else stamp.kernels
+        kept = {LOCK, *(name for built in kernels.values() for name in built.files)}
+        for path in self.path.iterdir():
+            if path.name not in kept:
+                path.unlink()
+        prepared = Stamp(self.key, importlib.metadata.version("numba"), kernels)
+        self.write(prepared)
+        return prepared
+
+    def add(self, stamp: Stamp, name: str, seconds: float) -> Stamp:
+        """Record the files that appeared since: those of the kernel ``name``. Raises OSError if none did."""
+        known = {STAMP, LOCK, *(file for built in stamp.kernels.values() for file in built.files)}
+        files = {
+            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(self.path.iterdir())
+            if path.name not in known
+        }
+        if not files:
+            raise OSError(f"no code of {name} was saved")
+        added = attrs.evolve(stamp, kernels={**stamp.kernels, name: Built(round(seconds, 3), files)})
+        self.write(added)
+        return added
+
+    def finish(self, stamp: Stamp) -> Stamp:
+        """Say that all kernels are there; remove folders that nobody used for long."""
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        finished = attrs.evolve(stamp, complete=True, compiled_at=now)
+        self.write(finished)
+        for other, used in self._others():
+            if time.time() - used > UNUSED_DAYS * 86400:
+                shutil.rmtree(other, ignore_errors=True)
+        return finished
+
+    def touch(self) -> None:
+        """Say that the folder is in use."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path / STAMP)
+
+    def expected_s(self) -> float | None:
+        """How long the compile took that was last used beside this one; None if there was none."""
+        for other, _ in sorted(self._others(), key=lambda found: -found[1]):
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                stamp = msgspec.json.decode((other / STAMP).read_bytes(), type=Stamp)
+                if stamp.complete:
+                    return stamp.seconds
+        return None
+
+    def _others(self) -> list[tuple[Path, float]]:
+        """Folders of other keys, with the time of their last use."""
+        found = []
+        for path in self.path.parent.glob(f"*/{STAMP}"):
+            with contextlib.suppress(OSError):
+                found.append((path.parent, path.stat().st_mtime))
+        return [(folder, used) for folder, used in found if folder != self.path]
+
+    def write(self, stamp: Stamp) -> None:
+        """Put the stamp in place, whole or not at all."""
+        made = self.path / f"{STAMP}.{os.getpid()}"
+        made.write_bytes(msgspec.json.format(msgspec.json.encode(stamp)))
+        made.replace(self.path / STAMP)
+
+
+def holds(function: Callable[..., Any]) -> bool:
+    """Whether the cache is meant for this function: those of this package."""
+    return function.__module__.startswith(f"{_PACKAGE}.")
+
+
+_held: set[KernelCache] = set()
+"""Folders of which this process has the lock."""
+
+
+class Locator:
+    """What numba asks for the place of a function's code: our folder for kernels, None for all others."""
+
+    def __init__(self, line: int, py_file: str) -> None:
+        self._line, self._py_file = line, py_file  # numba names the file when it warns
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Locator | None:
+        """The locator of a kernel; None lets numba's own locators follow."""
+        return cls(py_func.__code__.co_firstlineno, py_file) if holds(py_func) else None
+
+    def ensure_cache_path(self) -> None:
+        """Called before code is saved. Raises OSError unless this process holds the lock."""
+        if current() not in _held:
+            raise OSError(f"{current().path} is not locked by this process")
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return str(current().path)
+
+    def get_source_stamp(self) -> str:
+        """What entries must have been made of."""
+        return key()
+
+    def get_disambiguator(self) -> str:
+        """The line, as numba's own locators do; it is part of the sources that the key covers."""
+        return str(self._line)
+
+
+@contextlib.contextmanager
+def located(config: Any) -> Iterator[None]:
+    """Let numba (its ``config``) ask our `Locator` within the block, then its own ones."""
+    earlier = config.CACHE_LOCATOR_CLASSES
+    ours = f"{__name__}.{Locator.__name__}"
+    config.CACHE_LOCATOR_CLASSES = ",".join([ours, *([earlier] if earlier else NUMBA_LOCATORS)])
+    try:
+        yield
+    finally:
+        config.CACHE_LOCATOR_CLASSES = earlier
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except PermissionError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(file: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,231 @@
+"""Who uses kernels asks here: `active` loads all of them, once a process, or says that there are none.
+
+A process that finds the cache warm loads from it in well under a second. With a cold one, the first
+process compiles, under a lock; any other uses the reference path for its life, which gives the same
+answers later. Nothing that goes wrong here stops a run: one line on stderr, then the reference path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from mm_framework.kernels import cache
+from mm_framework.kernels.mode import installed, mode
+
+if TYPE_CHECKING:
+    from mm_framework.kernels.jit import Kernel
+
+__all__ = ["KERNEL_MODULES", "KernelStatus", "active", "names", "status", "warm"]
+
+KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log")
+"""The modules that define kernels."""
+
+USUAL_COMPILE_S: Final = 40  # on one core of a small machine; told when no earlier compile is known
+
+
+@attrs.frozen
+class KernelStatus:
+    """What kernels this process has, or would have.
+
+    ``state`` is off, not installed, cold (nothing compiled yet), warm (compiled, not loaded), loaded or
+    unavailable, with its ``reason``. ``path`` and ``key`` are None where there can be no kernels.
+    ``kernels`` and ``specialisations`` count entry points and their compiled forms, ``seconds`` and
+    ``compiled_at`` (UTC) tell of the last complete compile, None when there is none. ``compiled`` counts
+    the kernels that this process did not find in the cache.
+    """
+
+    mode: str
+    state: str
+    reason: str = ""
+    path: str | None = None
+    key: str | None = None
+    kernels: int = 0
+    specialisations: int = 0
+    seconds: float | None = None
+    compiled_at: str | None = None
+    compiled: int = 0
+
+
+@attrs.frozen
+class _Outcome:
+    """How the one attempt to load ended."""
+
+    state: str
+    reason: str = ""
+    compiled: int = 0
+    kernels: int = 0
+    specialisations: int = 0
+
+
+_guard = threading.RLock()
+_outcome: _Outcome | None = None
+
+
+def active() -> bool:
+    """Whether this process has kernels; the first call loads them. Raises ConfigError for a wrong mode."""
+    global _outcome
+    if _outcome is None:
+        with _guard:
+            if _outcome is None:
+                _outcome = _load()
+    return _outcome.state == "loaded"
+
+
+def status() -> KernelStatus:
+    """The state of this process and of the cache. Imports no numba and compiles nothing."""
+    if mode() == "off":
+        return KernelStatus("off", "off" if installed() else "not installed")
+    try:
+        folder = cache.current()
+        stamp = folder.warm()
+    except Exception as error:
+        return KernelStatus(mode(), "unavailable", _reason(error))
+    count = len(stamp.kernels) if stamp else 0
+    outcome = _outcome or _Outcome("warm" if stamp else "cold", kernels=count, specialisations=count)
+    return KernelStatus(
+        mode=mode(),
+        state=outcome.state,
+        reason=outcome.reason,
+        path=str(folder.path),
+        key=folder.key,
+        kernels=outcome.kernels,
+        specialisations=outcome.specialisations,
+        seconds=round(stamp.seconds, 3) if stamp else None,
+        compiled_at=stamp.compiled_at if stamp else None,
+        compiled=outcome.compiled,
+    )
+
+
+def names() -> list[str]:
+    """The names of all kernels, which are imported for that. Raises what a broken compiler raises."""
+    return [kernel.name for kernel in _kernels()]
+
+
+def warm(built: Callable[[str], None] = lambda name: None, *, anew: bool = False) -> dict[str, float]:
+    """Compile what the cache lacks, or all of it ``anew``, waiting for a process that does so already.
+
+    ``built`` is called with the name of each kernel that is ready. Gives the seconds of each kernel that
+    was compiled here. Raises OSError when the folder cannot be used, and what a broken compiler raises.
+    """
+    kernels = _kernels()
+    folder = cache.current()
+    if problem := folder.problem():
+        raise OSError(f"compiled kernels cannot be kept: {problem}")
+    with _guard, contextlib.ExitStack() as stack:
+        if not stack.enter_context(folder.locked(wait=False)):
+            _tell("another process is compiling the kernels; waiting for it")
+            stack.enter_context(folder.locked(wait=True))
+        if folder.warm() and not anew:
+            return {}
+        return _compile(kernels, folder, built, anew=anew)
+
+
+def _load() -> _Outcome:
+    if mode() == "off":
+        return _Outcome("off" if installed() else "not installed")
+    try:
+        return _loaded()
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = _reason(error)
+        _tell(f"the kernels cannot be used, the reference path takes their place: {reason}")
+        return _Outcome("unavailable", reason)
+
+
+def _loaded() -> _Outcome:
+    folder = cache.current()
+    kernels = _kernels()
+    problem = None if cache.unchanged() else "their sources changed while they were read"
+    if problem is None:
+        if folder.warm():
+            return _from_cache(kernels, folder)
+        problem = folder.problem()
+    if problem is None:
+        try:
+            with folder.locked(wait=False) as mine:
+                return _compile_or_leave(kernels, folder, mine=mine)
+        except OSError as error:
+            problem = _reason(error)
+    _tell(f"the compiled kernels serve this process alone, they cannot be kept: {problem}")
+    return _done(kernels, sum(kernel.build(cached=False) for kernel in kernels), problem)
+
+
+def _compile_or_leave(kernels: list[Kernel], folder: cache.KernelCache, *, mine: bool) -> _Outcome:
+    if not mine:
+        reason = "another process is compiling the kernels"
+        _tell(f"{reason}; this one uses the reference path")
+        return _Outcome("cold", reason)
+    if folder.warm():  # the other one has just come to its end
+        return _from_cache(kernels, folder)
+    expected = folder.expected_s() or USUAL_COMPILE_S
+    _tell(f"compiling the kernels, once for this machine: about {expected:.0f} s")
+    return _done(kernels, len(_compile(kernels, folder)))
+
+
+def _from_cache(kernels: list[Kernel], folder: cache.KernelCache) -> _Outcome:
+    folder.touch()
+    compiled = sum(kernel.build(cached=True) for kernel in kernels)
+    if compiled:
+        _tell(f"{compiled} kernels were not found in {folder.path}: try mm warmup --force")
+    return _done(kernels, compiled)
+
+
+def _done(kernels: list[Kernel], compiled: int, reason: str = "") -> _Outcome:
+    forms = sum(len(kernel.dispatcher.overloads) for kernel in kernels)
+    return _Outcome("loaded", reason, compiled, len(kernels), forms)
+
+
+def _kernels() -> list[Kernel]:
+    """All kernels, imported."""
+    for name in KERNEL_MODULES:
+        importlib.import_module(f"mm_framework.kernels.{name}")
+    from mm_framework.kernels.jit import KERNELS
+
+    return [kernel for kernel in KERNELS if kernel.name.partition(".")[0] in KERNEL_MODULES]
+
+
+def _compile(
+    kernels: list[Kernel],
+    folder: cache.KernelCache,
+    built: Callable[[str], None] = lambda name: None,
+    *,
+    anew: bool = False,
+) -> dict[str, float]:
+    """Build all under the lock and record each; an earlier attempt that was killed is completed.
+
+    Gives the seconds of each kernel that was compiled. Raises OSError when one could not be kept.
+    """
+    compiled = {}
+    stamp = folder.prepare(anew=anew)
+    for kernel in kernels:
+        if kernel.name in stamp.kernels:
+            kernel.build(cached=True)
+        else:
+            began = time.perf_counter()
+            kernel.forget()
+            kernel.build(cached=True)
+            if kernel.unsaved is not None:
+                raise kernel.unsaved
+            compiled[kernel.name] = time.perf_counter() - began
+            stamp = folder.add(stamp, kernel.name, compiled[kernel.name])
+        built(kernel.name)
+    folder.finish(stamp)
+    return compiled
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _tell(text: str) -> None:
+    print(f"note: {text}", file=sys.stderr, flush=True)
