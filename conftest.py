@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mm_framework.errors import ConfigError
 from mm_framework.kernels import loader
 from mm_framework.kernels.mode import mode
 
@@ -34,7 +35,11 @@ def shared_data() -> Path:
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels before workers start: all but one would use the reference path meanwhile."""
     workers = config.getoption("numprocesses", default=None)
-    if hasattr(config, "workerinput") or mode() == "off" or not (workers or _kernels_are_asked_for()):
+    try:
+        without = mode() == "off"
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+    if hasattr(config, "workerinput") or without or not (workers or _kernels_are_asked_for()):
         return
     if loader.status().state == "cold":
         print(f"compiling the kernels (MM_KERNELS={mode()}) before the tests ...", flush=True)

@@ -35,6 +35,13 @@ __all__ = ["Compiled", "new_book"]
 BLOCK_BYTES: Final = 1 << 16
 UNDO_ENTRIES: Final = 1024
 
+# Words of the context that every call touches, by their number.
+_POSITION: Final = layout.CTX_POSITION // 8
+_END: Final = layout.CTX_END // 8
+_N_ROWS: Final = layout.CTX_N_ROWS // 8
+_N_MESSAGES: Final = layout.CTX_N_MESSAGES // 8
+_SEQ: Final = layout.CTX_SEQ // 8
+
 _NOT_FALLBACKS: Final = (Refusal.OTHER_SHAPE, Refusal.SNAPSHOT, Refusal.SYMBOL)
 """Refusals that say nothing against the frame: of no shape, a snapshot, an instrument not met yet."""
 
@@ -77,7 +84,7 @@ class Compiled:
         self._ctx_memory = Buffer(layout.CTX_BYTES)
         self._ctx = self._ctx_memory.words()
         self._address = self._ctx_memory.address
-        self._base = 0
+        self._base = self._block.address
         self._start(config)
 
     def _start(self, config: FeedConfig) -> None:
@@ -109,23 +116,23 @@ class Compiled:
         n = len(block)
         if n > self._block.size:
             self._block = Buffer(max(n, 2 * self._block.size))
+            self._base = self._block.address
         self._block.view[:n] = block
-        self._base = self._block.address
-        self._put(layout.CTX_END, self._base + n)
+        self._ctx[_END] = self._base + n
 
     def run(self, position: int) -> int:
         """Advance from a record's position in the block; returns that of the first one not taken."""
         if not self._current:
             self._push()
-        ctx = self._ctx
-        ctx[layout.CTX_POSITION // 8] = self._base + position
-        self._push_output()
-        while True:
-            stop = advance.call(self._address)
+        ctx, emitter = self._ctx, self._emitter
+        ctx[_POSITION] = self._base + position
+        ctx[_N_ROWS], ctx[_N_MESSAGES] = emitter.n_rows, emitter.n_messages
+        while stop := advance.call(self._address):
             if stop == Stop.ROWS:
-                self._pull_output()
-                rows, messages = self._emitter.row_memory, self._emitter.message_memory
-                self._emitter.reserve(len(rows.view) // 64 + 1, len(messages.view) // 64 + 1)
+                emitter.n_rows, emitter.n_messages, emitter.seq = ctx[_N_ROWS], ctx[_N_MESSAGES], ctx[_SEQ]
+                emitter.reserve(
+                    len(emitter.row_memory.view) // 64 + 1, len(emitter.message_memory.view) // 64 + 1
+                )
                 self._push_output()
             elif stop == Stop.BOOK:
                 self._grow_book(ctx[layout.CTX_FULL // 8])
@@ -135,10 +142,10 @@ class Compiled:
             else:
                 break
         self._ahead = True
-        self._pull_output()
+        emitter.n_rows, emitter.n_messages, emitter.seq = ctx[_N_ROWS], ctx[_N_MESSAGES], ctx[_SEQ]
         if stop == Stop.REFUSED:
             self._refused(Refusal(ctx[layout.CTX_REFUSAL // 8]))
-        return ctx[layout.CTX_POSITION // 8] - self._base
+        return ctx[_POSITION] - self._base
 
     def touched(self, instruments: Collection[str] | None) -> None:
         """The reference path has changed links and these instruments' streams; None: perhaps anything."""
@@ -189,21 +196,16 @@ class Compiled:
         trade = own[layout.INSTRUMENT_TRADE // 8]
         instrument.trades.s.last_id = None if trade == NULL else trade
 
-    def _pull_output(self) -> None:
-        ctx, emitter = self._ctx, self._emitter
-        emitter.n_rows = ctx[layout.CTX_N_ROWS // 8]
-        emitter.n_messages = ctx[layout.CTX_N_MESSAGES // 8]
-        emitter.seq = ctx[layout.CTX_SEQ // 8]
-
     # objects to words
 
     def _push_output(self) -> None:
+        """Where rows and messages go."""
         ctx, emitter = self._ctx, self._emitter
-        ctx[layout.CTX_N_ROWS // 8] = emitter.n_rows
-        ctx[layout.CTX_N_MESSAGES // 8] = emitter.n_messages
-        ctx[layout.CTX_SEQ // 8] = emitter.seq
+        ctx[_SEQ] = emitter.seq
         rows, messages, stamps = emitter.row_memory, emitter.message_memory, emitter.stamp_memory
-        assert isinstance(rows, Buffer) and isinstance(messages, Buffer) and isinstance(stamps, Buffer)
+        assert isinstance(rows, Buffer)
+        assert isinstance(messages, Buffer)
+        assert isinstance(stamps, Buffer)
         ctx[layout.CTX_ROWS // 8] = rows.address
         ctx[layout.CTX_ROWS_CAPACITY // 8] = rows.size // layout.ROW_BYTES
         ctx[layout.CTX_MESSAGES // 8] = messages.address
@@ -215,6 +217,7 @@ class Compiled:
         session = self._session
         self._put(layout.CTX_ONLINE, session.online)
         self._put(layout.CTX_BOUND, session.bound_ns)
+        self._push_output()
         self._push_links()
         if self._stale is None or len(session.streams) != len(self._streams):
             self._push_streams()
@@ -276,7 +279,9 @@ class Compiled:
             memory = self._words[instrument.id] = Buffer(layout.INSTRUMENT_BYTES)
         words = memory.words()
         words[layout.INSTRUMENT_DEFINED // 8] = instrument.defined
-        words[layout.INSTRUMENT_HOT_TRADES // 8] = instrument.defined and instrument.trades.s.suspect_id is None
+        words[layout.INSTRUMENT_HOT_TRADES // 8] = (
+            instrument.defined and instrument.trades.s.suspect_id is None
+        )
         words[layout.INSTRUMENT_HOT_BOOK // 8] = self._is_hot(instrument)
         state, last = instrument.book.s, instrument.trades.s.last_id
         book = instrument.book.book

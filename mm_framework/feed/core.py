@@ -111,18 +111,17 @@ class Feed:
         Raises SchemaMismatch for a configuration or checkpoint of another format, PluginError when
         the venue's kit is not there, RuntimeError when the first record configures nothing.
         """
-        self._commands.clear()
-        self._notices.clear()
-        self._emitter.clear()
+        emitter = self._emitter
+        emitter.clear()
+        commands, notices = self._commands, self._notices
+        commands.clear()
+        notices.clear()
         if self._kernels:
             self._run(memoryview(block))
         else:
             for record in iter_records(block):
                 self._take(record)
-        emitter = self._emitter
-        return Output(
-            emitter.rows(), emitter.messages(), emitter.stamps(), list(self._commands), list(self._notices)
-        )
+        return Output(emitter.rows(), emitter.messages(), emitter.stamps(), commands[:], notices[:])
 
     def next_deadline_ns(self) -> int | None:
         """The mono_ns at or after which a TICK record is wanted; None when nothing is awaited."""

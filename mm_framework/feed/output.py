@@ -122,7 +122,7 @@ class Silent:
 Notice = StateChanged | Refusal | Acknowledged | ClockSample | StatusChanged | Defined | Malformed | Silent
 
 
-@attrs.frozen
+@attrs.define
 class Output:
     """Valid until the next call; who keeps it copies.
 

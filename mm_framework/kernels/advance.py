@@ -568,7 +568,7 @@ def _scan(ctx: int, p: int, end: int) -> tuple[int, int]:
         while shape < last:
             if _begins(shape, p) == alike:
                 refusal = scan(s, shape, p, end)
-                if refusal == 0 or refusal == SNAPSHOT or refusal == ROOM or load_i8(s + SCAN_KNOWN):
+                if refusal == 0 or refusal in (SNAPSHOT, ROOM) or load_i8(s + SCAN_KNOWN):
                     return refusal, shape
             shape += SHAPE_BYTES
     return OTHER_SHAPE, 0

@@ -3,7 +3,7 @@
     block | bid side | ask side | far bids | far asks |
 
 ``b`` is the address of a block of `block_bytes`, made ready by `book_start`; ``side`` is 1 for bids
-and -1 for asks; prices and sizes are above 0. What a book answers is a function of the calls alone;
+and -1 for asks; prices and sizes are not below 0. What a book answers is a function of the calls alone;
 how `book_side` lays it out is not. The entry points at the end are those of `native_book`.
 """
 
@@ -118,9 +118,9 @@ def book_size(b: int, side: int, price: int) -> int:
     quotient = quotient_of(s, price)
     if quotient < 0 or quotient > load_i8(s + LIMIT):
         return 0
-    offset = side * quotient - load_i8(s + BASE)
-    if offset >= 0:
-        return size_at(s, side * quotient) if offset < RING else 0
+    tick, base = side * quotient, load_i8(s + BASE)
+    if tick >= base:
+        return 0 if (tick - base) & -RING else size_at(s, tick)
     index = far_index(s, side * price)
     found = index < load_i8(s + FAR) and load_i8(far_level(s, index)) == side * price
     return load_i8(far_level(s, index) + 8) if found else 0

@@ -4,7 +4,7 @@
 
 A side counts in *keys*: the price for bids, the negated price for asks, so that the best is the
 highest. A key is ``tick * step``; ``step`` is the greatest common divisor of all prices of the side
-since it was last cleared, and shrinks when a price is no multiple of it. The ring holds the ticks of
+since it was last cleared (1 if all were 0), and shrinks when a price is no multiple of it. The ring holds the ticks of
 the window ``[base, base + 4096)``, tick t in slot ``t mod 4096``. Levels below the window are *far*:
 (key, size) pairs elsewhere in the block, ascending. No level is above the window, and the ring is
 never empty while far levels exist, so the best is always found in the ring:
@@ -226,6 +226,7 @@ def refine(s: int, sign: int, price: int) -> None:
     step, rest = price, load_i8(s + STEP)
     while rest:
         step, rest = rest, step % rest
+    step = max(step, 1)
     shift = trailing_zeros(step)
     odd = step >> shift
     inverse = odd
@@ -275,14 +276,15 @@ def set_outside(s: int, sign: int, price: int, size: int) -> int:
         refine(s, sign, price)
         quotient = quotient_of(s, price)
     tick = sign * quotient
-    if load_i8(s + COUNT) == 0 or tick - load_i8(s + BASE) >= RING:
+    base = load_i8(s + BASE)
+    if load_i8(s + COUNT) == 0 or (tick >= base and (tick - base) & -RING):
         if size == 0:
             return 0
         if load_i8(s + COUNT) == load_i8(s + CAPACITY):
             return -1
         anchor(s, sign, tick)
-    elif size and tick < load_i8(s + BASE):
+    elif size and tick < base:
         best = highest(s, turned(s))
-        if best - load_i8(s + BASE) < SINK:
+        if best - base < SINK:
             anchor(s, sign, best)
     return INSIDE if tick >= load_i8(s + BASE) else set_far(s, sign * price, size)

@@ -21,11 +21,11 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import attrs
 import msgspec
@@ -36,12 +36,9 @@ from mm_framework.kernels.mode import mode
 __all__ = [
     "Built",
     "KernelCache",
-    "Locator",
     "Stamp",
     "current",
-    "holds",
     "key",
-    "located",
     "source_hash",
     "unchanged",
 ]
@@ -50,16 +47,6 @@ STAMP: Final = "stamp.json"
 LOCK: Final = "lock"
 UNUSED_DAYS: Final = 30  # after which the code of other sources or versions is removed
 _POLL_S: Final = 0.1
-_PACKAGE: Final = __name__.rpartition(".")[0]
-
-# What numba tries itself, unless told otherwise.
-NUMBA_LOCATORS: Final = (
-    "UserProvidedCacheLocator",
-    "InTreeCacheLocator",
-    "UserWideCacheLocator",
-    "IPythonCacheLocator",
-    "ZipCacheLocator",
-)
 
 # What numba itself reads when it generates code.
 _NUMBA_VARIABLES: Final = (
@@ -215,12 +202,19 @@ class KernelCache:
         with (self.path / LOCK).open("ab") as file:
             while not (mine := _try_lock(file)) and wait:
                 time.sleep(_POLL_S)
+            if not mine:
+                yield False
+                return
+            _held.add(self)
             try:
-                if mine:
-                    _held.add(self)
-                yield mine
+                yield True
             finally:
                 _held.discard(self)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has the lock."""
+        return self in _held
 
     def prepare(self, *, anew: bool = False) -> Stamp:
         """What is intact and may be completed; every other file is removed. ``anew``: all are."""
@@ -253,7 +247,7 @@ class KernelCache:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         finished = attrs.evolve(stamp, complete=True, compiled_at=now)
         self.write(finished)
-        for other, used in self._others():
+        for other, _, used in self._others():
             if time.time() - used > UNUSED_DAYS * 86400:
                 shutil.rmtree(other, ignore_errors=True)
         return finished
@@ -265,20 +259,18 @@ class KernelCache:
 
     def expected_s(self) -> float | None:
         """How long the compile took that was last used beside this one; None if there was none."""
-        for other, _ in sorted(self._others(), key=lambda found: -found[1]):
-            with contextlib.suppress(OSError, msgspec.DecodeError):
-                stamp = msgspec.json.decode((other / STAMP).read_bytes(), type=Stamp)
-                if stamp.complete:
-                    return stamp.seconds
-        return None
+        seconds = [(used, stamp.seconds) for _, stamp, used in self._others() if stamp.complete]
+        return max(seconds)[1] if seconds else None
 
-    def _others(self) -> list[tuple[Path, float]]:
+    def _others(self) -> list[tuple[Path, Stamp, float]]:
         """Folders of other keys, with the time of their last use."""
         found = []
         for path in self.path.parent.glob(f"*/{STAMP}"):
-            with contextlib.suppress(OSError):
-                found.append((path.parent, path.stat().st_mtime))
-        return [(folder, used) for folder, used in found if folder != self.path]
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                stamp = msgspec.json.decode(path.read_bytes(), type=Stamp)
+                if stamp.key == path.parent.name != self.key:
+                    found.append((path.parent, stamp, path.stat().st_mtime))
+        return found
 
     def write(self, stamp: Stamp) -> None:
         """Put the stamp in place, whole or not at all."""
@@ -287,54 +279,8 @@ class KernelCache:
         made.replace(self.path / STAMP)
 
 
-def holds(function: Callable[..., Any]) -> bool:
-    """Whether the cache is meant for this function: those of this package."""
-    return function.__module__.startswith(f"{_PACKAGE}.")
-
-
 _held: set[KernelCache] = set()
 """Folders of which this process has the lock."""
-
-
-class Locator:
-    """What numba asks for the place of a function's code: our folder for kernels, None for all others."""
-
-    def __init__(self, line: int, py_file: str) -> None:
-        self._line, self._py_file = line, py_file  # numba names the file when it warns
-
-    @classmethod
-    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Locator | None:
-        """The locator of a kernel; None lets numba's own locators follow."""
-        return cls(py_func.__code__.co_firstlineno, py_file) if holds(py_func) else None
-
-    def ensure_cache_path(self) -> None:
-        """Called before code is saved. Raises OSError unless this process holds the lock."""
-        if current() not in _held:
-            raise OSError(f"{current().path} is not locked by this process")
-
-    def get_cache_path(self) -> str:
-        """The folder."""
-        return str(current().path)
-
-    def get_source_stamp(self) -> str:
-        """What entries must have been made of."""
-        return key()
-
-    def get_disambiguator(self) -> str:
-        """The line, as numba's own locators do; it is part of the sources that the key covers."""
-        return str(self._line)
-
-
-@contextlib.contextmanager
-def located(config: Any) -> Iterator[None]:
-    """Let numba (its ``config``) ask our `Locator` within the block, then its own ones."""
-    earlier = config.CACHE_LOCATOR_CLASSES
-    ours = f"{__name__}.{Locator.__name__}"
-    config.CACHE_LOCATOR_CLASSES = ",".join([ours, *([earlier] if earlier else NUMBA_LOCATORS)])
-    try:
-        yield
-    finally:
-        config.CACHE_LOCATOR_CLASSES = earlier
 
 
 if sys.platform == "win32":

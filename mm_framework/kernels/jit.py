@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from mm_framework.kernels import cache
+from mm_framework.kernels import cache, locator
 
 __all__ = ["KERNELS", "Kernel", "helper", "inline", "kernel"]
 
@@ -58,7 +58,7 @@ class Kernel:
         if self.dispatcher is None:
             self.unsaved = None
             if cached is None:
-                cached = cache.holds(self.function) and cache.current().warm() is not None
+                cached = locator.holds(self.function) and cache.current().warm() is not None
             try:
                 self.dispatcher = self._compiled(cached=cached)
             except Exception:
@@ -70,7 +70,7 @@ class Kernel:
 
     def _compiled(self, *, cached: bool) -> Any:
         """numba's callable for the one signature; it will compile no other."""
-        with cache.located(numba.config):
+        with locator.located(numba.config):
             dispatcher = numba.njit(cache=cached, **_OPTIONS)(self.function)
         try:
             dispatcher.compile(self.signature)

@@ -28,7 +28,8 @@ __all__ = ["KERNEL_MODULES", "KernelStatus", "active", "names", "status", "warm"
 KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log")
 """The modules that define kernels."""
 
-USUAL_COMPILE_S: Final = 40  # on one core of a small machine; told when no earlier compile is known
+_CHANGED: Final = "their sources changed while they were read"
+USUAL_COMPILE_S: Final = 20  # on one core of a small machine; told when no earlier compile is known
 
 
 @attrs.frozen
@@ -117,7 +118,7 @@ def warm(built: Callable[[str], None] = lambda name: None, *, anew: bool = False
     """
     kernels = _kernels()
     folder = cache.current()
-    if problem := folder.problem():
+    if problem := folder.problem() or (None if cache.unchanged() else _CHANGED):
         raise OSError(f"compiled kernels cannot be kept: {problem}")
     with _guard, contextlib.ExitStack() as stack:
         if not stack.enter_context(folder.locked(wait=False)):
@@ -144,7 +145,7 @@ def _load() -> _Outcome:
 def _loaded() -> _Outcome:
     folder = cache.current()
     kernels = _kernels()
-    problem = None if cache.unchanged() else "their sources changed while they were read"
+    problem = None if cache.unchanged() else _CHANGED
     if problem is None:
         if folder.warm():
             return _from_cache(kernels, folder)

@@ -57,7 +57,7 @@ class Buffer:
         self.size = size
         self._owner = np.zeros(size + PAD, dtype=np.uint8)
         self.address = int(self._owner.ctypes.data)
-        self.view = memoryview(self._owner)[:size]
+        self.view = self._owner.data[:size]
         if CHECKED:
             end = self.address + size + PAD
             _register(self.address, end)

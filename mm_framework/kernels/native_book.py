@@ -28,10 +28,10 @@ class NativeBook:
     It moves to a larger block when a side is full: read ``address`` after every change, not before.
     """
 
-    __slots__ = ("_block", "_capacity", "_out", "_words", "address")
+    __slots__ = ("_block", "_capacity", "_out", "_pairs", "_words", "address")
 
     def __init__(self) -> None:
-        self._out = Buffer(16)
+        self._room_for(1)
         self._start(_CAPACITY)
 
     def clear(self) -> None:
@@ -96,17 +96,22 @@ class NativeBook:
         return self._words[_BIDS] + self._words[_ASKS]
 
     def _best(self, side: int) -> Level | None:
-        levels = self._top(side, 1)
-        return levels[0] if levels else None
+        found = book.top_levels(self.address, side, 1, self._out.address)
+        return (self._pairs[0], self._pairs[1]) if found else None
 
     def _top(self, side: int, n: int | None) -> list[Level]:
         count = self._words[_BIDS if side == BID else _ASKS]
         count = count if n is None else min(n, count)
         if 16 * count > self._out.size:
-            self._out = Buffer(16 * max(count, 2 * self._out.size // 16))
+            self._room_for(2 * count)
         book.top_levels(self.address, side, count, self._out.address)
-        words = self._out.words()[: 2 * count].tolist()
+        words = self._pairs[: 2 * count].tolist()
         return list(zip(words[::2], words[1::2], strict=True))
+
+    def _room_for(self, levels: int) -> None:
+        """Levels are read through this buffer."""
+        self._out = Buffer(16 * levels)
+        self._pairs = self._out.words()
 
     def _move(self, capacity: int) -> None:
         """Go to a block with more room."""

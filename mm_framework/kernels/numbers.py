@@ -121,10 +121,7 @@ def minute_ns(p: int) -> int:
     if year < 1970 or year > 2199:
         return -1
     leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    if month == 2:
-        length = 29 if leap else 28
-    else:
-        length = 30 if month in (4, 6, 9, 11) else 31
+    length = (29 if leap else 28) if month == 2 else 30 if month in (4, 6, 9, 11) else 31
     if day > length:
         return -1
     # Days of the civil calendar, years counted from March.

@@ -303,7 +303,7 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
             p += 1
         store_8(target, value)
         return p, READ
-    if kind == CHOICE or kind == LITERAL:
+    if kind in (CHOICE, LITERAL):
         if load_u1(p) != QUOTE:
             return p, BAD_CHOICE
         child = _choose(node, p + 1)
@@ -492,10 +492,7 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
         if p >= end or load_u1(p) != QUOTE:
             return SYNTAX
         p += 1
-        if child < last and _fits(child, p):
-            found = child
-        else:
-            found = _choose(node, p)
+        found = child if child < last and _fits(child, p) else _choose(node, p)
         if found != 0:
             store_8(sp - 8, found + NODE_BYTES)
             p += load_i8(found + NODE_KEY_LENGTH)

@@ -17,9 +17,7 @@ from mm_framework.model.fixed import digits, rescale, text
 __all__ = ["checksum", "checksum_text", "learn"]
 
 
-def checksum_text(
-    spec: ChecksumSpec, book: Book, scales: tuple[int, int], decimals: tuple[int, int]
-) -> str:
+def checksum_text(spec: ChecksumSpec, book: Book, scales: tuple[int, int], decimals: tuple[int, int]) -> str:
     """The text that the venue digests. ``scales`` and ``decimals`` are (price, size).
 
     Raises InexactValue when a value of the top levels has more decimals than are printed.

@@ -41,9 +41,9 @@ class Emitter:
     """
 
     __slots__ = (
+        "_allocate",
         "_connection",
         "_frame",
-        "_allocate",
         "_messages",
         "_mono_ns",
         "_rows",

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mm_framework.contracts.strategy import On, units
 from mm_framework.errors import ReplayError
-from mm_framework.model.book import Level, OrderBook
+from mm_framework.model.book import Book, Level, OrderBook
 from mm_framework.model.events import ASK, BID, NULL, Kind, Message, Row, RowFlag, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.model.tops import Top, TopEvent, e6
@@ -209,9 +209,7 @@ class Markets:
         self._by_number[definition.number] = slot
         return slot, *factors
 
-    def restore(
-        self, definition: Definition, book: OrderBook, state: SyncState, epoch: int, seq: int
-    ) -> None:
+    def restore(self, definition: Definition, book: Book, state: SyncState, epoch: int, seq: int) -> None:
         """Take over a book from a checkpoint: what the records before it had built."""
         slot = self._by_number.get(definition.number)
         if slot is not None:

@@ -46,7 +46,7 @@ PRICES = st.one_of(
     around(10**9, 3 * RING),
     around(10**9, 10 * RING).map(lambda price: price // RING * RING or 1),
     st.integers(1, MAX),
-    st.sampled_from([1, 2, 3, 2**62, 2**62 - 1, 2**62 + 1, MAX - 1, MAX]),
+    st.sampled_from([0, 1, 2, 3, 2**62, 2**62 - 1, 2**62 + 1, MAX - 1, MAX]),
     st.integers(0, 62).map(lambda bits: 1 << bits),
 )
 STEPPED = st.one_of(
@@ -213,6 +213,15 @@ def test_the_step_is_the_greatest_common_divisor_since_the_last_clear() -> None:
     run(native, plain, [(BID, 700, 1), (BID, 710, 1), (BID, 333, 0)])
     assert word(native, BID, STEP) == 10
     assert word(native, ASK, STEP) == 0
+
+
+@pytest.mark.parametrize("side", [BID, ASK])
+@pytest.mark.parametrize("first", [0, 1, MAX])
+def test_the_ends_of_the_range(side: int, first: int) -> None:
+    native, plain = NativeBook(), OrderBook()
+    ends = [first, MAX, 0, MAX - 1, 1, MAX - RING, RING, 2**62]
+    run(native, plain, [(side, price, price + 1 if price < MAX else 1) for price in ends])
+    run(native, plain, [(side, price, 0) for price in ends])
 
 
 def test_it_grows_as_it_fills() -> None:

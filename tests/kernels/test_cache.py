@@ -11,13 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import attrs
 import pytest
 
 from mm_framework.kernels import cache
-from mm_framework.kernels.cache import LOCK, STAMP, KernelCache, Locator, located
+from mm_framework.kernels.cache import LOCK, STAMP, KernelCache
 from mm_framework.kernels.mode import mode
 
 pytest.importorskip("numba", reason="needs numba, which this platform has no wheel of")
@@ -128,12 +127,14 @@ def test_one_holds_the_lock_and_another_waits_or_leaves(folder: KernelCache) -> 
         assert mine
         with folder.locked(wait=False) as second:
             assert not second
+        assert folder.held
         waiter.start()
         waiter.join(0.2)
         assert waiter.is_alive()
         order.append(("released", True))
     waiter.join(10)
     assert order == [("released", True), ("waited", True)]
+    assert not folder.held
 
 
 @posix
@@ -176,7 +177,8 @@ def test_folders_that_nobody_used_for_long_are_removed(folder: KernelCache) -> N
         used = time.time() - days * 86400
         os.utime(other.path / STAMP, (used, used))
     foreign = folder.path.parent / "not ours"
-    foreign.mkdir()
+    shutil.copytree(folder.path.parent / "old", foreign)
+    os.utime(foreign / STAMP, (0, 0))
     folder.finish(folder.prepare())
     assert {path.name for path in folder.path.parent.iterdir()} == {"key", "recent", "not ours"}
     assert folder.expected_s() == 7.0
@@ -243,48 +245,6 @@ def test_any_edit_of_a_source_is_another_key(
     assert cache.source_hash() != before
     (tmp_path / "kernels" / "added.py").write_text("")
     assert len({before, cache.source_hash()}) == 2
-
-
-def test_numba_asks_our_locator_within_a_build_only() -> None:
-    config = SimpleNamespace(CACHE_LOCATOR_CLASSES="")
-    with located(config):
-        ours, *usual = config.CACHE_LOCATOR_CLASSES.split(",")
-        assert ours == "mm_framework.kernels.cache.Locator"
-        assert tuple(usual) == cache.NUMBA_LOCATORS
-    assert config.CACHE_LOCATOR_CLASSES == ""
-    config.CACHE_LOCATOR_CLASSES = "theirs.Locator"
-    with located(config):
-        assert config.CACHE_LOCATOR_CLASSES == "mm_framework.kernels.cache.Locator,theirs.Locator"
-
-
-def test_the_usual_locators_are_numbas_own() -> None:
-    from numba.core.caching import CacheImpl
-
-    assert tuple(cls.__name__ for cls in CacheImpl._locator_classes) == cache.NUMBA_LOCATORS
-
-
-def test_the_locator_leaves_other_functions_alone() -> None:
-    assert Locator.from_function(key, __file__) is None
-
-
-def test_the_locator_names_content_and_no_path_of_the_source() -> None:
-    locator = Locator.from_function(cache.source_hash, "/somewhere/else.py")
-    assert locator is not None
-    assert locator.get_cache_path() == str(cache.current().path)
-    assert locator.get_source_stamp() == cache.key()
-    assert locator.get_disambiguator() == str(cache.source_hash.__code__.co_firstlineno)
-
-
-def test_code_is_saved_by_the_holder_of_the_lock_alone(
-    monkeypatch: pytest.MonkeyPatch, folder: KernelCache
-) -> None:
-    monkeypatch.setattr(cache, "current", lambda: folder)
-    locator = Locator.from_function(cache.source_hash, "")
-    assert locator is not None
-    with pytest.raises(OSError, match="is not locked by this process"):
-        locator.ensure_cache_path()
-    with folder.locked(wait=False):
-        locator.ensure_cache_path()
 
 
 def test_the_folder_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

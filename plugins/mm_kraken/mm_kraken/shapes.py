@@ -132,9 +132,7 @@ def _trade_v1() -> Shape:
         ),
         more=True,
     )
-    return Shape(
-        "trade", "trade", Message(Tuple((Skip(), Rows(trade), Literal(("trade",)), Symbol()))), "["
-    )
+    return Shape("trade", "trade", Message(Tuple((Skip(), Rows(trade), Literal(("trade",)), Symbol()))), "[")
 
 
 def _ticker_v1() -> Shape:
