@@ -4,10 +4,10 @@
 
 A side counts in *keys*: the price for bids, the negated price for asks, so that the best is the
 highest. A key is ``tick * step``; ``step`` is the greatest common divisor of all prices of the side
-since it was last cleared (1 if all were 0), and shrinks when a price is no multiple of it. The ring holds the ticks of
-the window ``[base, base + 4096)``, tick t in slot ``t mod 4096``. Levels below the window are *far*:
-(key, size) pairs elsewhere in the block, ascending. No level is above the window, and the ring is
-never empty while far levels exist, so the best is always found in the ring:
+since it was last cleared (1 if all were 0), and shrinks when a price is no multiple of it. The ring
+holds the ticks of the window ``[base, base + 4096)``, tick t in slot ``t mod 4096``. Levels below the
+window are *far*: (key, size) pairs elsewhere in the block, ascending. No level is above the window,
+and the ring is never empty while far levels exist, so the best is always found in the ring:
 
     a better price than the window's top     the window moves up; levels that fall out of it become far
     a far price, the best in the lower half  the window moves down; the best far levels return to the ring
