@@ -54,7 +54,15 @@ class _Times:
     def __init__(self) -> None:
         self.newest_ns = NULL
 
-    def begin(self, channel: str, carries: str, venue_symbol: str, *, snapshot: bool = False) -> bool:
+    def begin(
+        self,
+        channel: str,
+        carries: str,
+        venue_symbol: str,
+        *,
+        snapshot: bool = False,
+        wire: str | None = None,
+    ) -> bool:
         """Follow everything."""
         return True
 
@@ -77,9 +85,13 @@ class _Times:
         checksum: int = NULL,
         ts_venue_ns: int = NULL,
         depth: int | None = None,
+        digest: str | None = None,
     ) -> None:
         """Note the time of the message."""
         self.newest_ns = max(self.newest_ns, ts_venue_ns)
+
+    def sequence(self, number: int) -> None:
+        """A number has no time."""
 
     def control(self, event: Control) -> None:
         """Control events have no venue time that counts."""

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import attrs
 
-__all__ = ["Adapter", "Channel", "Proof", "Subscription", "VenueLimits"]
+__all__ = ["Adapter", "Channel", "HttpRequest", "Proof", "SnapshotSource", "Subscription", "VenueLimits"]
 
 
 @attrs.frozen
@@ -50,11 +50,26 @@ class Subscription:
 
 
 @attrs.frozen
+class HttpRequest:
+    """A GET of the venue's REST interface. ``url`` is absolute; ``weight`` counts against the budget.
+
+    ``what``: ``snapshot``, ``metadata`` or a word of the venue's; ``instrument``: which one it is about.
+    """
+
+    url: str
+    what: str
+    weight: int = 1
+    instrument: str | None = None
+
+
+@attrs.frozen
 class VenueLimits:
     """What one connection may carry, and how fast we may knock.
 
     ``subscriptions``: instruments a connection; ``messages_per_s``: messages that we send;
     ``connects`` attempts in ``connects_window_s``; ``reconnect_min_s``: least pause after maintenance.
+    ``rest_weight`` in ``rest_window_s``: the budget of all HTTP requests of this host together.
+    ``max_age_s``: a connection is replaced before it is so old (None: it may live on).
     """
 
     subscriptions: int = 100
@@ -62,6 +77,9 @@ class VenueLimits:
     connects: int = 150
     connects_window_s: float = 600.0
     reconnect_min_s: float = 0.0
+    rest_weight: int = 60
+    rest_window_s: float = 60.0
+    max_age_s: float | None = None
 
 
 class Adapter(Protocol):
@@ -115,4 +133,14 @@ class Adapter(Protocol):
 
     def ping(self, req_id: int) -> bytes | None:
         """The application ping, None where the venue has none."""
+        ...
+
+
+class SnapshotSource(Protocol):
+    """What an adapter offers besides, when its books begin with a REST snapshot (`SequenceSpec.bridge`)."""
+
+    def snapshot_request(self, subscription: Subscription) -> HttpRequest:
+        """The request for a snapshot of a book; its body goes to ``Normalizer.http``, which begins a
+        message with ``snapshot`` and ends it with the snapshot's number as ``last``.
+        """
         ...

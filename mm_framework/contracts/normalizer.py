@@ -136,10 +136,20 @@ class ConnectionInfo:
 class MessageWriter(Protocol):
     """What `Feed` gives a normalizer to write to."""
 
-    def begin(self, channel: str, carries: str, venue_symbol: str, *, snapshot: bool = False) -> bool:
+    def begin(
+        self,
+        channel: str,
+        carries: str,
+        venue_symbol: str,
+        *,
+        snapshot: bool = False,
+        wire: str | None = None,
+    ) -> bool:
         """Open a message for an instrument on a channel (its base name, such as ``book``).
 
-        False when the run does not follow the instrument: write nothing and do not ``end``.
+        ``wire``: the text that stands for it in frames of this connection, where that is not its name (a
+        channel number); the scanner learns it from here. False when the run does not follow the
+        instrument: write nothing and do not ``end``.
         """
         ...
 
@@ -164,8 +174,15 @@ class MessageWriter(Protocol):
         checksum: int = NULL,
         ts_venue_ns: int = NULL,
         depth: int | None = None,
+        digest: str | None = None,
     ) -> None:
-        """Close the message. ``depth`` when the frame itself names the subscription's depth."""
+        """Close the message. ``depth`` when the frame itself names the subscription's depth; ``digest``
+        is the venue's hash of the book after it, for `sync_engine.HashCheck`.
+        """
+        ...
+
+    def sequence(self, number: int) -> None:
+        """The number of this frame on its connection, where frames are numbered."""
         ...
 
     def control(self, event: Control) -> None:

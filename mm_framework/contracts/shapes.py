@@ -40,13 +40,16 @@ __all__ = [
     "Message",
     "Node",
     "Object",
+    "Orders",
     "Price",
+    "Row",
     "Rows",
     "Shape",
     "Size",
     "Skip",
     "Symbol",
     "Time",
+    "Truth",
     "Tuple",
     "WholeBook",
 ]
@@ -90,12 +93,20 @@ class Message:
     in it a shape carries no data, such as a heartbeat.
     """
 
-    body: Object | Tuple
+    body: Object | Tuple | Row
 
 
 @attrs.frozen
 class Rows:
     """A JSON array whose elements are rows: levels of one ``side`` (1 bid, -1 ask) or trades (0)."""
+
+    item: Object | Tuple
+    side: int = 0
+
+
+@attrs.frozen
+class Row:
+    """A single row where others have `Rows`: one level or trade that is not in an array of its own."""
 
     item: Object | Tuple
     side: int = 0
@@ -121,15 +132,35 @@ class Price:
 
 @attrs.frozen
 class Size:
-    """A size >= 0 (> 0 in a ticker), otherwise as `Price`."""
+    """A size >= 0 (> 0 in a ticker), otherwise as `Price`.
+
+    ``signed``, in a row: a minus stands for an ask (or a sale), its absence for a bid (or a purchase).
+    """
 
     quoted: bool = False
     side: int = 0
+    signed: bool = False
+
+
+@attrs.frozen
+class Orders:
+    """The number of orders at a level; 0: the level is gone, whatever its size says."""
+
+
+@attrs.frozen
+class Truth:
+    """``true`` or ``false`` in a trade's row. ``true``: the side (1, -1) that ``true`` stands for."""
+
+    true: int
 
 
 @attrs.frozen
 class Integer:
-    """A whole number from 0 to ``high``; ``field``: trade_id (of a row), checksum, first, last or prev."""
+    """A whole number from 0 to ``high``.
+
+    ``field``: trade_id (of a row), checksum, first, last or prev (of a message), or sequence (of the frame
+    on its connection).
+    """
 
     field: str
     high: int = 2**63 - 1
@@ -141,8 +172,9 @@ class Time:
     """A time after the epoch.
 
     ``form``: ``rfc3339`` (UTC with Z, quoted), ``seconds`` (decimal, quoted), or a whole number of
-    ``ms``, ``us`` or ``ns``. ``of``: ``message``; ``row`` (a trade's own; the message has the newest of
-    them); ``newest`` (of the rows, for the message alone). ``quoted`` is for whole numbers.
+    ``ms``, ``us``, ``ns`` or ``epoch`` (ms of 13 or us of 16 digits). ``of``: ``message``; ``row`` (a
+    trade's own; the message has the newest of them); ``newest`` (of the rows, for the message alone).
+    ``quoted`` is for whole numbers.
     """
 
     form: str
@@ -152,7 +184,11 @@ class Time:
 
 @attrs.frozen
 class Symbol:
-    """The venue's name of the instrument, a JSON string."""
+    """The venue's name of the instrument, a JSON string; ``number``: a channel number, without quotes,
+    as told by ``MessageWriter.begin(wire=...)``.
+    """
+
+    number: bool = False
 
 
 @attrs.frozen
@@ -185,10 +221,13 @@ Node: TypeAlias = (
     | Tuple
     | Array
     | Message
+    | Row
     | Rows
     | Maybe
     | Price
     | Size
+    | Orders
+    | Truth
     | Integer
     | Time
     | Symbol

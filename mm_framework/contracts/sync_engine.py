@@ -6,11 +6,13 @@ them. A plugin brings no code for this.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
 
-__all__ = ["ChecksumSpec", "SyncRules"]
+from mm_framework.model.book import Book
+
+__all__ = ["ChecksumSpec", "HashCheck", "SequenceSpec", "SyncRules"]
 
 
 @attrs.frozen
@@ -38,14 +40,47 @@ class ChecksumSpec:
 
 
 @attrs.frozen
+class SequenceSpec:
+    """Numbers that show a loss at the next message of their scope.
+
+    ``scope``: ``instrument`` (the book messages of one instrument: ``first``, ``last``, ``prev`` of
+    ``MessageWriter.end``) or ``connection`` (every data frame of a connection, heartbeats too, is one
+    further than the frame before: ``MessageWriter.sequence``). ``link``, for instruments: ``first`` (an
+    update's ``first`` is the ``last`` before it plus 1) or ``prev`` (its ``prev`` is the ``last`` before
+    it). ``bridge``: ``channel`` (the snapshot comes on the channel, in order) or ``rest`` (it is fetched;
+    updates are kept until it is there, those that it contains are dropped, and the first of the others
+    must join it: its numbers contain that of the snapshot, or with link ``first`` the one after).
+    """
+
+    scope: Literal["instrument", "connection"] = "instrument"
+    link: Literal["first", "prev"] = "first"
+    bridge: Literal["channel", "rest"] = "channel"
+
+
+class HashCheck(Protocol):
+    """A digest of the whole book that the venue sends along, computed by the plugin. Pure."""
+
+    def verify(self, book: Book, scales: tuple[int, int], told: str, venue_symbol: str) -> bool | None:
+        """Whether ``told`` is the digest of ``book``; None where it cannot be computed.
+
+        ``scales`` are the decimals of the book's integers (price, size).
+        """
+        ...
+
+
+@attrs.frozen
 class SyncRules:
     """The proof of a venue's books.
 
     ``crossed``: what a crossed book means at the end of a message while the venue is online:
-    ``resync`` (the book is wrong) or ``ignore``. ``trade_ids``: trades are numbered without holes, a
+    ``resync`` (the book is wrong) or ``ignore``. ``sequence``: numbers of book messages or frames.
+    ``hash``: a digest; one that differs is counted and marks the book as unverified, a REST witness
+    decides (a mismatch alone is no loss). ``trade_ids``: trades are numbered without holes, a
     jump is a declared gap and a number seen before is a repetition.
     """
 
     checksum: ChecksumSpec | None = None
     crossed: Literal["resync", "ignore"] = "resync"
     trade_ids: bool = False
+    sequence: SequenceSpec | None = None
+    hash: HashCheck | None = None

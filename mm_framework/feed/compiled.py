@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from itertools import islice
 from typing import Final
 
 from mm_framework.contracts.shapes import Shape
-from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
+from mm_framework.feed.names import Name
 from mm_framework.feed.session import Session, Stream
 from mm_framework.kernels import layout
 from mm_framework.kernels.advance import advance
@@ -49,9 +49,7 @@ new_book = NativeBook
 
 
 class Compiled:
-    """The compiled path of one shard. ``names`` are the streams by channel and name on the wire, as the
-    reference path resolves them: it only grows.
-    """
+    """The compiled path of one shard. ``names``: what the reference path has resolved; it only grows."""
 
     def __init__(
         self,
@@ -61,7 +59,7 @@ class Compiled:
         counts: Counts,
         rules: SyncRules,
         shapes: Sequence[Shape],
-        names: dict[tuple[str, str], Stream],
+        names: list[Name],
     ) -> None:
         self._session, self._emitter, self._counts = session, emitter, counts
         self._rules, self._names = rules, names
@@ -80,7 +78,7 @@ class Compiled:
         self._undo = Buffer(layout.UNDO_BYTES * UNDO_ENTRIES)
         self._stream_words = Buffer(layout.STREAM_BYTES * 8)
         self._dirty = Buffer(8 * 8)
-        self._links = Buffer(8)
+        self._links, self._numbers = Buffer(8), Buffer(8)
         self._ctx_memory = Buffer(layout.CTX_BYTES)
         self._ctx = self._ctx_memory.words()
         self._address = self._ctx_memory.address
@@ -97,6 +95,7 @@ class Compiled:
         put(layout.CTX_SCAN, self._scan.address)
         put(layout.CTX_RESYNC_CROSSED, self._rules.crossed == "resync")
         put(layout.CTX_TRADE_IDS, self._rules.trade_ids)
+        put(layout.CTX_SEQUENCE, _sequence(self._rules.sequence))
         self._put_undo()
         spec = self._rules.checksum
         self._spec = None if spec is None else compile_spec(spec)
@@ -171,8 +170,10 @@ class Compiled:
                 setattr(self._counts, count.name, getattr(self._counts, count.name) + more)
                 ctx[first + count] = 0
         links = self._links.words()
+        numbers = self._numbers.words()
         for link in session.links.values():
             link.last_ns = links[link.index]
+            link.number = None if numbers[link.index] == NULL else numbers[link.index]
         dirty = self._dirty.words()
         for place in range(ctx[layout.CTX_N_DIRTY // 8]):
             self._pull_stream((dirty[place] - self._stream_words.address) // layout.STREAM_BYTES)
@@ -193,6 +194,8 @@ class Compiled:
         bid, ask = own[layout.INSTRUMENT_BOUND_BID // 8], own[layout.INSTRUMENT_BOUND_ASK // 8]
         state.bound.bid = None if bid == NULL else bid
         state.bound.ask = None if ask == NULL else ask
+        number = own[layout.INSTRUMENT_LAST // 8]
+        state.number = None if number == NULL else number
         trade = own[layout.INSTRUMENT_TRADE // 8]
         instrument.trades.s.last_id = None if trade == NULL else trade
 
@@ -224,10 +227,12 @@ class Compiled:
             self._stale = set(range(len(self._streams)))
         for slot in self._stale:
             self._push_stream(slot)
-        for (channel, name), stream in islice(self._names.items(), self._named, None):
-            if channel in self._shapes.channels:
-                number = self._shapes.channels.index(channel)
-                self._table.add(number, name.encode("utf-8", "surrogatepass"), self._slots[id(stream)])
+        for name in self._names[self._named :]:
+            if name.channel in self._shapes.channels:
+                number = self._shapes.channels.index(name.channel)
+                text = name.text.encode("utf-8", "surrogatepass")
+                slot = -1 if name.stream is None else self._slots[id(name.stream)]
+                self._table.add(number, text, slot, name.connection)
         self._named, self._current = len(self._names), True
         self._scan.words()[layout.SCAN_SYMBOLS // 8] = self._table.address
         self._scan.words()[layout.SCAN_SYMBOL_MASK // 8] = self._table.mask
@@ -237,12 +242,14 @@ class Compiled:
         links = self._session.links
         size = max(links, default=0) + 1
         if 8 * size > self._links.size:
-            self._links = Buffer(16 * size)
-        words = self._links.words()
+            self._links, self._numbers = Buffer(16 * size), Buffer(16 * size)
+        words, numbers = self._links.words(), self._numbers.words()
         for index in range(len(words)):
             link = links.get(index)
             words[index] = NULL if link is None else link.last_ns
+            numbers[index] = NULL if link is None or link.number is None else link.number
         self._put(layout.CTX_LINKS, self._links.address)
+        self._put(layout.CTX_NUMBERS, self._numbers.address)
         self._put(layout.CTX_N_LINKS, len(words))
 
     def _push_streams(self) -> None:
@@ -293,6 +300,7 @@ class Compiled:
         words[layout.INSTRUMENT_BOUND_BID // 8] = NULL if state.bound.bid is None else state.bound.bid
         words[layout.INSTRUMENT_BOUND_ASK // 8] = NULL if state.bound.ask is None else state.bound.ask
         words[layout.INSTRUMENT_TRADE // 8] = NULL if last is None else last
+        words[layout.INSTRUMENT_LAST // 8] = NULL if state.number is None else state.number
         if instrument.defined:
             self._push_definition(words, instrument)
         return memory.address
@@ -314,7 +322,7 @@ class Compiled:
         state, spec = instrument.book.s, self._rules.checksum
         if not instrument.defined or state.state is not SyncState.SYNCED or not state.built:
             return False
-        if state.unverified or state.probing:
+        if state.unverified or state.probing or state.bridging or self._rules.hash is not None:
             return False
         definition = instrument.definition
         if spec is None:
@@ -344,3 +352,11 @@ class Compiled:
 
     def _put(self, offset: int, value: int) -> None:
         self._ctx[offset // 8] = int(value)
+
+
+def _sequence(spec: SequenceSpec | None) -> int:
+    if spec is None:
+        return layout.SEQUENCE_NONE
+    if spec.scope == "connection":
+        return layout.SEQUENCE_CONNECTION
+    return layout.SEQUENCE_FIRST if spec.link == "first" else layout.SEQUENCE_PREV

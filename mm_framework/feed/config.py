@@ -44,6 +44,9 @@ class FeedSettings:
     ack_timeout_s: float = setting(
         10.0, help="Longest wait for an acknowledgement, or for a snapshot after it, before asking again."
     )
+    snapshot_timeout_s: float = setting(
+        60.0, help="Longest wait for a snapshot over REST, its place in the queue included."
+    )
     stream_idle_s: float = setting(
         120.0,
         help="Silence of one subscription on a live connection after which it is subscribed anew.",

@@ -35,6 +35,7 @@ from mm_framework.contracts.normalizer import (
 from mm_framework.errors import MalformedFrame, PluginError, SchemaMismatch
 from mm_framework.feed.config import FeedConfig, VenueKit
 from mm_framework.feed.instrument import Definitions, Instrument
+from mm_framework.feed.names import Name
 from mm_framework.feed.output import Acknowledged, Command, Malformed, Notice, Output, StatusChanged
 from mm_framework.feed.session import NEVER, Session, Stream
 from mm_framework.feed.state import FeedState, InstrumentState, structure, unstructure
@@ -81,7 +82,8 @@ class Feed:
         self._kernels = not reference and active()
         self._make_book: Callable[[], Book] = OrderBook
         self._emitter = Emitter(_kernel_memory()) if self._kernels else Emitter()
-        self._names: dict[tuple[str, str], Stream] = {}
+        self._names: list[Name] = []
+        self._named: dict[tuple[str, str, int], Stream] = {}
         self._touched: set[str] = set()
         self._commands: list[Command] = []
         self._notices: list[Notice] = []
@@ -233,8 +235,16 @@ class Feed:
         instruments.clear()
         self._reference(record)
         if self._compiled is not None:
-            plain = record.kind == RecordKind.FRAME and not self._writer.controls and not self._acted
-            self._compiled.touched(instruments if plain else None)
+            plain = record.kind == RecordKind.FRAME and not self._writer.controls
+            if not plain:
+                self._forget_numbers(record.connection)
+            self._compiled.touched(instruments if plain and not self._acted else None)
+
+    def _forget_numbers(self, connection: int) -> None:
+        """Channel numbers of a connection may stand for something else from now on: learn them anew."""
+        for key in [key for key in self._named if key[2] == connection]:
+            del self._named[key]
+            self._names.append(Name(*key, None))
 
     def _reference(self, record: Record) -> None:
         self._record, self._acted = record, False
@@ -319,7 +329,10 @@ class Feed:
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             self._malformed(str(error))
             return
-        if not meta.get("error"):
+        bad = bool(meta.get("error")) or not 200 <= int(meta.get("status") or 200) < 300
+        if meta.get("what") == "snapshot":
+            self._session.fetched_snapshot(str(meta.get("instrument")), record.mono_ns, good=not bad)
+        if not bad:
             self._decode(lambda: self._kit.normalizer.http(meta, body, self._writer))
 
     def _on_frame(self, record: Record) -> None:
@@ -355,11 +368,50 @@ class Feed:
         except MalformedFrame as error:
             self._malformed(str(error))
             return None
+        in_order = self._in_order()
         for control in self._writer.controls:
             self._control(control)
-        for pending in messages:
+        for pending in messages if in_order else ():
             self._message(pending)
         return kind
+
+    def _in_order(self) -> bool:
+        """Whether a frame is not a repetition; one that does not follow loses the books of its connection."""
+        number, rules = self._writer.number, self._kit.rules.sequence
+        link = self._session.links.get(self._record.connection)
+        if number is None or rules is None or rules.scope != "connection" or link is None:
+            return True
+        if link.number is not None and number <= link.number:
+            self._counts.sequence_dropped += 1
+            return False
+        expected = None if link.number is None else link.number + 1
+        link.number = number
+        if expected is None or number == expected:
+            self._counts.sequence_applied += 1
+        else:
+            self._counts.sequence_breaks += 1
+            self._hole(link.index, expected, number)
+        return True
+
+    def _hole(self, connection: int, expected: int, found: int) -> None:
+        """Frames of a connection are missing, of whatever instrument: say so for each."""
+        self._acted = True
+        carried = [s for s in self._session.streams.values() if s.connection == connection]
+        for name in dict.fromkeys(stream.subscription.instrument for stream in carried):
+            instrument = self._instruments[name]
+            if instrument.book.s.built:
+                instrument.book.lose(Reason.SEQUENCE_GAP, self._record.mono_ns, expected, found)
+                self._session.broken(instrument, self._record.mono_ns)
+            elif instrument.defined:
+                self._counts.gaps += 1
+                self._emitter.event(
+                    Kind.GAP,
+                    instrument.definition.number,
+                    instrument.book.s.epoch,
+                    expected,
+                    found,
+                    Reason.SEQUENCE_GAP,
+                )
 
     def _messages(self) -> list[Pending]:
         lost: list[Instrument] = []
@@ -401,8 +453,12 @@ class Feed:
             if pending.message.snapshot or instrument.book.s.built:
                 self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
             broken = instrument.book.apply(pending.message, now, online=self._session.online)
-            if broken is not None:
+            if broken is Reason.STALE_SNAPSHOT:
+                self._session.fetched_snapshot(instrument.id, now, good=False)
+            elif broken is not None:
                 self._session.broken(instrument, now)
+            elif instrument.book.s.waiting:
+                self._session.want_snapshot(stream, now)
         elif isinstance(pending, Trades):
             known = self._counts.trades
             instrument.trades.apply(
@@ -424,7 +480,9 @@ class Feed:
                 ts_venue_ns=pending.ts_venue_ns,
             )
 
-    def _resolve(self, channel: str, carries: str, venue_symbol: str, snapshot: bool) -> Instrument | None:
+    def _resolve(
+        self, channel: str, carries: str, venue_symbol: str, snapshot: bool, wire: str | None
+    ) -> Instrument | None:
         """The followed instrument of a wire name; None when nobody asked for it here."""
         instrument = self._find(venue_symbol)
         if instrument is None:
@@ -434,17 +492,25 @@ class Feed:
             if not self.config.discover:
                 return None
             stream = self._stream(Subscription(instrument.id, venue_symbol, channel), carries)
-        self._names[channel, venue_symbol] = stream
+        if self._compiled is not None:
+            self._learn(channel, wire or venue_symbol, self._record.connection if wire else -1, stream)
         self._touched.add(instrument.id)
         if stream.connection not in (None, self._record.connection) and not snapshot:
             self._counts.foreign_frames += 1
             return None
         return instrument
 
+    def _learn(self, channel: str, text: str, connection: int, stream: Stream) -> None:
+        """Let the scanner know what a name stands for."""
+        if self._named.get((channel, text, connection)) is not stream:
+            self._named[channel, text, connection] = stream
+            self._names.append(Name(channel, text, connection, stream))
+
     def _attach(self, instrument: Instrument, channel: str) -> None:
         """The present connection feeds the stream: nobody did, or a snapshot hands it over."""
         stream = self._session.streams[instrument.id, channel]
-        stream.connection = self._record.connection
+        if self._record.kind == RecordKind.FRAME:
+            stream.connection = self._record.connection
         if stream.carries == "book":
             instrument.book.connected()
 
@@ -519,9 +585,15 @@ class Feed:
         if not event.active:
             return
         self._told_depth(event.venue_symbol, event.channel, event.depth)
-        stream = self._session.streams.get((instrument_id or "", event.channel))
-        if stream is not None and stream.connection == self._record.connection:
-            self._session.acknowledged(stream, self._record.mono_ns)
+        session, connection = self._session, self._record.connection
+        if instrument_id is None:  # all that the request asked for
+            asked = [s for s in session.streams.values() if s.phase == "requested"]
+            streams = [s for s in asked if event.req_id is not None and s.req_id == event.req_id]
+        else:
+            streams = [s for s in [session.streams.get((instrument_id, event.channel))] if s is not None]
+        for stream in streams:
+            if stream.connection == connection:
+                session.acknowledged(stream, self._record.mono_ns)
 
     def _refused(self, event: Refused) -> None:
         """A refusal names its symbol, or else the request: all that it asked for is refused."""
@@ -584,7 +656,9 @@ class Feed:
                 f"install mm-{config.venue.split('-')[0]}"
             )
         self._config, self._kit = config, kit
-        self._session = Session(kit.adapter, config, self._commands, self._notices)
+        sequence = kit.rules.sequence
+        fetched = sequence is not None and sequence.bridge == "rest"
+        self._session = Session(kit.adapter, config, self._commands, self._notices, fetched=fetched)
         self._session.instruments = self._instruments
         self._writer = FrameWriter(self._resolve, self._attach, self._define)
         shapes = shapes_of(kit.normalizer) if self._kernels else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from mm_framework.contracts.adapter import HttpRequest
 from mm_framework.model.events import Reason, SyncState
 from mm_framework.model.instrument import Definition
 
@@ -12,6 +13,7 @@ __all__ = [
     "ClockSample",
     "Command",
     "Defined",
+    "Fetch",
     "Malformed",
     "Notice",
     "Output",
@@ -40,7 +42,18 @@ class Reconnect:
     reason: Reason
 
 
-Command = Send | Reconnect
+@attrs.frozen
+class Fetch:
+    """Make this HTTP request within the budget; the answer, or its failure, comes back as an HTTP record.
+
+    The record's JSON line repeats ``url``, ``what`` and ``instrument`` and adds ``method``, ``status``,
+    ``error`` (a sentence, when there is no answer), ``elapsed_ns`` and the headers that matter.
+    """
+
+    request: HttpRequest
+
+
+Command = Send | Reconnect | Fetch
 
 
 @attrs.frozen

@@ -13,14 +13,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
-from mm_framework.contracts.adapter import Adapter, Subscription
+from mm_framework.contracts.adapter import Adapter, SnapshotSource, Subscription
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
-from mm_framework.feed.output import ClockSample, Command, Notice, Reconnect, Refusal, Send, Silent
+from mm_framework.feed.output import ClockSample, Command, Fetch, Notice, Reconnect, Refusal, Send, Silent
 from mm_framework.model.events import Reason, SyncState
 
 __all__ = ["NEVER", "Link", "Session", "Stream"]
@@ -35,7 +35,8 @@ class Link:
     """A connection. Times are mono_ns, NEVER where nothing is awaited.
 
     ``memo`` is the normalizer's table; ``requests`` when a request number was sent; ``listed`` the
-    names that the venue's metadata told so far; ``closing``: we asked for its end.
+    names that the venue's metadata told so far; ``closing``: we asked for its end; ``number``: that of
+    its last frame, where frames are numbered.
     """
 
     index: int
@@ -50,6 +51,7 @@ class Link:
     ready_by_ns: int = NEVER
     ping_due_ns: int = NEVER
     pong_by_ns: int = NEVER
+    number: int | None = None
 
 
 @attrs.define
@@ -58,7 +60,8 @@ class Stream:
 
     ``phase``: waiting (for a connection), requested, active, refused. ``deadline_ns``: the next
     message is due; ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last news,
-    ``probed``: the last of them has no answer yet; ``req_id``: the number of its last request.
+    ``probed``: the last of them has no answer yet; ``req_id``: the number of its last request;
+    ``fetching``: its snapshot was asked for over REST.
     """
 
     subscription: Subscription
@@ -71,6 +74,7 @@ class Stream:
     silences: int = 0
     probed: bool = False
     req_id: int = 0
+    fetching: bool = False
 
 
 def _ns(seconds: float) -> int:
@@ -78,12 +82,21 @@ def _ns(seconds: float) -> int:
 
 
 class Session:
-    """All connections and subscriptions of a shard. Commands and notices go to the given lists."""
+    """All connections and subscriptions of a shard. Commands and notices go to the given lists.
+
+    ``fetched``: books begin with a snapshot over REST (`SequenceSpec.bridge`).
+    """
 
     def __init__(
-        self, adapter: Adapter, config: FeedConfig, commands: list[Command], notices: list[Notice]
+        self,
+        adapter: Adapter,
+        config: FeedConfig,
+        commands: list[Command],
+        notices: list[Notice],
+        *,
+        fetched: bool = False,
     ) -> None:
-        self.adapter, self.config, self.settings = adapter, config, config.settings
+        self.adapter, self.config, self.settings, self.fetched = adapter, config, config.settings, fetched
         self.commands, self.notices = commands, notices
         self.instruments: dict[str, Instrument] = {}
         self.links: dict[int, Link] = {}
@@ -122,6 +135,7 @@ class Session:
         for stream in orphans:
             stream.connection = None
             stream.deadline_ns = stream.retry_ns = NEVER
+            stream.fetching = False
             if stream.phase != "refused":
                 stream.phase = "waiting"
         return orphans
@@ -197,6 +211,23 @@ class Session:
         if self.config.live:
             wait_s = self.settings.ack_timeout_s if stream.carries == "book" else self._idle_s(stream)
             self._await(stream, now_ns + _ns(wait_s))
+            self.want_snapshot(stream, now_ns)
+
+    def want_snapshot(self, stream: Stream, now_ns: int) -> None:
+        """Fetch the snapshot of a book that is not there, unless that is under way."""
+        idle = not stream.fetching and stream.retry_ns == NEVER
+        if self._begins_by_rest(stream) and idle and self._carried(stream) and self.config.live:
+            self._fetch(stream, now_ns)
+
+    def fetched_snapshot(self, instrument: str, now_ns: int, *, good: bool) -> None:
+        """The answer to a fetch came; a bad one, or one that is too old, is asked for again after a pause."""
+        for stream in self.streams.values():
+            if stream.subscription.instrument != instrument or stream.carries != "book":
+                continue
+            stream.fetching = False
+            if not good and self.config.live and self._carried(stream):
+                stream.retry_ns = now_ns + _ns(self.settings.resync_backoff_s)
+                self._arm(stream.retry_ns)
 
     def refused(self, stream: Stream, text: str) -> None:
         """The venue refused a subscription: it is not asked for again, unless it worked before."""
@@ -231,7 +262,7 @@ class Session:
             stream.retry_ns, stream.deadline_ns = now_ns + _ns(pause_s), NEVER
             self._arm(stream.retry_ns)
         else:
-            self._resubscribe(stream, now_ns)
+            self._renew(stream, now_ns)
 
     # deadlines
 
@@ -287,13 +318,33 @@ class Session:
             self.notices.append(Silent(wanted.instrument, wanted.channel, idle_s))
             stream.silences += 1
             stream.probed = True
-            if book is not None:
+            if book is not None and not self.fetched:
                 book.probing = True
         if book is not None and book.unverified:
             stream.retry_ns = now_ns + _ns(self.settings.unverified_retry_s)
-            self._resubscribe(stream, now_ns, keep_retry=True)
+            self._renew(stream, now_ns, keep_retry=True)
         else:
-            self._resubscribe(stream, now_ns)
+            self._renew(stream, now_ns)
+
+    def _begins_by_rest(self, stream: Stream) -> bool:
+        """Whether a book waits for a snapshot that is fetched, on a subscription that works."""
+        instrument = self.instruments.get(stream.subscription.instrument)
+        wanted = self.fetched and stream.carries == "book" and stream.phase == "active"
+        return wanted and instrument is not None and not instrument.book.s.built
+
+    def _renew(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
+        """Ask anew for what a stream begins with."""
+        if self._begins_by_rest(stream):
+            stream.retry_ns = stream.retry_ns if keep_retry else NEVER
+            self._fetch(stream, now_ns)
+        else:
+            self._resubscribe(stream, now_ns, keep_retry=keep_retry)
+
+    def _fetch(self, stream: Stream, now_ns: int) -> None:
+        source = cast(SnapshotSource, self.adapter)
+        self.commands.append(Fetch(source.snapshot_request(stream.subscription)))
+        stream.fetching = True
+        self._await(stream, now_ns + _ns(self.settings.snapshot_timeout_s))
 
     def _postpone(self, stream: Stream, now_ns: int) -> None:
         """The venue does not trade: silence means nothing, and what is asked for may not come."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.feed.session import Link, Stream
@@ -55,6 +56,15 @@ class FeedState:
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+# Fields that came after the first release are left out while they say nothing: older logs stay as they are.
+_LATER: dict[type, tuple[str, ...]] = {
+    BookState: ("number", "bridging", "waiting"),
+    Link: ("number",),
+    Stream: ("fetching",),
+}
+for _class, _fields in _LATER.items():
+    _overrides: dict[str, Any] = {name: override(omit_if_default=True) for name in _fields}
+    _converter.register_unstructure_hook(_class, make_dict_unstructure_fn(_class, _converter, **_overrides))
 
 
 def unstructure(state: FeedState) -> dict[str, Any]:

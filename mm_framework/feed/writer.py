@@ -91,6 +91,7 @@ class _Told:
     numbers: tuple[int, int, int, int] = (NULL, NULL, NULL, NULL)
     ts_venue_ns: int = NULL
     depth: int | None = None
+    digest: str | None = None
 
     def first_price(self) -> str | None:
         """The first price text of the message."""
@@ -123,29 +124,38 @@ class _Told:
 class FrameWriter:
     """Implements `contracts.normalizer.MessageWriter`, and keeps texts until the frame was read to its end.
 
-    ``resolve(channel, carries, venue_symbol, snapshot)`` finds the instrument or says None.
+    ``resolve(channel, carries, venue_symbol, snapshot, wire)`` finds the instrument or says None.
     ``attach(instrument, channel)`` makes the present connection the one that feeds it, and
     ``define(instrument, channel, first_price, depth, levels)`` sees that its scales are chosen.
     """
 
     def __init__(
         self,
-        resolve: Callable[[str, str, str, bool], Instrument | None],
+        resolve: Callable[[str, str, str, bool, str | None], Instrument | None],
         attach: Callable[[Instrument, str], None],
         define: Callable[[Instrument, str, str | None, int | None, int | None], None],
     ) -> None:
         self._resolve, self._attach, self._define = resolve, attach, define
         self.controls: list[Control] = []
+        self.number: int | None = None
         self._told: list[_Told] = []
         self._open: _Told | None = None
 
     def reset(self) -> None:
         """Forget the frame."""
-        self.controls, self._told, self._open = [], [], None
+        self.controls, self.number, self._told, self._open = [], None, [], None
 
-    def begin(self, channel: str, carries: str, venue_symbol: str, *, snapshot: bool = False) -> bool:
+    def begin(
+        self,
+        channel: str,
+        carries: str,
+        venue_symbol: str,
+        *,
+        snapshot: bool = False,
+        wire: str | None = None,
+    ) -> bool:
         """See the contract."""
-        instrument = self._resolve(channel, carries, venue_symbol, snapshot)
+        instrument = self._resolve(channel, carries, venue_symbol, snapshot, wire)
         if instrument is None:
             return False
         self._open = _Told(instrument, channel, carries, snapshot)
@@ -163,6 +173,10 @@ class FrameWriter:
         """See the contract."""
         self._present().tops.append((bid, bid_size, ask, ask_size))
 
+    def sequence(self, number: int) -> None:
+        """See the contract."""
+        self.number = number
+
     def control(self, event: Control) -> None:
         """See the contract."""
         self.controls.append(event)
@@ -176,11 +190,12 @@ class FrameWriter:
         checksum: int = NULL,
         ts_venue_ns: int = NULL,
         depth: int | None = None,
+        digest: str | None = None,
     ) -> None:
         """See the contract."""
         told = self._present()
         told.numbers = (first, last, prev, checksum)
-        told.ts_venue_ns, told.depth = ts_venue_ns, depth
+        told.ts_venue_ns, told.depth, told.digest = ts_venue_ns, depth, digest
         self._told.append(told)
         self._open = None
 
@@ -225,7 +240,15 @@ class FrameWriter:
         if told.carries == "book":
             levels, decimals = self._parse_levels(told)
             message = BookMessage(
-                told.snapshot, levels, decimals, first, last, prev, checksum, told.ts_venue_ns
+                told.snapshot,
+                levels,
+                decimals,
+                first,
+                last,
+                prev,
+                checksum,
+                told.ts_venue_ns,
+                told.digest,
             )
             return [BookDelta(instrument, channel, message)]
         if told.carries == "trade":

@@ -48,6 +48,7 @@ from mm_framework.kernels.layout import (
     CTX_N_MESSAGES,
     CTX_N_ROWS,
     CTX_N_SHAPES,
+    CTX_NUMBERS,
     CTX_ONLINE,
     CTX_POSITION,
     CTX_REFUSAL,
@@ -57,6 +58,7 @@ from mm_framework.kernels.layout import (
     CTX_SCAN,
     CTX_SCRATCH,
     CTX_SEQ,
+    CTX_SEQUENCE,
     CTX_SHADOW,
     CTX_SHAPES,
     CTX_STREAMS,
@@ -73,6 +75,7 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_EPOCH,
     INSTRUMENT_HOT_BOOK,
     INSTRUMENT_HOT_TRADES,
+    INSTRUMENT_LAST,
     INSTRUMENT_NUMBER,
     INSTRUMENT_PRICE_DECIMALS,
     INSTRUMENT_PRICE_SCALE,
@@ -113,11 +116,16 @@ from mm_framework.kernels.layout import (
     ROW_SIZE,
     ROW_SIZE_DECIMALS,
     ROW_VENUE,
+    SCAN_CONNECTION,
     SCAN_KNOWN,
     SCAN_MESSAGES,
+    SCAN_NUMBER,
     SCAN_ROWS,
     SCAN_ROWS_END,
     SCAN_TOLD,
+    SEQUENCE_CONNECTION,
+    SEQUENCE_FIRST,
+    SEQUENCE_PREV,
     SHAPE_BEGINS,
     SHAPE_BYTES,
     SHAPE_CARRIES,
@@ -139,6 +147,7 @@ from mm_framework.kernels.layout import (
     TOLD_FIRST,
     TOLD_FIRST_ROW,
     TOLD_LAST,
+    TOLD_PREV,
     TOLD_ROWS,
     TOLD_STREAM,
     TOLD_TIME,
@@ -204,6 +213,8 @@ VERIFIED: Final = CTX_COUNTS + 8 * Count.checksums_verified
 COVERED: Final = CTX_COUNTS + 8 * Count.levels_covered
 NOT_COVERED: Final = CTX_COUNTS + 8 * Count.levels_not_covered
 UNKNOWN_DELETES: Final = CTX_COUNTS + 8 * Count.unknown_deletes
+SEQUENCE_APPLIED: Final = CTX_COUNTS + 8 * Count.sequence_applied
+UNPROVED: Final = CTX_COUNTS + 8 * Count.depth_unproved_messages
 
 
 @inline
@@ -336,6 +347,20 @@ def _unproved(instrument: int, book: int) -> int:
 
 
 @helper
+def _follows(ctx: int, told: int, instrument: int) -> int:
+    """Whether the numbers of an update say that it is the next one of its instrument."""
+    link, last = load_i8(ctx + CTX_SEQUENCE), load_i8(told + TOLD_LAST)
+    if link not in (SEQUENCE_FIRST, SEQUENCE_PREV) or last == NULL:
+        return GOOD
+    number = load_i8(instrument + INSTRUMENT_LAST)
+    joins = load_i8(told + TOLD_FIRST) - 1 if link == SEQUENCE_FIRST else load_i8(told + TOLD_PREV)
+    if number == NULL or last <= number or joins != number:
+        return STATE
+    _add(ctx, SEQUENCE_APPLIED, 1)
+    return GOOD if _change(ctx, instrument + INSTRUMENT_LAST, last) else NO_UNDO
+
+
+@helper
 def _book(ctx: int, told: int, instrument: int, row: int) -> int:
     """Apply one book message: levels, cut, checksum, crossed."""
     if load_i8(instrument + INSTRUMENT_HOT_BOOK) == 0:
@@ -364,6 +389,9 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
         store_8(at + ROW_PRICE, price)
         store_8(at + ROW_SIZE, size)
         at += ROW_BYTES
+    follows = _follows(ctx, told, instrument)
+    if follows:
+        return follows
     fits = _change(ctx, instrument + INSTRUMENT_SEEN_PRICE, seen_price)
     fits &= _change(ctx, instrument + INSTRUMENT_SEEN_SIZE, seen_size)
     depth = load_i8(instrument + INSTRUMENT_DEPTH)
@@ -455,6 +483,7 @@ def _emit(ctx: int, record: int, told: int, instrument: int, kind: int, row: int
     flags = 0
     if kind == LEVEL and _unproved(instrument, load_i8(instrument + INSTRUMENT_BOOK)):
         flags = DEPTH_UNPROVED
+        _add(ctx, UNPROVED, 1)
     at, end = row, row + n * ROW_BYTES
     while at < end:
         venue = load_i8(at + ROW_VENUE) if kind == TRADE else time
@@ -520,7 +549,7 @@ def _messages(ctx: int, record: int, carries: int) -> int:
         if load_i8(stream + STREAM_HOT) == 0 or load_i8(stream + STREAM_CONNECTION) != connection:
             return STATE
         instrument = load_i8(stream + STREAM_INSTRUMENT)
-        row, n = first + load_i8(told + TOLD_FIRST_ROW) * ROW_BYTES, load_i8(told + TOLD_ROWS)
+        row, n = first + load_i8(told + TOLD_FIRST_ROW), load_i8(told + TOLD_ROWS)
         if carries == CARRIES_BOOK:
             kind, stop = LEVEL, _book(ctx, told, instrument, row)
         elif carries == CARRIES_TRADE:
@@ -556,10 +585,11 @@ def _begins(shape: int, p: int) -> bool:
 
 
 @helper
-def _scan(ctx: int, p: int, end: int) -> tuple[int, int]:
+def _scan(ctx: int, connection: int, p: int, end: int) -> tuple[int, int]:
     """``(refusal, shape)``: read a frame by the first shape that fits it, those first that look like it."""
     s, shapes = load_i8(ctx + CTX_SCAN), load_i8(ctx + CTX_SHAPES)
     rows, capacity = load_i8(ctx + CTX_ROWS), load_i8(ctx + CTX_ROWS_CAPACITY)
+    store_8(s + SCAN_CONNECTION, connection)
     store_8(s + SCAN_ROWS, rows + load_i8(ctx + CTX_N_ROWS) * ROW_BYTES)
     store_8(s + SCAN_ROWS_END, rows + capacity * ROW_BYTES)
     last = shapes + load_i8(ctx + CTX_N_SHAPES) * SHAPE_BYTES
@@ -578,7 +608,7 @@ def _scan(ctx: int, p: int, end: int) -> tuple[int, int]:
 def advance(ctx: int) -> int:
     """Take records from CTX_POSITION on; returns why it stopped before the one that is there now."""
     end, n_links = load_i8(ctx + CTX_END), load_i8(ctx + CTX_N_LINKS)
-    links = load_i8(ctx + CTX_LINKS)
+    links, numbers = load_i8(ctx + CTX_LINKS), load_i8(ctx + CTX_NUMBERS)
     record = load_i8(ctx + CTX_POSITION)
     while record < end:
         if load_u1(record + RECORD_KIND) != FRAME:
@@ -587,10 +617,15 @@ def advance(ctx: int) -> int:
         if mono >= load_i8(ctx + CTX_BOUND):
             return DEADLINE
         behind = record + RECORD_BYTES + load_u4(record + RECORD_LENGTH)
-        refusal, shape = _scan(ctx, record + RECORD_BYTES, behind)
+        connection = load_u2(record + RECORD_CONNECTION)
+        refusal, shape = _scan(ctx, connection, record + RECORD_BYTES, behind)
         if refusal:
             store_8(ctx + CTX_REFUSAL, refusal)
             return NO_ROWS if refusal == ROOM else REFUSED
+        number = load_i8(load_i8(ctx + CTX_SCAN) + SCAN_NUMBER)
+        numbered = load_i8(ctx + CTX_SEQUENCE) == SEQUENCE_CONNECTION and number != NULL
+        if numbered and (connection >= n_links or load_i8(numbers + connection * 8) != number - 1):
+            return STATE
         carries = load_i8(shape + SHAPE_CARRIES)
         if carries == CARRIES_HEARTBEAT:
             _add(ctx, HEARTBEATS, 1)
@@ -604,9 +639,11 @@ def advance(ctx: int) -> int:
             _add(ctx, DATA, 1)
         _add(ctx, RECORDS, 1)
         _add(ctx, FRAMES, 1)
-        connection = load_u2(record + RECORD_CONNECTION)
         if connection < n_links and load_i8(links + connection * 8) != NULL:
             store_8(links + connection * 8, mono)
+        if numbered:
+            store_8(numbers + connection * 8, number)
+            _add(ctx, SEQUENCE_APPLIED, 1)
         record = behind
         store_8(ctx + CTX_POSITION, record)
     return GOOD

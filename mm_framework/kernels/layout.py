@@ -29,6 +29,7 @@ ROW_FRAME: Final = 60  # u4
 # As the scanner leaves a row, its first word holds the decimals written: of the price, of the size.
 ROW_PRICE_DECIMALS: Final = 0  # u1
 ROW_SIZE_DECIMALS: Final = 1  # u1
+ROW_EMPTY: Final = 2  # u1: the level is gone, whatever its size says
 
 MESSAGE_BYTES: Final = 64
 MESSAGE_NUMBERS: Final = 0  # first, last, prev, checksum, ts_venue_ns
@@ -77,7 +78,9 @@ SCAN_N_ROWS: Final = 40
 SCAN_KNOWN: Final = 48  # 1 when a literal of the shape was seen and fits
 SCAN_MINUTE: Final = 56  # 16 bytes of text, then its ns since the epoch
 SCAN_CHANNEL: Final = 80
-SCAN_STACK: Final = 96  # (node, next child) a container
+SCAN_CONNECTION: Final = 88
+SCAN_NUMBER: Final = 96  # of the frame on its connection
+SCAN_STACK: Final = 104  # (node, next child) a container
 SCAN_STACK_BYTES: Final = 16 * 26
 SCAN_TOLD: Final = SCAN_STACK + SCAN_STACK_BYTES
 SCAN_BYTES: Final = SCAN_TOLD + TOLD_BYTES * MAX_TOLD
@@ -133,6 +136,8 @@ class NodeKind(enum.IntEnum):
     CHOICE = 8
     LITERAL = 9
     WHOLE_BOOK = 10
+    TRUTH = 11
+    ORDERS = 12
 
 
 class NodeFlag(enum.IntFlag):
@@ -148,6 +153,9 @@ class NodeFlag(enum.IntFlag):
     POSITIVE = 128
     NEWEST = 256  # a time that counts for the message if no later one is told
     SIDE = 512  # a choice that says the row's side
+    SIGNED = 1024  # a size whose sign says the row's side
+    FRAME = 2048  # an integer about the whole frame
+    BARE = 4096  # a symbol that is a number without quotes
 
 
 class TimeForm(enum.IntEnum):
@@ -158,6 +166,7 @@ class TimeForm(enum.IntEnum):
     MS = 2
     US = 3
     NS = 4
+    EPOCH = 5
 
 
 class Refusal(enum.IntEnum):
@@ -182,12 +191,13 @@ class Refusal(enum.IntEnum):
     MANY = 16
 
 
-# Names of instruments: (length, channel, stream, 64 bytes), open addressing.
+# Names of instruments, open addressing.
 SYMBOL_LENGTH: Final = 0  # 0: nobody
 SYMBOL_CHANNEL: Final = 8
 SYMBOL_STREAM: Final = 16
-SYMBOL_TEXT: Final = 24
-SYMBOL_BYTES: Final = 88
+SYMBOL_CONNECTION: Final = 24  # -1: the name is the same on all
+SYMBOL_TEXT: Final = 32
+SYMBOL_BYTES: Final = 96
 MAX_SYMBOL: Final = 64
 
 # One instrument on one channel.
@@ -220,7 +230,8 @@ INSTRUMENT_BOUND_ASK: Final = 112
 INSTRUMENT_TRADE: Final = 120  # number of the last trade, null before the first
 INSTRUMENT_HOT_TRADES: Final = 128
 INSTRUMENT_DIRTY: Final = 136
-INSTRUMENT_BYTES: Final = 144
+INSTRUMENT_LAST: Final = 144  # number of the last update of the book, null before the first
+INSTRUMENT_BYTES: Final = 152
 
 # The context of `advance`.
 CTX_POSITION: Final = 0
@@ -250,12 +261,19 @@ CTX_TRADE_IDS: Final = 184
 CTX_DIRTY: Final = 192  # streams that changed
 CTX_REFUSAL: Final = 200
 CTX_FULL: Final = 208  # the instrument whose book has no room
+CTX_SEQUENCE: Final = 216  # see SEQUENCE_*
+CTX_NUMBERS: Final = 224  # of the last frame by connection, null before the first
 # What a frame may change, kept in the shadow until it is known to be good.
-CTX_MUTABLE: Final = 216
-CTX_N_ROWS: Final = 216
-CTX_N_MESSAGES: Final = 224
-CTX_SEQ: Final = 232
-CTX_COUNTS: Final = 240
+CTX_MUTABLE: Final = 232
+CTX_N_ROWS: Final = 232
+CTX_N_MESSAGES: Final = 240
+CTX_SEQ: Final = 248
+CTX_COUNTS: Final = 256
+
+SEQUENCE_NONE: Final = 0
+SEQUENCE_FIRST: Final = 1
+SEQUENCE_PREV: Final = 2
+SEQUENCE_CONNECTION: Final = 3
 
 
 class Count(enum.IntEnum):
@@ -273,6 +291,8 @@ class Count(enum.IntEnum):
     levels_covered = 9
     levels_not_covered = 10
     unknown_deletes = 11
+    sequence_applied = 12
+    depth_unproved_messages = 13
 
 
 CTX_SHADOW: Final = CTX_COUNTS + WORD * len(Count)

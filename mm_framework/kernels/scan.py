@@ -35,16 +35,21 @@ from mm_framework.kernels.layout import (
     NODE_VALUE,
     ROW_AUX,
     ROW_BYTES,
+    ROW_EMPTY,
     ROW_PRICE,
+    ROW_PRICE_DECIMALS,
     ROW_RECV,
     ROW_SIDE,
     ROW_SIZE,
+    ROW_SIZE_DECIMALS,
     ROW_VENUE,
     SCAN_CHANNEL,
+    SCAN_CONNECTION,
     SCAN_KNOWN,
     SCAN_MESSAGES,
     SCAN_MINUTE,
     SCAN_N_ROWS,
+    SCAN_NUMBER,
     SCAN_ROWS,
     SCAN_ROWS_END,
     SCAN_STACK,
@@ -56,6 +61,7 @@ from mm_framework.kernels.layout import (
     SHAPE_ROOT,
     SYMBOL_BYTES,
     SYMBOL_CHANNEL,
+    SYMBOL_CONNECTION,
     SYMBOL_LENGTH,
     SYMBOL_STREAM,
     SYMBOL_TEXT,
@@ -76,12 +82,13 @@ from mm_framework.kernels.memory import (
     copy,
     load_i8,
     load_u1,
+    load_u4,
     shift_right,
     store_1,
     store_8,
 )
 from mm_framework.kernels.numbers import POWERS, decimal, integer, minute_ns, rfc3339, text_end
-from mm_framework.kernels.skip import blanks, skip_value
+from mm_framework.kernels.skip import ALSE, TRUE, blanks, skip_value
 from mm_framework.model.fixed import MAX, NULL
 
 __all__ = ["MIX", "scan"]
@@ -99,6 +106,8 @@ TIME: Final = int(NodeKind.TIME)
 SYMBOL: Final = int(NodeKind.SYMBOL)
 CHOICE: Final = int(NodeKind.CHOICE)
 LITERAL: Final = int(NodeKind.LITERAL)
+TRUTH: Final = int(NodeKind.TRUTH)
+ORDERS: Final = int(NodeKind.ORDERS)
 
 QUOTED: Final = int(NodeFlag.QUOTED)
 IN_ROW: Final = int(NodeFlag.IN_ROW)
@@ -110,6 +119,9 @@ ROWS: Final = int(NodeFlag.ROWS)
 POSITIVE: Final = int(NodeFlag.POSITIVE)
 NEWEST: Final = int(NodeFlag.NEWEST)
 SIDE: Final = int(NodeFlag.SIDE)
+SIGNED: Final = int(NodeFlag.SIGNED)
+FRAME: Final = int(NodeFlag.FRAME)
+BARE: Final = int(NodeFlag.BARE)
 
 READ: Final = int(Refusal.NONE)
 OTHER_SHAPE: Final = int(Refusal.OTHER_SHAPE)
@@ -133,8 +145,10 @@ RFC3339: Final = int(TimeForm.RFC3339)
 SECONDS: Final = int(TimeForm.SECONDS)
 MS: Final = int(TimeForm.MS)
 US: Final = int(TimeForm.US)
+EPOCH: Final = int(TimeForm.EPOCH)
 
 QUOTE: Final = 34
+MINUS: Final = 45
 COMMA: Final = 44
 COLON: Final = 58
 
@@ -185,6 +199,7 @@ def _turn(first: int, turn: int, end: int) -> None:
 def _stream(s: int, p: int, n: int) -> int:
     """The stream of the name of ``n`` bytes at ``p``, -1 for a name that is not in the table."""
     channel = load_i8(s + SCAN_CHANNEL)
+    connection = load_i8(s + SCAN_CONNECTION)
     table, mask = load_i8(s + SCAN_SYMBOLS), load_i8(s + SCAN_SYMBOL_MASK)
     mixed, at = (n + channel) * MIX, 0
     while at < n:
@@ -200,7 +215,8 @@ def _stream(s: int, p: int, n: int) -> int:
         length = load_i8(entry + SYMBOL_LENGTH)
         if length == 0:
             return -1
-        if length == n and load_i8(entry + SYMBOL_CHANNEL) == channel:
+        owner = load_i8(entry + SYMBOL_CONNECTION)
+        if length == n and load_i8(entry + SYMBOL_CHANNEL) == channel and owner in (-1, connection):
             at = 0
             while at < n and load_u1(entry + SYMBOL_TEXT + at) == load_u1(p + at):
                 at += 1
@@ -234,7 +250,13 @@ def _time(s: int, form: int, quoted: int, p: int) -> tuple[int, int]:
         ns = value * POWERS[9 - decimals]
     else:
         unit = 1_000_000 if form == MS else (1000 if form == US else 1)
+        start = p
         p, ns = integer(p)
+        if form == EPOCH and p != 0:
+            # Milliseconds have 13 digits until the year 2286, microseconds 16.
+            unit = 1_000_000 if p - start == 13 else 1000
+            if p - start not in (13, 16):
+                return 0, 0
         if ns > MAX // unit:
             return 0, 0
         ns *= unit
@@ -262,22 +284,26 @@ def _choose(node: int, p: int) -> int:
 @helper
 def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int, row: int) -> tuple[int, int]:
     """Read the leaves that are not decimals: ``(end, refusal)``."""
-    target = (row if flags & IN_ROW else told) + load_i8(node + NODE_TARGET)
+    base = s if flags & FRAME else told
+    target = (row if flags & IN_ROW else base) + load_i8(node + NODE_TARGET)
     if kind == SYMBOL:
-        if load_u1(p) != QUOTE:
-            return p, TEXT
-        close = text_end(p + 1, end)
-        n = close - p - 1
+        if flags & BARE:
+            close, _ = integer(p)
+            behind, text = close, p
+        else:
+            close = text_end(p + 1, end) if load_u1(p) == QUOTE else 0
+            behind, text = close + 1, p + 1
+        n = close - text
         if close == 0 or n == 0 or n > MAX_SYMBOL:
             return p, TEXT
-        stream = _stream(s, p + 1, n)
+        stream = _stream(s, text, n)
         if stream < 0:
             return p, UNKNOWN_SYMBOL
         before = load_i8(told + TOLD_STREAM)
         if before >= 0 and before != stream:
             return p, SYMBOLS
         store_8(told + TOLD_STREAM, stream)
-        return close + 1, READ
+        return behind, READ
     if kind == TIME:
         p, ns = _time(s, load_i8(node + NODE_VALUE), flags & QUOTED, p)
         if p == 0:
@@ -303,6 +329,17 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
             p += 1
         store_8(target, value)
         return p, READ
+    if kind == ORDERS:
+        p, value = integer(p)
+        store_1(row + ROW_EMPTY, 1 if value == 0 else 0)
+        return p, (READ if p != 0 else NUMBER)
+    if kind == TRUTH:
+        truth = load_u4(p) == TRUE
+        if not truth and (load_u1(p) != 102 or load_u4(p + 1) != ALSE):
+            return p, BAD_CHOICE
+        side = load_i8(node + NODE_VALUE)
+        store_1(row + ROW_SIDE, side if truth else -side)
+        return p + (4 if truth else 5), READ
     if kind in (CHOICE, LITERAL):
         if load_u1(p) != QUOTE:
             return p, BAD_CHOICE
@@ -331,6 +368,7 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
     row = first
     seen, n_messages = 0, 0
     store_8(s + SCAN_KNOWN, 0)
+    store_8(s + SCAN_NUMBER, NULL)
     store_8(s + SCAN_CHANNEL, load_i8(shape + SHAPE_CHANNEL))
     while True:
         # The value of `node` at p; 0 is what nobody declared.
@@ -360,9 +398,10 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 store_8(row + ROW_RECV, 0)
                 store_8(row + ROW_VENUE, NULL)
                 store_8(row + ROW_AUX, NULL)
-                store_1(row + ROW_SIDE, load_i8(load_i8(sp - 16) + NODE_SIDE))
+                store_1(row + ROW_SIDE, load_i8(node + NODE_SIDE))
                 seen &= ~load_i8(node + NODE_SCOPE)
             if flags & ROWS:
+                # The rows of one declaration; a message puts them in the order of the declarations.
                 order = load_i8(node + NODE_ORDER)
                 if order < load_i8(told + TOLD_ORDER):
                     store_8(told + TOLD_TURN, row - first)
@@ -402,6 +441,10 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 if c != QUOTE:
                     return NUMBER
                 p += 1
+            if flags & SIGNED:
+                negative = load_u1(p) == MINUS
+                store_1(row + ROW_SIDE, 255 if negative else 1)
+                p += 1 if negative else 0
             p, value, decimals = decimal(p)
             if p == 0:
                 return NUMBER
@@ -414,7 +457,7 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
             target = load_i8(node + NODE_TARGET)
             if flags & IN_ROW:
                 store_8(row + target, value)
-                store_1(row + (0 if target == ROW_PRICE else 1), decimals)
+                store_1(row + (ROW_PRICE_DECIMALS if target == ROW_PRICE else ROW_SIZE_DECIMALS), decimals)
             else:
                 store_8(told + target, value)
                 store_8(told + target + 8, decimals)
@@ -447,6 +490,9 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 required = load_i8(node + NODE_REQUIRED)
                 if seen & required != required:
                     return MISSING
+                if load_u1(row + ROW_EMPTY):
+                    store_8(row + ROW_SIZE, 0)
+                    store_1(row + ROW_SIZE_DECIMALS, 0)
                 row += ROW_BYTES
             if flags & MESSAGE:
                 required = load_i8(node + NODE_REQUIRED)

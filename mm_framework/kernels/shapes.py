@@ -17,12 +17,15 @@ from mm_framework.contracts.shapes import (
     Message,
     Node,
     Object,
+    Orders,
     Price,
+    Row,
     Rows,
     Shape,
     Size,
     Symbol,
     Time,
+    Truth,
     Tuple,
     WholeBook,
 )
@@ -45,6 +48,7 @@ _INTEGERS: Final = {
     "first": (layout.TOLD_FIRST, NodeFlag(0)),
     "last": (layout.TOLD_LAST, NodeFlag(0)),
     "prev": (layout.TOLD_PREV, NodeFlag(0)),
+    "sequence": (layout.SCAN_NUMBER, NodeFlag.FRAME),
 }
 _TICKER: Final = {
     (Price, 1): layout.TOLD_BID,
@@ -98,12 +102,15 @@ class _Compiler:
         if isinstance(node, Message):
             self.messages += 1
             flags, node = NodeFlag.MESSAGE, node.body
+        if isinstance(node, Row):
+            entry.words[layout.NODE_SIDE] = node.side & 0xFF
+            flags, in_row, node = flags | NodeFlag.ROW, True, node.item
         kind, more = self._leaf(entry, node, in_row=in_row)
         required = bits = bit
         if isinstance(node, Object | Tuple | Array | Rows):
             kind, more = self._container(entry, node)
             inside_required, inside = self._children(at, node, in_row=in_row, depth=depth)
-            if flags & NodeFlag.MESSAGE:
+            if flags & (NodeFlag.MESSAGE | NodeFlag.ROW):
                 entry.words[layout.NODE_REQUIRED] = inside_required
                 entry.words[layout.NODE_SCOPE] = inside
                 inside_required = inside = 0
@@ -149,6 +156,7 @@ class _Compiler:
             if isinstance(node, Rows):
                 words = self.entries[place].words
                 words[layout.NODE_FLAGS] |= NodeFlag.ROW
+                words[layout.NODE_SIDE] = node.side & 0xFF
                 words[layout.NODE_REQUIRED], words[layout.NODE_SCOPE] = child_required, child_bits
                 child_required = child_bits = 0
             required |= child_required if needed else 0
@@ -181,9 +189,12 @@ class _Compiler:
             case Price() | Size():
                 quoted = NodeFlag.QUOTED if node.quoted else NodeFlag(0)
                 if in_row and node.side == 0:
-                    price = isinstance(node, Price)
-                    words[layout.NODE_TARGET] = layout.ROW_PRICE if price else layout.ROW_SIZE
-                    return NodeKind.DECIMAL, row | quoted | (NodeFlag.POSITIVE if price else NodeFlag(0))
+                    if isinstance(node, Price):
+                        words[layout.NODE_TARGET] = layout.ROW_PRICE
+                        return NodeKind.DECIMAL, row | quoted | NodeFlag.POSITIVE
+                    words[layout.NODE_TARGET] = layout.ROW_SIZE
+                    signed = NodeFlag.SIGNED if node.signed else NodeFlag(0)
+                    return NodeKind.DECIMAL, row | quoted | signed
                 if in_row or (type(node), node.side) not in _TICKER:
                     raise self._wrong("a price or size is of a side (1, -1) exactly where it is not in rows")
                 words[layout.NODE_TARGET] = _TICKER[type(node), node.side]
@@ -195,7 +206,12 @@ class _Compiler:
             case Time():
                 return NodeKind.TIME, self._time(words, node)
             case Symbol():
-                return NodeKind.SYMBOL, NodeFlag(0)
+                return NodeKind.SYMBOL, NodeFlag.BARE if node.number else NodeFlag(0)
+            case Orders():
+                return NodeKind.ORDERS, row
+            case Truth():
+                words[layout.NODE_VALUE] = node.true
+                return NodeKind.TRUTH, row
             case Choice():
                 at = self.entries.index(entry)
                 self._reserve(list(node.values), at, node.values.values())
@@ -227,7 +243,9 @@ def _template(rows: Rows) -> tuple[bytes, bytes, bytes] | None:
     """The three literals around price and size, where rows have nothing else; each of at most 16 bytes."""
     item = rows.item
     leaves = list(item.fields.values()) if isinstance(item, Object) else list(item.items)
-    if [type(leaf) for leaf in leaves] != [Price, Size]:
+    if [type(leaf) for leaf in leaves] != [Price, Size] or any(
+        isinstance(leaf, Size) and leaf.signed for leaf in leaves
+    ):
         return None
     quotes = [b'"' if isinstance(leaf, Price | Size) and leaf.quoted else b"" for leaf in leaves]
     if isinstance(item, Object):

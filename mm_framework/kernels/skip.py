@@ -9,8 +9,9 @@ from mm_framework.kernels.jit import helper, inline
 from mm_framework.kernels.memory import load_u1, load_u4
 from mm_framework.kernels.numbers import text_end
 
-__all__ = ["blanks", "skip_value"]
+__all__ = ["ALSE", "TRUE", "blanks", "skip_value"]
 
+MAX_WHOLE_DIGITS: Final = 200  # with an exponent of two digits still a double
 TRUE: Final = int.from_bytes(b"true", "little")
 NULL_WORD: Final = int.from_bytes(b"null", "little")
 ALSE: Final = int.from_bytes(b"alse", "little")
@@ -37,12 +38,12 @@ def _digits(p: int, end: int) -> int:
 
 @helper
 def _number(p: int, end: int) -> int:
-    """The address behind a JSON number (its exponent of at most two digits), 0 when it is none."""
+    """The address behind a JSON number, 0 when it is none or may be too large for a double."""
     if load_u1(p) == 45:
         p += 1
     first = p
     p = _digits(p, end)
-    if p == 0 or (load_u1(first) == 48 and p > first + 1):
+    if p == 0 or (load_u1(first) == 48 and p > first + 1) or p > first + MAX_WHOLE_DIGITS:
         return 0
     if load_u1(p) == 46:
         p = _digits(p + 1, end)

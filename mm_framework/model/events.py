@@ -111,6 +111,7 @@ class Reason(enum.IntEnum):
     DROPPED = 18
     UNSUBSCRIBED = 19
     MALFORMED = 20
+    STALE_SNAPSHOT = 21
     # losses of a connection that nobody asked for
     CONNECT_FAILED = 30
     REMOTE_CLOSED = 31

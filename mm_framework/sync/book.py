@@ -9,6 +9,7 @@ never asks for anything: the caller reads ``state`` and decides what to send.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 from typing import Protocol
 
@@ -67,6 +68,11 @@ class BookMessage:
     prev: int = NULL
     checksum: int = NULL
     ts_venue_ns: int = NULL
+    digest: str | None = None
+
+
+MAX_WAITING = 10_000
+"""Updates that are kept for a snapshot that is being fetched; then the oldest go."""
 
 
 @attrs.define
@@ -76,7 +82,9 @@ class BookState:
     ``epoch`` names the book that is being built or kept; it is raised when continuity is lost.
     ``built``: a snapshot of this epoch was applied. ``probing``: the next snapshot was asked for
     because the book was silent; if it differs, something was lost. ``attempts``: losses in a row.
-    ``synced_ns``: mono_ns of the last change to SYNCED. ``seen_*``: most decimals seen.
+    ``synced_ns``: mono_ns of the last change to SYNCED. ``seen_*``: most decimals seen. ``number``: that
+    of the last update or snapshot that was applied; ``bridging``: a fetched snapshot that no update has
+    joined yet; ``waiting``: updates that wait for one.
     """
 
     state: SyncState = SyncState.CONNECTING
@@ -89,6 +97,9 @@ class BookState:
     seen_price: int = 0
     seen_size: int = 0
     bound: KnownDepth = attrs.Factory(KnownDepth)
+    number: int | None = None
+    bridging: bool = False
+    waiting: list[BookMessage] = attrs.Factory(list)
 
 
 class BookSync:
@@ -113,12 +124,27 @@ class BookSync:
 
     def apply(self, message: BookMessage, now_ns: int, *, online: bool = True) -> Reason | None:
         """Apply a message; the reason when it broke the book, else None. ``online``: the venue trades."""
-        s = self.s
+        if message.snapshot and self.fetched:
+            return self._join(message, now_ns, online=online)
         if message.snapshot:
             self._accept(message, now_ns)
-        elif not s.built:
-            self.counts.orphan_deltas += 1
+            self.s.number = None if message.last == NULL else message.last
+        elif not self.s.built:
+            self._keep(message)
             return None
+        elif self._follow(message) is not Follow.NEXT:
+            return self._out_of_order(message, now_ns)
+        return self._take(message, now_ns, online=online)
+
+    @property
+    def fetched(self) -> bool:
+        """Whether the book begins with a snapshot that is fetched."""
+        sequence = self.rules.sequence
+        return sequence is not None and sequence.bridge == "rest"
+
+    def _take(self, message: BookMessage, now_ns: int, *, online: bool) -> Reason | None:
+        """Apply a message that is in order."""
+        s = self.s
         s.seen_price = max(s.seen_price, message.decimals[0])
         s.seen_size = max(s.seen_size, message.decimals[1])
         self._apply_levels(message)
@@ -142,6 +168,83 @@ class BookSync:
             expected, found = _price(self.book.best_bid), _price(self.book.best_ask)
         self.lose(broken, now_ns, expected, found)
         return broken
+
+    def _join(self, snapshot: BookMessage, now_ns: int, *, online: bool) -> Reason | None:
+        """Apply a fetched snapshot, then the updates that waited for it; it may be too old for them."""
+        s = self.s
+        if s.built:
+            return None
+        number = snapshot.last
+        waiting = [update for update in s.waiting if not self._contained(update, number, bridging=True)]
+        if waiting and not self._joins(waiting[0], number, bridging=True):
+            self.counts.stale_snapshots += 1
+            return Reason.STALE_SNAPSHOT
+        self.counts.sequence_dropped += len(s.waiting) - len(waiting)
+        self._accept(snapshot, now_ns)
+        s.number, s.bridging, s.waiting = number, True, []
+        broken = self._take(snapshot, now_ns, online=online)
+        for update in waiting:
+            broken = self.apply(update, now_ns, online=online) or broken
+        return broken
+
+    def _keep(self, update: BookMessage) -> None:
+        """An update of a book that is not there: it waits for the snapshot, if that is fetched."""
+        if not self.fetched:
+            self.counts.orphan_deltas += 1
+            return
+        if len(self.s.waiting) >= MAX_WAITING:
+            self.counts.orphan_deltas += 1
+            del self.s.waiting[0]
+        self.s.waiting.append(update)
+
+    def _follow(self, update: BookMessage) -> Follow:
+        """Whether an update is the next one; then it is the last one."""
+        spec, s = self.rules.sequence, self.s
+        if spec is None or spec.scope != "instrument" or update.last == NULL:
+            return Follow.NEXT
+        if s.number is not None:
+            if self._contained(update, s.number, bridging=s.bridging):
+                return Follow.OLD
+            if not self._joins(update, s.number, bridging=s.bridging):
+                return Follow.GAP
+        s.number, s.bridging = update.last, False
+        self.counts.sequence_applied += 1
+        return Follow.NEXT
+
+    def _contained(self, update: BookMessage, number: int, *, bridging: bool) -> bool:
+        """Whether the book at ``number`` has the update already.
+
+        With link ``prev`` the update that joins a snapshot may end at its very number.
+        """
+        spec = self.rules.sequence
+        if bridging and spec is not None and spec.link == "prev":
+            return update.last < number
+        return update.last <= number
+
+    def _joins(self, update: BookMessage, number: int, *, bridging: bool) -> bool:
+        spec = self.rules.sequence
+        if spec is not None and spec.link == "prev":
+            return update.prev == number or (bridging and update.first <= number)
+        return update.first == number + 1 or (bridging and update.first <= number + 1)
+
+    def _out_of_order(self, update: BookMessage, now_ns: int) -> Reason | None:
+        """A repetition is dropped; a hole loses the book, and the update waits for the next snapshot."""
+        s = self.s
+        number = s.number if s.number is not None else NULL
+        if self._contained(update, number, bridging=s.bridging):
+            self.counts.sequence_dropped += 1
+            return None
+        self.counts.sequence_breaks += 1
+        spec = self.rules.sequence
+        by_prev = spec is not None and spec.link == "prev"
+        self.lose(
+            Reason.SEQUENCE_GAP,
+            now_ns,
+            number if by_prev else number + 1,
+            update.prev if by_prev else update.first,
+        )
+        self._keep(update)
+        return Reason.SEQUENCE_GAP
 
     def connected(self) -> None:
         """The connection that will feed the book is open."""
@@ -206,7 +309,7 @@ class BookSync:
     def _prove(self, message: BookMessage) -> _Proof:
         spec = self.rules.checksum
         if spec is None:
-            return _Proof(holds=True)
+            return _Proof(holds=not self.s.bridging)
         if message.checksum == NULL:
             return _Proof(holds=False)
         found = self._checksum(message.checksum)
@@ -268,6 +371,7 @@ class BookSync:
             flags |= RowFlag.UNTRUSTED
         if self.s.bound.unproved(self.book):
             flags |= RowFlag.DEPTH_UNPROVED
+            self.counts.depth_unproved_messages += 1
         self.counts.levels += len(message.levels)
         self.emitter.group(
             Kind.SNAPSHOT_START if message.snapshot else Kind.LEVEL,
@@ -279,6 +383,7 @@ class BookSync:
     def _declare(self, reason: Reason, now_ns: int, expected: int, found: int) -> None:
         """Write the loss into the rows, in the epoch that ends; then the epoch is another one."""
         s = self.s
+        s.waiting = []
         if not s.built:
             return
         kind = Kind.CHECKSUM_MISMATCH if reason is Reason.CHECKSUM_MISMATCH else Kind.GAP
@@ -289,6 +394,7 @@ class BookSync:
         if s.synced_ns is not None and now_ns - s.synced_ns >= self.stable_ns:
             s.attempts = 0
         s.built, s.synced_ns = False, None
+        s.number, s.bridging = None, False
         s.attempts += 1
         s.epoch = min(s.epoch + 1, MAX_EPOCH)
 
@@ -303,6 +409,14 @@ class BookSync:
                 flags=0 if s.state is SyncState.SYNCED else RowFlag.UNTRUSTED,
             )  # fmt: skip
         self.owner.state_changed(old, s.state, reason, s.epoch)
+
+
+class Follow(enum.Enum):
+    """What the numbers say of an update."""
+
+    NEXT = "it follows"
+    OLD = "the book has it already"
+    GAP = "something is missing before it"
 
 
 @attrs.frozen

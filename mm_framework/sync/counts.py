@@ -13,6 +13,7 @@ class Counts:
 
     ``frames`` = data + control + heartbeats + unknown + malformed. ``levels_covered`` are levels
     whose value a checksum proved at their message, ``levels_not_covered`` those beyond its depth.
+    ``sequence_*``: numbered messages that followed, were repetitions, broke the chain.
     """
 
     records: int = 0
@@ -41,6 +42,14 @@ class Counts:
     foreign_frames: int = 0
     overflows: int = 0
     refusals: int = 0
+    sequence_applied: int = 0
+    sequence_dropped: int = 0
+    sequence_breaks: int = 0
+    stale_snapshots: int = 0
+    hashes_verified: int = 0
+    hashes_unverified: int = 0
+    hashes_failed: int = 0
+    depth_unproved_messages: int = 0
     dropped_frames: int = 0
 
     def add(self, other: Counts) -> None:
