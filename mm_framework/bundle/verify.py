@@ -7,6 +7,7 @@ from its checkpoint. Whatever speaks against the recording is a `Failure`; none 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -61,6 +62,7 @@ class _Verification:
         self.first_ns: int | None = None
         self.last_ns = 0
         self.unproved: set[str] = set()
+        self.fallbacks: Counter[str] = Counter()
         self.instruments: dict[str, dict[str, Any]] = {}
         self.definitions: dict[int, Definition] = {}
         self.connections: list[dict[str, Any]] = []
@@ -96,6 +98,7 @@ class _Verification:
         """Take over what a Feed has counted and holds."""
         self.counts.add(feed.counts)
         self.unproved.update(feed.unproved_channels())
+        self.fallbacks.update(feed.fallbacks)
         self.definitions |= {definition.index: definition for definition in feed.definitions}
         for view in feed.instruments():
             self.instruments[view.id] = _at_the_end(view)
@@ -209,6 +212,7 @@ class _Verification:
             instruments=dict(sorted(self.instruments.items())),
             failures=tuple(self.failures),
             n_failures=self.n_failures,
+            fallbacks=dict(sorted(self.fallbacks.items())),
         )
 
 

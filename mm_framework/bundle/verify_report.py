@@ -40,7 +40,8 @@ class VerifyReport:
     ``records``: that could be read. ``crc_mismatch``: records that fail their CRC or grammar, each of
     which ends its segment. ``torn_bytes``: of an interrupted write, an error only in a run that says it
     is whole. ``span_s``: recorded time, None when untimed. ``instruments``: id -> state, book and digest
-    at the end.
+    at the end. ``fallbacks``: why the compiled scanner left frames of declared shapes to the reference
+    path, and how many; empty without kernels.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class VerifyReport:
     instruments: dict[str, dict[str, Any]]
     failures: tuple[Failure, ...]
     n_failures: int
+    fallbacks: dict[str, int] = attrs.Factory(dict)
 
     @property
     def ok(self) -> bool:
@@ -85,6 +87,7 @@ class VerifyReport:
             "unknown": counts.unknown,
             "trades": counts.trades,
             "fallback_frames": counts.fallback_frames,
+            "fallbacks": self.fallbacks,
             "counts": attrs.asdict(counts),
             "unproved_channels": list(self.unproved_channels),
             "instruments": self.instruments,

@@ -17,7 +17,7 @@ same frame: the scanner may refuse a frame that ``decode`` can read (it then goe
 as a fallback), but never read it otherwise. It refuses on its own: a missing or doubled leaf, an escape
 or a byte over 0x7f in any text, a number outside of the JSON grammar, with an exponent or with more than
 18 digits, a price or time of 0 or less, a negative size, null, whatever is not JSON, and nesting over
-`MAX_DEPTH`. Objects may have their keys in any order; keys that are not declared are checked and
+24 levels. Objects may have their keys in any order; keys that are not declared are checked and
 skipped. Rows are given in the order of their `Rows` in the declaration, whatever the frame's.
 """
 
@@ -29,7 +29,6 @@ from typing import Final, TypeAlias
 import attrs
 
 __all__ = [
-    "MAX_DEPTH",
     "SNAPSHOT",
     "UPDATE",
     "Array",
@@ -53,9 +52,6 @@ __all__ = [
     "Tuple",
     "WholeBook",
 ]
-
-MAX_DEPTH: Final = 24
-"""Containers within containers; a frame that goes deeper is not read by the scanner."""
 
 UPDATE: Final = 0
 SNAPSHOT: Final = 1

@@ -11,6 +11,9 @@ from typing import Final
 
 WORD: Final = 8
 
+MAX_DEPTH: Final = 24
+"""Containers within one another in a value that is skipped; 64 would be the most that a word can tell."""
+
 # A row of `model.events.ROW` and a message of `MESSAGE`, by byte.
 ROW_BYTES: Final = 64
 ROW_RECV: Final = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from mm_framework.contracts.shapes import MAX_DEPTH
 from mm_framework.kernels.jit import helper, inline
+from mm_framework.kernels.layout import MAX_DEPTH
 from mm_framework.kernels.memory import load_u1, load_u4
 from mm_framework.kernels.numbers import text_end
 
