@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import attrs
 import msgspec
 
 from mm_framework.bundle.frames import ShardReader
@@ -18,7 +19,7 @@ from mm_framework.bundle.index import IndexBuilder, encode_entries, index_path
 from mm_framework.bundle.run import Run
 from mm_framework.bundle.segment import Fault, SegmentReader, records_of
 from mm_framework.bundle.tables import CONNECTION_KINDS, CONNECTIONS, INSTRUMENTS, connection_line, precedes
-from mm_framework.bundle.verify_report import Failure, VerifyReport
+from mm_framework.bundle.verify_report import Failure, VerifyReport, proofs_json
 from mm_framework.errors import CorruptFrame
 from mm_framework.feed import Counts, Feed, InstrumentView, Output, VenueKit
 from mm_framework.feed.output import Malformed
@@ -283,6 +284,7 @@ def _at_the_end(view: InstrumentView) -> dict[str, Any]:
         "state": view.state.name,
         "epoch": view.epoch,
         "precision": definition.precision,
+        **proofs_json(attrs.asdict(view.proofs)),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -86,6 +87,7 @@ class VerifyReport:
             "malformed": counts.malformed,
             "unknown": counts.unknown,
             "trades": counts.trades,
+            **proofs_json(attrs.asdict(counts)),
             "fallback_frames": counts.fallback_frames,
             "fallbacks": self.fallbacks,
             "counts": attrs.asdict(counts),
@@ -94,6 +96,16 @@ class VerifyReport:
             "n_failures": self.n_failures,
             "failures": [_without_none(attrs.asdict(failure)) for failure in self.failures],
         }
+
+
+def proofs_json(counts: Mapping[str, int]) -> dict[str, Any]:
+    """What numbers, tickers and hashes proved, of a run or of one instrument."""
+    return {
+        "sequence": {word: counts[f"sequence_{word}"] for word in ("applied", "dropped", "breaks")},
+        "top_of_book_checks": {word: counts[f"tops_{word}"] for word in ("compared", "equal")},
+        "hashes": {word: counts[f"hashes_{word}"] for word in ("verified", "unverified", "failed")},
+        "depth_unproved_messages": counts["depth_unproved_messages"],
+    }
 
 
 def _without_none(value: dict[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
 
 from mm_framework.capture.clock import Clock
-from mm_framework.capture.transport import ConnectFailed, Loss, Receiver, TransportOptions
+from mm_framework.capture.transport import (
+    ConnectFailed,
+    HttpAnswer,
+    HttpClient,
+    HttpOptions,
+    Loss,
+    Receiver,
+    TransportOptions,
+)
+from mm_framework.contracts.emulator import HttpReply
 from mm_framework.model.events import Reason
 
 __all__ = ["MemoryTransport", "MemoryVenue", "Wire"]
@@ -57,6 +68,10 @@ class MemoryVenue(Protocol):
         """The client is gone."""
         ...
 
+    def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
+        """Answer a REST request. Raises ConnectionError, with the reason, to break it off."""
+        ...
+
     def advance(self, now_ns: int) -> None:
         """Do all that is due up to now."""
         ...
@@ -86,6 +101,10 @@ class MemoryTransport:
         receiver.on_open(connection)
         self.arm()
 
+    def http(self, options: HttpOptions) -> HttpClient:
+        """See `transport.Transport`."""
+        return _Http(self, options)
+
     def at(self, time_ns: int, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Call at a time of ``clock``."""
         delay_ns = max(0, time_ns - self.clock.mono_ns())
@@ -101,6 +120,34 @@ class MemoryTransport:
     def _advance(self) -> None:
         self.venue.advance(self.clock.mono_ns())
         self.arm()
+
+
+class _Http:
+    """Implements `transport.HttpClient`: every URL leads to the venue."""
+
+    def __init__(self, network: MemoryTransport, options: HttpOptions) -> None:
+        self._network, self._options = network, options
+
+    async def get(self, url: str) -> HttpAnswer:
+        network, options, parts = self._network, self._options, urlsplit(url)
+        try:
+            async with asyncio.timeout(options.timeout_s):
+                await asyncio.sleep(network.latency() / 1e9)
+                query = dict(parse_qsl(parts.query))
+                reply = network.venue.http("GET", parts.path or "/", query, network.clock.mono_ns())
+                network.arm()
+                await asyncio.sleep(network.latency() / 1e9)
+        except TimeoutError:
+            return HttpAnswer(error=f"no answer within {options.timeout_s:g} s")
+        except ConnectionError as error:
+            return HttpAnswer(error=str(error))
+        answer = HttpAnswer(reply.status, {name.lower(): value for name, value in reply.headers})
+        if len(reply.body) > options.max_body_bytes:
+            return attrs.evolve(answer, error=f"the body is larger than {options.max_body_bytes} bytes")
+        return attrs.evolve(answer, body=reply.body)
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 class _Item(NamedTuple):

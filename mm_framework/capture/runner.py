@@ -22,13 +22,15 @@ import attrs
 from mm_framework.bundle.manifest import RunState
 from mm_framework.capture.backoff import Rate
 from mm_framework.capture.clock import Stamp
+from mm_framework.capture.http import Fetcher
 from mm_framework.capture.notices import NoticeLog
 from mm_framework.capture.plan import Plan
 from mm_framework.capture.recorder import Listener, Log, Recorder
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.shard import Network, Shard
 from mm_framework.capture.telemetry import CaptureResult, Status, Tally, instrument_lines, total_counts
-from mm_framework.capture.transport import Transport, TransportOptions
+from mm_framework.capture.transport import HttpClient, HttpOptions, Transport, TransportOptions
+from mm_framework.contracts.adapter import HttpRequest, VenueLimits
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
 from mm_framework.feed import FeedConfig, FeedSettings, VenueKit
 from mm_framework.feed.output import Command, Notice
@@ -100,6 +102,8 @@ class Capture:
         ]
         self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react)
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
+        self._fetcher = self._make_fetcher(transport, tls)
+        self._fetches = any(hasattr(kits[shard.venue].adapter, "snapshot_request") for shard in plan.shards)
         self._notices = NoticeLog()
         self._connections = 0
         self._beaten = (0.0, 0)
@@ -133,6 +137,16 @@ class Capture:
         return [
             Shard(shard, self, network, limits[shard.venue], knocks[shard.venue]) for shard in plan.shards
         ]
+
+    def _make_fetcher(self, transport: Transport, tls: ssl.SSLContext | None) -> Fetcher:
+        options = HttpOptions(
+            open_timeout_s=self.settings.open_timeout_s, timeout_s=self.settings.rest_timeout_s, tls=tls
+        )
+
+        def connect() -> HttpClient:
+            return transport.http(options)
+
+        return Fetcher(self, connect, self._clock, self.settings)
 
     # the run
 
@@ -172,6 +186,8 @@ class Capture:
 
     def _begin(self) -> None:
         self.log(logging.INFO, "start", shards=len(self._shards))
+        if self._fetches:
+            self._fetcher.prepare()
         self._recorder.start()
         for shard in self._shards.values():
             self._start(self._workers, shard.keep_connected(), f"shard {shard.number}")
@@ -187,6 +203,7 @@ class Capture:
     async def _leave(self) -> None:
         """The last records, in one step; then the sockets close."""
         self._instruments = instrument_lines(self._recorder.feeds)
+        self._fetcher.leave()
         for shard in self._shards.values():
             shard.leave()
         try:
@@ -198,7 +215,7 @@ class Capture:
             self._timer.cancel()
         for task in self._workers:
             task.cancel()
-        await asyncio.gather(*self._workers, *self._closers, return_exceptions=True)
+        await asyncio.gather(*self._workers, *self._closers, self._fetcher.close(), return_exceptions=True)
 
     def _close(self, stopped_by: str) -> CaptureResult:
         """Close the bundle; the result, or the error that ended the run."""
@@ -239,6 +256,15 @@ class Capture:
             self.stop("listener")
         self._arm(shard)
 
+    def fetch(self, shard: int, request: HttpRequest, limits: VenueLimits) -> None:
+        """Make an HTTP request in its turn; its outcome becomes a record of the shard."""
+        self._fetcher.fetch(shard, request, limits)
+
+    def answered(self, shard: int, payload: bytes) -> None:
+        """An HTTP request has come to its end."""
+        if shard in self._shards:
+            self.record(shard, RecordKind.HTTP, payload)
+
     def next_connection(self) -> int:
         """A new connection number. Raises EnvironmentFailed when there are no more."""
         if self._connections == MAX_CONNECTIONS:
@@ -251,6 +277,10 @@ class Capture:
     def spawn(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
         """Carry out something in the background; the end of the run waits for it."""
         self._start(self._closers, coroutine, name)
+
+    def work(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """Do something in the background that the end of the run cancels."""
+        self._start(self._workers, coroutine, name)
 
     def _start(self, group: set[asyncio.Task[None]], coroutine: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(coroutine, name=name)
@@ -323,6 +353,7 @@ class Capture:
             shard.record_dropped()
             if shard.link is not None:
                 shard.link.resume()
+        self._fetcher.resume()
         asyncio.get_running_loop().call_later(0, self._wake)
 
     # telling

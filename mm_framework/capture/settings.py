@@ -62,6 +62,19 @@ class CaptureSettings:
         help="What may still be kept of connections whose reading is paused because the disk is slow;"
         " frames beyond are dropped, and the log says so.",
     )
+    rest_timeout_s: float = setting(
+        30.0, help="Longest wait for the whole answer to an HTTP request.", validator=validators.gt(0)
+    )
+    rest_concurrent: int = setting(
+        4, help="HTTP requests that are under way to one host at a time.", validator=validators.ge(1)
+    )
+    rest_backoff_s: float = setting(
+        60.0,
+        help="Pause of all requests to a host after a refusal (HTTP 429, 418) that names no time; doubles"
+        " with each one that follows.",
+        validator=validators.gt(0),
+    )
+    rest_backoff_max_s: float = setting(3600.0, help="Longest such pause.", validator=validators.gt(0))
     ca_file: str = setting(
         "", help="File of certificate authorities to trust in place of the system's; empty: the system's."
     )

@@ -24,7 +24,7 @@ from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.transport import ConnectFailed, Loss, Transport, TransportOptions
 from mm_framework.contracts.adapter import VenueLimits
 from mm_framework.errors import ConnectionLost
-from mm_framework.feed.output import Command, Send
+from mm_framework.feed.output import Command, Fetch, Send
 from mm_framework.model.events import PLANNED, Reason
 from mm_framework.model.frame import FrameFlag, RecordKind, encode_json
 
@@ -194,6 +194,9 @@ class Shard:
     def obey(self, commands: list[Command]) -> None:
         """Carry out what `Feed` asks for; what concerns a connection that is gone is dropped."""
         for command in commands:
+            if isinstance(command, Fetch):
+                self._run.fetch(self.number, command.request, self._limits)
+                continue
             link = self.link
             if link is None or link.index != command.connection or link.loss is not None:
                 continue

@@ -1,16 +1,21 @@
 """The seam to the network: a `Transport` opens connections and hands every message to a `Receiver`.
 
     transport.connect -> receiver.on_open -> on_frame ... -> on_lost          (or ConnectFailed)
+    transport.http -> client.get -> HttpAnswer ... client.close
 
 Three implementations: `ws_websockets` (the default), `ws_picows` (optional extra) and `memory` (an
-emulated venue on virtual time). They deliver the same bytes and report the same reasons.
+emulated venue on virtual time). They deliver the same bytes and report the same reasons. The first two
+share `http_aiohttp`.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import ssl
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Final, Protocol
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -21,14 +26,22 @@ from mm_framework.model.frame import MAX_FRAME_BYTES
 __all__ = [
     "ConnectFailed",
     "Connection",
+    "HttpAnswer",
+    "HttpClient",
+    "HttpOptions",
     "Loss",
     "Receiver",
     "Transport",
     "TransportOptions",
     "connect_loss",
+    "is_loopback",
     "make_transport",
     "tls_context",
 ]
+
+
+MAX_BODY_BYTES: Final = MAX_FRAME_BYTES - (1 << 16)
+"""The largest body of an HTTP answer: it shares a record with its JSON line."""
 
 
 @attrs.frozen
@@ -102,6 +115,42 @@ class Receiver(Protocol):
         ...
 
 
+@attrs.frozen
+class HttpOptions:
+    """``timeout_s`` is for a request as a whole; ``tls`` None takes the system's trust."""
+
+    open_timeout_s: float = 10.0
+    timeout_s: float = 30.0
+    max_body_bytes: int = MAX_BODY_BYTES
+    tls: ssl.SSLContext | None = None
+
+
+@attrs.frozen
+class HttpAnswer:
+    """The answer to a request, or how far it came.
+
+    ``status`` is None when none came; ``headers`` have lower-case names; ``body`` is decoded (gzip), and
+    empty unless it is whole. ``error``: a sentence, when there is no whole answer.
+    """
+
+    status: int | None = None
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: bytes = b""
+    error: str | None = None
+
+
+class HttpClient(Protocol):
+    """Makes HTTP requests, each of them once: no redirects, no repetitions, no cookies."""
+
+    async def get(self, url: str) -> HttpAnswer:
+        """The answer to a GET. Whatever goes wrong is an answer, too; it raises nothing."""
+        ...
+
+    async def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
 class Transport(Protocol):
     """``name`` goes into OPEN records."""
 
@@ -109,6 +158,10 @@ class Transport(Protocol):
 
     async def connect(self, url: str, receiver: Receiver, options: TransportOptions) -> None:
         """Open a connection; returns after ``receiver.on_open``. Raises ConnectFailed."""
+        ...
+
+    def http(self, options: HttpOptions) -> HttpClient:
+        """A client for HTTP on the same network and clock; to be called in the event loop."""
         ...
 
 
@@ -132,7 +185,16 @@ def make_transport(name: str) -> Transport:
     raise ConfigError(f"no transport {name!r}: websockets or picows", key="capture.transport", value=name)
 
 
-def connect_loss(error: BaseException, options: TransportOptions) -> Loss:
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to this machine itself, where no proxy is asked."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def connect_loss(error: BaseException, options: TransportOptions | HttpOptions) -> Loss:
     """What an error of the operating system means for an attempt to connect."""
     if isinstance(error, ssl.SSLError):
         return Loss(Reason.TLS_FAILED, detail=_tls_detail(error))

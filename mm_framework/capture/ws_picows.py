@@ -13,6 +13,8 @@ import picows
 
 from mm_framework.capture.transport import (
     ConnectFailed,
+    HttpClient,
+    HttpOptions,
     Loss,
     Receiver,
     TransportOptions,
@@ -49,6 +51,12 @@ class PicowsTransport:
             raise ConnectFailed(_connect_loss(error, options)) from error
         if not listener.opened:
             raise ConnectFailed(Loss(Reason.CONNECT_FAILED, detail="the server hung up during the handshake"))
+
+    def http(self, options: HttpOptions) -> HttpClient:
+        """See `transport.Transport`."""
+        from mm_framework.capture.http_aiohttp import AiohttpClient  # a tenth of a second; few runs need it
+
+        return AiohttpClient(options)
 
 
 class _Listener(picows.WSListener):

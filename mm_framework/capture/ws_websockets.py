@@ -8,19 +8,20 @@ environment is used, but never for this machine itself.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from typing import Any
-from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 from mm_framework.capture.transport import (
     ConnectFailed,
+    HttpClient,
+    HttpOptions,
     Loss,
     Receiver,
     TransportOptions,
     connect_loss,
+    is_loopback,
 )
 from mm_framework.model.events import Reason
 
@@ -54,12 +55,18 @@ class WebsocketsTransport:
                 close_timeout=options.close_timeout_s,
                 max_size=options.max_frame_bytes,
                 create_connection=_Socket,
-                proxy=None if _is_loopback(url) else True,
+                proxy=None if is_loopback(url) else True,
                 **secure,
             )
         except (OSError, InvalidHandshake, ConnectionClosed, EOFError) as error:
             raise ConnectFailed(_connect_loss(error, options)) from error
         _Connection(socket, receiver).start()
+
+    def http(self, options: HttpOptions) -> HttpClient:
+        """See `transport.Transport`."""
+        from mm_framework.capture.http_aiohttp import AiohttpClient  # a tenth of a second; few runs need it
+
+        return AiohttpClient(options)
 
 
 class _Socket(ClientConnection):
@@ -138,14 +145,6 @@ class _Connection:
             loss = _closed_loss(error)
         await self._socket.wait_closed()
         self._receiver.on_lost(loss)
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _connect_loss(error: Exception, options: TransportOptions) -> Loss:

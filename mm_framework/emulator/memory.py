@@ -6,8 +6,10 @@ and its venue run in one process as one function of their seeds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from mm_framework.contracts.emulator import HttpReply
 from mm_framework.emulator.actions import (
     CloseConnection,
     ResetConnection,
@@ -73,6 +75,12 @@ class MemoryEmulator:
             self.venue.closed(number, now_ns)
             self._carry_out()
             self._forget(number)
+
+    def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
+        """Answer a REST request."""
+        reply = self.venue.http(method, path, query, now_ns)
+        self._carry_out()
+        return reply
 
     def advance(self, now_ns: int) -> None:
         """Do all that is due up to now."""

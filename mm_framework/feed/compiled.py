@@ -45,6 +45,12 @@ _SEQ: Final = layout.CTX_SEQ // 8
 _NOT_FALLBACKS: Final = (Refusal.OTHER_SHAPE, Refusal.SNAPSHOT, Refusal.SYMBOL)
 """Refusals that say nothing against the frame: of no shape, a snapshot, an instrument not met yet."""
 
+_OF_AN_INSTRUMENT: Final = (
+    (layout.INSTRUMENT_APPLIED // 8, "sequence_applied"),
+    (layout.INSTRUMENT_UNPROVED // 8, "depth_unproved_messages"),
+)
+"""Counts of `sync.proofs` that `advance` keeps in an instrument's words."""
+
 new_book = NativeBook
 
 
@@ -194,6 +200,11 @@ class Compiled:
         bid, ask = own[layout.INSTRUMENT_BOUND_BID // 8], own[layout.INSTRUMENT_BOUND_ASK // 8]
         state.bound.bid = None if bid == NULL else bid
         state.bound.ask = None if ask == NULL else ask
+        for word, count in _OF_AN_INSTRUMENT:
+            if own[word]:
+                proofs = instrument.book.proofs
+                setattr(proofs, count, getattr(proofs, count) + own[word])
+                own[word] = 0
         number = own[layout.INSTRUMENT_LAST // 8]
         state.number = None if number == NULL else number
         trade = own[layout.INSTRUMENT_TRADE // 8]
@@ -300,6 +311,7 @@ class Compiled:
         words[layout.INSTRUMENT_BOUND_BID // 8] = NULL if state.bound.bid is None else state.bound.bid
         words[layout.INSTRUMENT_BOUND_ASK // 8] = NULL if state.bound.ask is None else state.bound.ask
         words[layout.INSTRUMENT_TRADE // 8] = NULL if last is None else last
+        words[layout.INSTRUMENT_WITNESS // 8] = bool(instrument.witness.tops)
         words[layout.INSTRUMENT_LAST // 8] = NULL if state.number is None else state.number
         if instrument.defined:
             self._push_definition(words, instrument)
@@ -337,7 +349,7 @@ class Compiled:
             if memory is not None and memory.address == address:
                 book = instrument.book.book
                 assert isinstance(book, NativeBook)
-                book.grow(2 * max(len(book), 256))
+                book.grow(self._scan.words()[layout.SCAN_N_ROWS // 8])
                 memory.words()[layout.INSTRUMENT_BOOK // 8] = book.address
 
     def _refused(self, refusal: Refusal) -> None:

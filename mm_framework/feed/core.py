@@ -39,15 +39,17 @@ from mm_framework.feed.names import Name
 from mm_framework.feed.output import Acknowledged, Command, Malformed, Notice, Output, StatusChanged
 from mm_framework.feed.session import NEVER, Session, Stream
 from mm_framework.feed.state import FeedState, InstrumentState, structure, unstructure
-from mm_framework.feed.writer import BookDelta, FrameWriter, Overflow, Pending, Rescale, Trades
+from mm_framework.feed.writer import BookDelta, FrameWriter, Overflow, Pending, Rescale, Tops, Trades
 from mm_framework.kernels.loader import active
 from mm_framework.model.book import Book, OrderBook
 from mm_framework.model.events import NULL, Kind, Reason, SyncState
 from mm_framework.model.frame import HEADER, Block, Record, RecordKind, encode_json, iter_records, split_http
 from mm_framework.model.instrument import Definition
+from mm_framework.sync.book import BookMessage
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.emit import Emitter, Memory
+from mm_framework.sync.proofs import Proofs, level
 from mm_framework.sync.trades import TradeState
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class InstrumentView:
     epoch: int
     book: Book
     bound: KnownDepth
+    proofs: Proofs
 
 
 class Feed:
@@ -159,7 +162,9 @@ class Feed:
         """The instruments that have a definition, in the order in which they were followed."""
         self._pull()
         return [
-            InstrumentView(i.id, i.definition, i.book.s.state, i.book.s.epoch, i.book.book, i.book.s.bound)
+            InstrumentView(
+                i.id, i.definition, i.book.s.state, i.book.s.epoch, i.book.book, i.book.s.bound, i.book.proofs
+            )
             for i in self._instruments.values()
             if i.defined
         ]
@@ -453,6 +458,7 @@ class Feed:
             if pending.message.snapshot or instrument.book.s.built:
                 self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
             broken = instrument.book.apply(pending.message, now, online=self._session.online)
+            self._look(instrument, pending.message)
             if broken is Reason.STALE_SNAPSHOT:
                 self._session.fetched_snapshot(instrument.id, now, good=False)
             elif broken is not None:
@@ -471,6 +477,7 @@ class Feed:
         else:
             self._session.heard(stream, now)
             self._counts.tops += 1
+            self._witness(instrument, pending)
             self._emitter.group(
                 Kind.TOP,
                 instrument.definition.number,
@@ -479,6 +486,40 @@ class Feed:
                 last=pending.last,
                 ts_venue_ns=pending.ts_venue_ns,
             )
+
+    def _look(self, instrument: Instrument, message: BookMessage) -> None:
+        """Compare a book that a message has changed with what else the venue says of it."""
+        book = instrument.book
+        if book.s.state is SyncState.SYNCED:
+            equal = instrument.witness.look(book.book, book.s.number)
+            if equal is not None:
+                book.count("tops_compared")
+                book.count("tops_equal", equal)
+        check = self._kit.rules.hash
+        if check is None or message.digest is None or not book.s.built:
+            return
+        scales = instrument.definition.price_scale, instrument.definition.size_scale
+        equal = check.verify(book.book, scales, message.digest, instrument.venue_symbol)
+        if equal:
+            book.count("hashes_verified")
+        elif equal is False and self._record.kind == RecordKind.HTTP:
+            book.count("hashes_failed")
+        else:
+            book.count("hashes_unverified")
+
+    def _witness(self, instrument: Instrument, tops: Tops) -> None:
+        """A ticker that carries the number of an update."""
+        sequence = self._kit.rules.sequence
+        if tops.last == NULL or sequence is None or sequence.scope != "instrument":
+            return
+        bid, ask = (level(entry[2], entry[3]) for entry in tops.entries)
+        book = instrument.book
+        instrument.witness.tell(tops.last, (bid, ask))
+        if book.s.state is SyncState.SYNCED and book.s.number is not None and tops.last <= book.s.number:
+            equal = instrument.witness.look(book.book, book.s.number)
+            if equal is not None:
+                book.count("tops_compared")
+                book.count("tops_equal", equal)
 
     def _resolve(
         self, channel: str, carries: str, venue_symbol: str, snapshot: bool, wire: str | None

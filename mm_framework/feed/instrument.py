@@ -17,6 +17,7 @@ from mm_framework.model.instrument import SHARD_SHIFT, Definition
 from mm_framework.sync.book import BookSync
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
+from mm_framework.sync.proofs import TopWitness
 from mm_framework.sync.trades import TradeSync
 
 __all__ = ["Definitions", "Instrument"]
@@ -65,6 +66,7 @@ class Instrument:
         emitter = definitions.emitter
         self.book = BookSync(self, rules, emitter, counts, stable_ns, make_book)
         self.trades = TradeSync(emitter, counts, numbered=rules.trade_ids)
+        self.witness = TopWitness()
 
     @property
     def defined(self) -> bool:

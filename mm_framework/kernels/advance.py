@@ -67,6 +67,7 @@ from mm_framework.kernels.layout import (
     CTX_UNDO_AT,
     CTX_UNDO_END,
     CTX_WALL,
+    INSTRUMENT_APPLIED,
     INSTRUMENT_BOOK,
     INSTRUMENT_BOUND_ASK,
     INSTRUMENT_BOUND_BID,
@@ -85,6 +86,8 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_SIZE_SCALE,
     INSTRUMENT_TOLD,
     INSTRUMENT_TRADE,
+    INSTRUMENT_UNPROVED,
+    INSTRUMENT_WITNESS,
     MESSAGE_BYTES,
     MESSAGE_CONNECTION,
     MESSAGE_FIRST_ROW,
@@ -357,13 +360,16 @@ def _follows(ctx: int, told: int, instrument: int) -> int:
     if number == NULL or last <= number or joins != number:
         return STATE
     _add(ctx, SEQUENCE_APPLIED, 1)
-    return GOOD if _change(ctx, instrument + INSTRUMENT_LAST, last) else NO_UNDO
+    applied = load_i8(instrument + INSTRUMENT_APPLIED) + 1
+    fits = _change(ctx, instrument + INSTRUMENT_APPLIED, applied)
+    fits &= _change(ctx, instrument + INSTRUMENT_LAST, last)
+    return GOOD if fits else NO_UNDO
 
 
 @helper
 def _book(ctx: int, told: int, instrument: int, row: int) -> int:
     """Apply one book message: levels, cut, checksum, crossed."""
-    if load_i8(instrument + INSTRUMENT_HOT_BOOK) == 0:
+    if load_i8(instrument + INSTRUMENT_HOT_BOOK) == 0 or load_i8(instrument + INSTRUMENT_WITNESS):
         return STATE
     n, book = load_i8(told + TOLD_ROWS), load_i8(instrument + INSTRUMENT_BOOK)
     if book_room(book) < n:
@@ -413,6 +419,10 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
             return BROKEN
     if load_i8(ctx + CTX_RESYNC_CROSSED) and load_i8(ctx + CTX_ONLINE) and book_crossed(book):
         return BROKEN
+    if n and _unproved(instrument, book):
+        _add(ctx, UNPROVED, 1)
+        if _change(ctx, instrument + INSTRUMENT_UNPROVED, load_i8(instrument + INSTRUMENT_UNPROVED) + 1) == 0:
+            return NO_UNDO
     _add(ctx, LEVELS, n)
     return GOOD
 
@@ -455,6 +465,8 @@ def _ticker(ctx: int, told: int, instrument: int, row: int) -> int:
     """Make the two rows of a ticker."""
     if load_i8(instrument + INSTRUMENT_DEFINED) == 0:
         return STATE
+    if load_i8(told + TOLD_LAST) != NULL and load_i8(ctx + CTX_SEQUENCE) in (SEQUENCE_FIRST, SEQUENCE_PREV):
+        return STATE
     price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
     size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
     for side, price_at, size_at in ((1, TOLD_BID, TOLD_BID_SIZE), (255, TOLD_ASK, TOLD_ASK_SIZE)):
@@ -483,7 +495,6 @@ def _emit(ctx: int, record: int, told: int, instrument: int, kind: int, row: int
     flags = 0
     if kind == LEVEL and _unproved(instrument, load_i8(instrument + INSTRUMENT_BOOK)):
         flags = DEPTH_UNPROVED
-        _add(ctx, UNPROVED, 1)
     at, end = row, row + n * ROW_BYTES
     while at < end:
         venue = load_i8(at + ROW_VENUE) if kind == TRADE else time

@@ -234,7 +234,10 @@ INSTRUMENT_TRADE: Final = 120  # number of the last trade, null before the first
 INSTRUMENT_HOT_TRADES: Final = 128
 INSTRUMENT_DIRTY: Final = 136
 INSTRUMENT_LAST: Final = 144  # number of the last update of the book, null before the first
-INSTRUMENT_BYTES: Final = 152
+INSTRUMENT_APPLIED: Final = 152  # updates that followed, to be counted for the instrument
+INSTRUMENT_UNPROVED: Final = 160  # messages that left the best price beyond its bound, likewise
+INSTRUMENT_WITNESS: Final = 168  # 1: a ticker waits to be compared with the book
+INSTRUMENT_BYTES: Final = 176
 
 # The context of `advance`.
 CTX_POSITION: Final = 0

@@ -24,6 +24,7 @@ from mm_framework.sync.checksum import checksum, learn
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.emit import Emitter, Entry
+from mm_framework.sync.proofs import Proofs
 from mm_framework.sync.state import Trigger, next_state
 
 __all__ = ["BookMessage", "BookState", "BookSync", "Owner"]
@@ -121,6 +122,7 @@ class BookSync:
         self.stable_ns = stable_ns
         self.book = make_book()
         self.s = BookState()
+        self.proofs = Proofs()
 
     def apply(self, message: BookMessage, now_ns: int, *, online: bool = True) -> Reason | None:
         """Apply a message; the reason when it broke the book, else None. ``online``: the venue trades."""
@@ -179,7 +181,7 @@ class BookSync:
         if waiting and not self._joins(waiting[0], number, bridging=True):
             self.counts.stale_snapshots += 1
             return Reason.STALE_SNAPSHOT
-        self.counts.sequence_dropped += len(s.waiting) - len(waiting)
+        self.count("sequence_dropped", len(s.waiting) - len(waiting))
         self._accept(snapshot, now_ns)
         s.number, s.bridging, s.waiting = number, True, []
         broken = self._take(snapshot, now_ns, online=online)
@@ -208,7 +210,7 @@ class BookSync:
             if not self._joins(update, s.number, bridging=s.bridging):
                 return Follow.GAP
         s.number, s.bridging = update.last, False
-        self.counts.sequence_applied += 1
+        self.count("sequence_applied")
         return Follow.NEXT
 
     def _contained(self, update: BookMessage, number: int, *, bridging: bool) -> bool:
@@ -232,9 +234,9 @@ class BookSync:
         s = self.s
         number = s.number if s.number is not None else NULL
         if self._contained(update, number, bridging=s.bridging):
-            self.counts.sequence_dropped += 1
+            self.count("sequence_dropped")
             return None
-        self.counts.sequence_breaks += 1
+        self.count("sequence_breaks")
         spec = self.rules.sequence
         by_prev = spec is not None and spec.link == "prev"
         self.lose(
@@ -371,7 +373,7 @@ class BookSync:
             flags |= RowFlag.UNTRUSTED
         if self.s.bound.unproved(self.book):
             flags |= RowFlag.DEPTH_UNPROVED
-            self.counts.depth_unproved_messages += 1
+            self.count("depth_unproved_messages")
         self.counts.levels += len(message.levels)
         self.emitter.group(
             Kind.SNAPSHOT_START if message.snapshot else Kind.LEVEL,
@@ -379,6 +381,11 @@ class BookSync:
             last=message.last, prev=message.prev, checksum=message.checksum,
             ts_venue_ns=message.ts_venue_ns,
         )  # fmt: skip
+
+    def count(self, name: str, n: int = 1) -> None:
+        """Count for the instrument and for all."""
+        for counts in (self.counts, self.proofs):
+            setattr(counts, name, getattr(counts, name) + n)
 
     def _declare(self, reason: Reason, now_ns: int, expected: int, found: int) -> None:
         """Write the loss into the rows, in the epoch that ends; then the epoch is another one."""

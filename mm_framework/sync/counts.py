@@ -46,6 +46,8 @@ class Counts:
     sequence_dropped: int = 0
     sequence_breaks: int = 0
     stale_snapshots: int = 0
+    tops_compared: int = 0
+    tops_equal: int = 0
     hashes_verified: int = 0
     hashes_unverified: int = 0
     hashes_failed: int = 0

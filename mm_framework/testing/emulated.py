@@ -7,7 +7,10 @@ With `capture.virtual_loop` a capture of minutes runs in a second, and twice the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mm_framework.capture.memory import Wire
+from mm_framework.contracts.emulator import HttpReply
 from mm_framework.emulator.actions import (
     CloseConnection,
     ResetConnection,
@@ -49,6 +52,12 @@ class EmulatedVenue:
         if wire in self._numbers:
             self.emulator.closed(self._forget(wire), now_ns)
         self._act()
+
+    def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
+        """See `capture.memory.MemoryVenue`."""
+        reply = self.emulator.http(method, path, query, now_ns)
+        self._act()
+        return reply
 
     def advance(self, now_ns: int) -> None:
         """See `capture.memory.MemoryVenue`."""
