@@ -63,11 +63,18 @@ class ImportLog:
         elif kind is RecordKind.HTTP:
             self._received(item)
             meta = {"method": "GET", "url": item.url, "status": None, "error": None}
+            if not item.url:
+                meta["instrument"] = self._only_instrument()
             self._add(kind, encode_http(meta, item.payload))
         else:
             connection = self._connection(item.url)
             self._received(item)
             self._add(kind, item.payload, connection)
+
+    def _only_instrument(self) -> str | None:
+        """The instrument of a body whose request nobody kept: the one of the recording, if it is alone."""
+        seen = [view.id for view in self.feed.instruments()]
+        return seen[0] if len(seen) == 1 else None
 
     def finish(self) -> None:
         """End the recording: its books stay as they are."""

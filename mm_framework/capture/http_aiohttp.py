@@ -8,6 +8,7 @@ credentials are looked up anywhere.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -44,6 +45,7 @@ class AiohttpClient:
         self._options = options
         self._session = ClientSession(
             connector=TCPConnector(force_close=True, limit=0, ssl=options.tls or True),
+            auto_decompress=False,  # it takes data that is cut short for whole
             cookie_jar=DummyCookieJar(),
             headers=HEADERS,
             middlewares=(_once,),
@@ -61,7 +63,7 @@ class AiohttpClient:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 partly = HttpAnswer(response.status, headers)
                 return await self._with_body(partly, response)
-        except (ClientError, OSError, _Broken) as error:  # TimeoutError is an OSError
+        except (ClientError, OSError, ValueError, _Broken) as error:  # ValueError: a name that cannot be
             return attrs.evolve(partly, error=_sentence(error, self._options))
 
     async def close(self) -> None:
@@ -70,14 +72,34 @@ class AiohttpClient:
 
     async def _with_body(self, answer: HttpAnswer, response: ClientResponse) -> HttpAnswer:
         most, size, parts = self._options.max_body_bytes, 0, []
+        too_large = f"the body is larger than {most} bytes"
         async for part in response.content.iter_any():
             size += len(part)
             if size > most:
-                return HttpAnswer(
-                    answer.status, answer.headers, error=f"the body is larger than {most} bytes"
-                )
+                return attrs.evolve(answer, error=too_large)
             parts.append(part)
-        return attrs.evolve(answer, body=b"".join(parts))
+        body = b"".join(parts)
+        encoding = answer.headers.get("content-encoding", "identity").lower()
+        if encoding == "gzip":
+            try:
+                body = _gunzip(body, most + 1)
+            except zlib.error:
+                return attrs.evolve(answer, error="the body cannot be decoded")
+        elif encoding != "identity":
+            return attrs.evolve(answer, error=f"the body is encoded as {encoding}, which was not asked for")
+        return attrs.evolve(answer, error=too_large) if len(body) > most else attrs.evolve(answer, body=body)
+
+
+def _gunzip(data: bytes, most: int) -> bytes:
+    """The first ``most`` bytes. Raises zlib.error for what is no gzip or is cut short."""
+    body = b""
+    while data and len(body) < most:
+        member = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        body += member.decompress(data, most - len(body))
+        if not member.eof and len(body) < most:
+            raise zlib.error("the data is cut short")
+        data = member.unused_data
+    return body
 
 
 class _Broken(Exception):
@@ -110,10 +132,11 @@ def _sentence(error: BaseException, options: HttpOptions) -> str:
         case _Broken():
             return "the connection broke before the answer"
         case ClientPayloadError():
-            return "the answer broke off, or cannot be decoded"
+            return "the answer broke off"
         case ClientConnectorCertificateError():
             return connect_loss(error.certificate_error, options).detail
         case ClientConnectorError():
             return connect_loss(error.os_error, options).detail
         case _:
-            return f"no HTTP answer: {str(error) or type(error).__name__}"
+            text = " ".join(str(error).split())[:200]
+            return f"no HTTP answer: {text or type(error).__name__}"

@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from mm_framework.contracts.shapes import Shape
-from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
+from mm_framework.contracts.sync_engine import ChecksumSpec, SequenceSpec, SyncRules
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.names import Name
@@ -76,6 +76,7 @@ class Compiled:
         self._slots: dict[int, int] = {}
         self._streams: list[Stream] = []
         self._words: dict[str, Buffer] = {}
+        self._texts: dict[str, Buffer] = {}
         self._ahead = False  # the words are newer than the objects
         self._current = False  # the objects are not newer than the words
         self._stale: set[int] | None = None  # slots of streams to push when they are; None: all
@@ -99,6 +100,8 @@ class Compiled:
         put(layout.CTX_SHAPES, self._shapes.address)
         put(layout.CTX_N_SHAPES, self._shapes.count)
         put(layout.CTX_SCAN, self._scan.address)
+        first = layout.SCAN_MINUTE
+        self._scan.view[first : first + 16] = b"1970-01-01T00:00"  # the minute known at first, of value 0
         put(layout.CTX_RESYNC_CROSSED, self._rules.crossed == "resync")
         put(layout.CTX_TRADE_IDS, self._rules.trade_ids)
         put(layout.CTX_SEQUENCE, _sequence(self._rules.sequence))
@@ -110,6 +113,8 @@ class Compiled:
         put(layout.CTX_CHECKSUM, 0 if self._spec is None else self._spec.address)
         put(layout.CTX_CHECKSUM_DEPTH, depth)
         put(layout.CTX_SCRATCH, self._scratch.address)
+        put(layout.CTX_CHECKSUM_SIDES, _sides(spec))
+        put(layout.CTX_CHECKSUM_SIGNED, spec is not None and spec.signed)
 
     @property
     def bound_ns(self) -> int:
@@ -295,7 +300,10 @@ class Compiled:
         memory = self._words.get(instrument.id)
         if memory is None:
             memory = self._words[instrument.id] = Buffer(layout.INSTRUMENT_BYTES)
+            self._start_texts(instrument.id, memory)
         words = memory.words()
+        for kept in (layout.INSTRUMENT_BIDS, layout.INSTRUMENT_ASKS):
+            words[(kept + layout.SIDE_VERSION) // 8] = -1
         words[layout.INSTRUMENT_DEFINED // 8] = instrument.defined
         words[layout.INSTRUMENT_HOT_TRADES // 8] = (
             instrument.defined and instrument.trades.s.suspect_id is None
@@ -316,6 +324,13 @@ class Compiled:
         if instrument.defined:
             self._push_definition(words, instrument)
         return memory.address
+
+    def _start_texts(self, instrument: str, memory: Buffer) -> None:
+        """Room for the texts of both sides."""
+        room = 0 if self._rules.checksum is None else scratch_bytes(self._rules.checksum)
+        texts = self._texts[instrument] = Buffer(2 * room)
+        for place, kept in enumerate((layout.INSTRUMENT_BIDS, layout.INSTRUMENT_ASKS)):
+            memory.words()[(kept + layout.SIDE_TEXT) // 8] = texts.address + place * room
 
     def _push_definition(self, words: memoryview, instrument: Instrument) -> None:
         definition, spec = instrument.definition, self._rules.checksum
@@ -350,7 +365,10 @@ class Compiled:
                 book = instrument.book.book
                 assert isinstance(book, NativeBook)
                 book.grow(self._scan.words()[layout.SCAN_N_ROWS // 8])
-                memory.words()[layout.INSTRUMENT_BOOK // 8] = book.address
+                words = memory.words()
+                words[layout.INSTRUMENT_BOOK // 8] = book.address
+                for kept in (layout.INSTRUMENT_BIDS, layout.INSTRUMENT_ASKS):
+                    words[(kept + layout.SIDE_VERSION) // 8] = -1
 
     def _refused(self, refusal: Refusal) -> None:
         if refusal not in _NOT_FALLBACKS:
@@ -364,6 +382,13 @@ class Compiled:
 
     def _put(self, offset: int, value: int) -> None:
         self._ctx[offset // 8] = int(value)
+
+
+def _sides(spec: ChecksumSpec | None) -> int:
+    """How the text of a checksum is put together from the sides."""
+    if spec is None or spec.order == "interleaved" or spec.separator:
+        return layout.CHECKSUM_MIXED
+    return layout.CHECKSUM_ASKS_FIRST if spec.order == "asks_then_bids" else layout.CHECKSUM_BIDS_FIRST
 
 
 def _sequence(spec: SequenceSpec | None) -> int:

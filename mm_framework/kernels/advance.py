@@ -20,10 +20,8 @@ from mm_framework.kernels.book import (
     book_crossed,
     book_room,
     book_set,
-    book_top,
     book_worst,
 )
-from mm_framework.kernels.checksum import checksum_levels
 from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.layout import (
     CARRIES_BOOK,
@@ -31,7 +29,6 @@ from mm_framework.kernels.layout import (
     CARRIES_TRADE,
     CTX_BOUND,
     CTX_CHECKSUM,
-    CTX_CHECKSUM_DEPTH,
     CTX_COUNTS,
     CTX_DIRTY,
     CTX_END,
@@ -56,7 +53,6 @@ from mm_framework.kernels.layout import (
     CTX_ROWS,
     CTX_ROWS_CAPACITY,
     CTX_SCAN,
-    CTX_SCRATCH,
     CTX_SEQ,
     CTX_SEQUENCE,
     CTX_SHADOW,
@@ -68,6 +64,8 @@ from mm_framework.kernels.layout import (
     CTX_UNDO_END,
     CTX_WALL,
     INSTRUMENT_APPLIED,
+    INSTRUMENT_ASKS,
+    INSTRUMENT_BIDS,
     INSTRUMENT_BOOK,
     INSTRUMENT_BOUND_ASK,
     INSTRUMENT_BOUND_BID,
@@ -132,6 +130,7 @@ from mm_framework.kernels.layout import (
     SHAPE_BEGINS,
     SHAPE_BYTES,
     SHAPE_CARRIES,
+    SIDE_BOUND,
     STREAM_BYTES,
     STREAM_CONNECTION,
     STREAM_DEADLINE,
@@ -172,6 +171,7 @@ from mm_framework.kernels.memory import (
     store_8,
 )
 from mm_framework.kernels.numbers import POWERS
+from mm_framework.kernels.proof import checksum_of
 from mm_framework.kernels.scan import scan
 from mm_framework.model.events import Kind, MessageFlag, RowFlag
 from mm_framework.model.fixed import MAX, NULL
@@ -306,26 +306,10 @@ def _cut(ctx: int, book: int, side: int, depth: int) -> int:
 @helper
 def _prove(ctx: int, told: int, instrument: int, row: int, n: int) -> int:
     """Compare the checksum of a message; count the levels that it covers."""
-    spec, depth = load_i8(ctx + CTX_CHECKSUM), load_i8(ctx + CTX_CHECKSUM_DEPTH)
-    book, bids = load_i8(instrument + INSTRUMENT_BOOK), load_i8(ctx + CTX_SCRATCH)
-    asks = bids + depth * 16
-    n_bids, n_asks = book_top(book, 1, depth, bids), book_top(book, -1, depth, asks)
-    found = checksum_levels(
-        spec,
-        bids,
-        n_bids,
-        asks,
-        n_asks,
-        load_i8(instrument + INSTRUMENT_PRICE_SCALE),
-        load_i8(instrument + INSTRUMENT_SIZE_SCALE),
-        load_i8(instrument + INSTRUMENT_PRICE_DECIMALS),
-        load_i8(instrument + INSTRUMENT_SIZE_DECIMALS),
-        asks + depth * 16,
-    )
-    if found != load_i8(told + TOLD_CHECKSUM):
+    if checksum_of(ctx, instrument) != load_i8(told + TOLD_CHECKSUM):
         return BROKEN
-    bid = load_i8(bids + (depth - 1) * 16) if n_bids == depth else 0
-    ask = load_i8(asks + (depth - 1) * 16) if n_asks == depth else MAX
+    bid = load_i8(instrument + INSTRUMENT_BIDS + SIDE_BOUND)
+    ask = load_i8(instrument + INSTRUMENT_ASKS + SIDE_BOUND)
     covered, end = 0, row + n * ROW_BYTES
     while row < end:
         price = load_i8(row + ROW_PRICE)

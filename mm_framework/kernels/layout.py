@@ -237,7 +237,16 @@ INSTRUMENT_LAST: Final = 144  # number of the last update of the book, null befo
 INSTRUMENT_APPLIED: Final = 152  # updates that followed, to be counted for the instrument
 INSTRUMENT_UNPROVED: Final = 160  # messages that left the best price beyond its bound, likewise
 INSTRUMENT_WITNESS: Final = 168  # 1: a ticker waits to be compared with the book
-INSTRUMENT_BYTES: Final = 176
+INSTRUMENT_BIDS: Final = 176  # what is kept of each side for checksums
+INSTRUMENT_ASKS: Final = 216
+INSTRUMENT_BYTES: Final = 256
+
+# What is kept of a side.
+SIDE_VERSION: Final = 0  # of the side, for which the rest is right; -1: it is not
+SIDE_TEXT: Final = 8  # address
+SIDE_LENGTH: Final = 16
+SIDE_CRC: Final = 24  # of the text alone, -1: not known
+SIDE_BOUND: Final = 32  # price of the last level that the text holds
 
 # The context of `advance`.
 CTX_POSITION: Final = 0
@@ -269,12 +278,18 @@ CTX_REFUSAL: Final = 200
 CTX_FULL: Final = 208  # the instrument whose book has no room
 CTX_SEQUENCE: Final = 216  # see SEQUENCE_*
 CTX_NUMBERS: Final = 224  # of the last frame by connection, null before the first
+CTX_CHECKSUM_SIDES: Final = 232  # see CHECKSUM_*
+CTX_CHECKSUM_SIGNED: Final = 240
 # What a frame may change, kept in the shadow until it is known to be good.
-CTX_MUTABLE: Final = 232
-CTX_N_ROWS: Final = 232
-CTX_N_MESSAGES: Final = 240
-CTX_SEQ: Final = 248
-CTX_COUNTS: Final = 256
+CTX_MUTABLE: Final = 248
+CTX_N_ROWS: Final = 248
+CTX_N_MESSAGES: Final = 256
+CTX_SEQ: Final = 264
+CTX_COUNTS: Final = 272
+
+CHECKSUM_MIXED: Final = 0
+CHECKSUM_ASKS_FIRST: Final = 1
+CHECKSUM_BIDS_FIRST: Final = 2
 
 SEQUENCE_NONE: Final = 0
 SEQUENCE_FIRST: Final = 1
