@@ -1,0 +1,241 @@
+"""Venues with numbers: losses found at the next message, snapshots over REST, both paths the same."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from mm_framework.contracts.adapter import HttpRequest, Subscription
+from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter, Subscribed
+from mm_framework.contracts.shapes import (
+    Integer,
+    Literal,
+    Message,
+    Object,
+    Price,
+    Rows,
+    Shape,
+    Size,
+    Symbol,
+    Tuple,
+)
+from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
+from mm_framework.feed import Feed, FeedConfig, FeedSettings, VenueKit
+from mm_framework.feed.output import Fetch
+from mm_framework.kernels.loader import active
+from mm_framework.model.events import ASK, BID, Kind, SyncState
+from mm_framework.model.frame import RecordKind, encode_http, encode_json, encode_record
+from tests.support.feed_desk import Reading, read
+from tests.support.toy_venue import ToyAdapter
+
+_LEVEL = Tuple((Price(quoted=True), Size(quoted=True)))
+_UPDATE = {
+    "ch": Literal(("book",)),
+    "s": Symbol(),
+    "U": Integer("first"),
+    "u": Integer("last"),
+    "pu": Integer("prev"),
+    "seq": Integer("sequence"),
+    "b": Rows(_LEVEL, side=BID),
+    "a": Rows(_LEVEL, side=ASK),
+}
+
+
+class NumberedAdapter(ToyAdapter):
+    """The toy venue with snapshots over REST, or (``scope`` connection) on the channel."""
+
+    def default_depth(self, channel: str, levels: int | None) -> int | None:
+        return None
+
+    def snapshot_request(self, subscription: Subscription) -> HttpRequest:
+        symbol = subscription.venue_symbol
+        return HttpRequest(f"https://toy.invalid/depth?s={symbol}", "snapshot", 5, subscription.instrument)
+
+
+class NumberedNormalizer:
+    """``{"ch":"book","s","U","u","pu","seq","b":[["price","size"]],"a"}``, acks, and REST snapshots."""
+
+    version = "1"
+    shapes = (Shape("book", "book", Message(Object(_UPDATE)), '{"ch":"book"'),)
+
+    def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
+        body = json.loads(frame)
+        if "seq" in body:
+            out.sequence(body["seq"])
+        if "ack" in body:
+            out.control(Subscribed("book", None, req_id=body["ack"]))
+            return FrameClass.CONTROL
+        self._book(body, out, snapshot=body.get("snap", False))
+        return FrameClass.DATA
+
+    def _book(self, body: dict[str, Any], out: MessageWriter, *, snapshot: bool) -> None:
+        if out.begin("book", "book", body["s"], snapshot=snapshot):
+            for side, key in ((BID, "b"), (ASK, "a")):
+                for price, size in body[key]:
+                    out.level(side, price, size)
+            numbers = {name: body[key] for name, key in (("first", "U"), ("prev", "pu")) if key in body}
+            out.end(last=body["u"], **numbers)
+
+    def sent(self, message: bytes, connection: ConnectionInfo, out: MessageWriter) -> None:
+        pass
+
+    def http(self, meta: Mapping[str, Any], body: bytes, out: MessageWriter) -> FrameClass:
+        self._book(json.loads(body), out, snapshot=True)
+        return FrameClass.DATA
+
+
+def kits(spec: SequenceSpec) -> dict[str, VenueKit]:
+    """The venue with this rule."""
+    return {"toy": VenueKit(NumberedAdapter(), NumberedNormalizer(), SyncRules(sequence=spec))}
+
+
+SPOT = SequenceSpec(link="first", bridge="rest")
+FUTURES = SequenceSpec(link="prev", bridge="rest")
+CONNECTION = SequenceSpec(scope="connection")
+
+
+class Log:
+    """Records by hand; update n sets the bid at price n."""
+
+    def __init__(self, symbols: Sequence[str] = ("A/B",)) -> None:
+        self.records: list[bytes] = []
+        subscriptions = tuple(Subscription(f"toy:{symbol}", symbol, "book") for symbol in symbols)
+        settings = FeedSettings(idle_timeout_s=1e6, stream_idle_s=1e6)
+        config = FeedConfig("toy", subscriptions=subscriptions, settings=settings)
+        self.add(RecordKind.CONTROL, encode_json({"op": "start", "config": config.to_json()}))
+        self.add(RecordKind.OPEN, encode_json({"url": "ws://toy.invalid"}))
+        self.add(RecordKind.FRAME, b'{"ack":1}')
+
+    def add(self, kind: RecordKind, payload: bytes) -> bytes:
+        n = len(self.records)
+        self.records.append(encode_record(kind, payload, index=n, mono_ns=(n + 1) * 1_000_000, wall_ns=n))
+        return self.records[-1]
+
+    def update(self, n: int, symbol: str = "A/B", seq: int | None = None) -> bytes:
+        body = {"ch": "book", "s": symbol, "U": n, "u": n, "pu": n - 1, "seq": n if seq is None else seq}
+        return self.add(RecordKind.FRAME, encode({**body, "b": [[str(n), "1.5"]], "a": []}))
+
+    def snapshot(self, number: int, symbol: str = "A/B", **meta: Any) -> bytes:
+        body = {"s": symbol, "u": number, "b": [[str(n), "1.5"] for n in range(1, number + 1)], "a": []}
+        told = {"what": "snapshot", "instrument": f"toy:{symbol}", "status": 200, "error": None, **meta}
+        return self.add(RecordKind.HTTP, encode_http(told, encode(body)))
+
+    def on_channel(self, number: int, symbol: str = "A/B") -> bytes:
+        body = {"ch": "book", "s": symbol, "u": number, "seq": number, "snap": True, "a": []}
+        bids = [[str(n), "1.5"] for n in range(1, number + 1)]
+        return self.add(RecordKind.FRAME, encode({**body, "b": bids}))
+
+
+def encode(body: dict[str, Any]) -> bytes:
+    """JSON in the order of the venue, without blanks."""
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def test_the_snapshot_is_fetched_when_the_subscription_works_and_joined_to_what_waited() -> None:
+    feed, log = Feed(kits(SPOT)), Log()
+    (fetch,) = read(feed, log.records).of(Fetch)
+    assert fetch.request.instrument == "toy:A/B"
+    read(feed, [log.update(n) for n in (4, 5, 6)])
+    assert feed.instruments()[0].state is SyncState.SNAPSHOT
+    said = read(feed, [log.snapshot(4)])
+    assert [row.kind for row in said.events()].count(Kind.LEVEL) == 6
+    (view,) = feed.instruments()
+    assert view.state is SyncState.SYNCED
+    assert (view.proofs.sequence_applied, view.proofs.sequence_dropped) == (2, 1)
+    assert not read(feed, [log.update(7)]).of(Fetch)
+
+
+@pytest.mark.parametrize(
+    ("number", "meta"), [(1, {}), (9, {"status": 429}), (9, {"error": "timed out", "status": None})]
+)
+def test_a_snapshot_that_is_too_old_or_failed_is_fetched_again_after_a_pause(
+    number: int, meta: dict[str, Any]
+) -> None:
+    feed, log = Feed(kits(SPOT)), Log()
+    read(feed, [*log.records, log.update(4)])
+    assert not read(feed, [log.snapshot(number, **meta)]).of(Fetch)
+    due = feed.next_deadline_ns()
+    assert due is not None
+    tick = encode_record(RecordKind.TICK, b"", index=len(log.records), mono_ns=due, wall_ns=0)
+    assert len(read(feed, [tick]).of(Fetch)) == 1
+
+
+def test_a_hole_is_declared_at_the_next_update_and_the_book_is_fetched_anew() -> None:
+    feed, log = Feed(kits(SPOT)), Log()
+    read(feed, [*log.records, log.update(4), log.snapshot(4), log.update(5)])
+    said = read(feed, [log.update(7)])
+    (gap,) = [row for row in said.events() if row.kind == Kind.GAP]
+    assert (gap.price, gap.size) == (6, 7)
+    assert len(said.of(Fetch)) == 1
+    read(feed, [log.snapshot(6)])
+    assert feed.instruments()[0].state is SyncState.SYNCED
+
+
+def test_a_hole_in_a_connection_loses_all_its_books() -> None:
+    feed, log = Feed(kits(CONNECTION)), Log(["A/B", "C/D"])
+    read(feed, [*log.records, log.on_channel(1), log.on_channel(2, "C/D"), log.update(3)])
+    assert [view.state for view in feed.instruments()] == [SyncState.SYNCED] * 2
+    said = read(feed, [log.update(5, "C/D")])
+    assert [(row.price, row.size) for row in said.events() if row.kind == Kind.GAP] == [(4, 5)] * 2
+    assert feed.counts.sequence_breaks == 1
+    read(feed, [log.update(5, "C/D")])
+    assert feed.counts.sequence_dropped == 1
+
+
+def outcome(feed: Feed, reading: Reading) -> tuple[Any, ...]:
+    """All that must be the same on both paths."""
+    counts = feed.counts
+    counts.fallback_frames = 0
+    proofs = [view.proofs for view in feed.instruments()]
+    return bytes(reading.rows), reading.messages, reading.commands, feed.checkpoint(), counts, proofs
+
+
+@pytest.mark.parametrize("spec", [SPOT, FUTURES, CONNECTION])
+@pytest.mark.parametrize("seed", range(12))
+def test_both_paths_agree_on_damaged_sequences_in_any_blocks(spec: SequenceSpec, seed: int) -> None:
+    source, log = random.Random(seed), Log()
+    numbers = list(range(2, 60))
+    for _ in range(source.randrange(4)):
+        place = source.randrange(len(numbers) - 1)
+        match source.randrange(3):
+            case 0:
+                del numbers[place]
+            case 1:
+                numbers.insert(place, numbers[place])
+            case _:
+                numbers[place : place + 2] = reversed(numbers[place : place + 2])
+    begin = log.snapshot if spec.bridge == "rest" else log.on_channel
+    begin(1)
+    for n in numbers:
+        log.update(n)
+        if source.random() < 0.05 and spec.bridge == "rest":
+            log.snapshot(n)
+    reference = Feed(kits(spec), reference=True)
+    expected = outcome(reference, read(reference, log.records))
+    for cuts in ([], sorted(source.sample(range(1, len(log.records)), 20)), range(1, len(log.records))):
+        feed = Feed(kits(spec))
+        assert outcome(feed, read(feed, log.records, list(cuts))) == expected
+
+
+@pytest.mark.skipif(not active(), reason="this run has no kernels")
+@pytest.mark.parametrize("spec", [SPOT, FUTURES, CONNECTION])
+def test_updates_that_follow_are_read_by_the_kernels(
+    spec: SequenceSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log()
+    (log.snapshot if spec.bridge == "rest" else log.on_channel)(1)
+    for n in range(2, 60):
+        log.update(n)
+    taken: list[int] = []
+    by_reference = Feed._take
+    monkeypatch.setattr(
+        Feed, "_take", lambda feed, record: (taken.append(record.index), by_reference(feed, record))[1]
+    )
+    feed = Feed(kits(spec))
+    read(feed, log.records)
+    assert feed.counts.sequence_applied >= 58
+    assert len(taken) <= 6
