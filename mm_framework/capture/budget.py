@@ -68,6 +68,7 @@ class Budget:
         self._number = 0
         self._under_way: dict[int, Ticket] = {}
         self._spent: deque[_Spent] = deque()
+        self._held = 0
         self._told = 0
         self._told_until_ns = 0
         self._refusals = 0
@@ -85,13 +86,14 @@ class Budget:
 
     def delay_ns(self, now_ns: int, weight: int) -> int | None:
         """How long a request has to wait, as far as is known now; None: until an answer comes."""
+        self._forget(now_ns)
         under_way = sum(ticket.weight for ticket in self._under_way.values())
         if len(self._under_way) >= self._concurrent or under_way + weight > self._weight:
             return None
         at_ns = max(now_ns, self.blocked_ns)
         if self._told + weight > self._weight and at_ns < self._told_until_ns:
             at_ns = self._told_until_ns
-        held = under_way + sum(spent.ticket.weight for spent in self._spent)
+        held = under_way + self._held
         for spent in self._spent:  # in the order in which they end
             if at_ns < spent.done_ns + self._window_ns:
                 if held + weight <= self._weight:
@@ -102,8 +104,6 @@ class Budget:
 
     def take(self, now_ns: int, weight: int) -> Ticket:
         """A request leaves now."""
-        while self._spent and self._spent[0].done_ns + self._window_ns <= now_ns:
-            self._spent.popleft()
         self._number += 1
         ticket = Ticket(self._number, weight, now_ns)
         self._under_way[ticket.number] = ticket
@@ -120,6 +120,7 @@ class Budget:
         if used is not None:
             self._tell(ticket, now_ns, used)
         self._spent.append(_Spent(ticket, now_ns))
+        self._held += ticket.weight
         if good and ticket.sent_ns >= self._refused_ns:
             self._refusals = 0
 
@@ -135,6 +136,11 @@ class Budget:
         self.blocked_ns = max(self.blocked_ns, now_ns + pause_ns)
         return self.blocked_ns
 
+    def _forget(self, now_ns: int) -> None:
+        """Drop what is no longer held."""
+        while self._spent and self._spent[0].done_ns + self._window_ns <= now_ns:
+            self._held -= self._spent.popleft().ticket.weight
+
     def _tell(self, ticket: Ticket, now_ns: int, used: int) -> None:
         """Count from what the host says.
 
@@ -142,7 +148,10 @@ class Budget:
         stand in its number or not: we add it.
         """
         since = sum(other.weight for other in self._under_way.values())
-        since += sum(other.ticket.weight for other in self._spent if other.done_ns >= ticket.sent_ns)
+        for other in reversed(self._spent):
+            if other.done_ns < ticket.sent_ns:
+                break
+            since += other.ticket.weight
         self._told = used + since
         self._told_until_ns = now_ns + self._window_ns
 

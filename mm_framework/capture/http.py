@@ -108,9 +108,7 @@ class Fetcher:
             self._refuse(wanted, f"{request.url!r} is no http or https URL")
             return
         host = self._host(name, limits)
-        if not host.budget.fits(request.weight):
-            self._refuse(wanted, f"its weight {request.weight} is more than the whole budget of {name}")
-        elif wanted not in host.queue:
+        if wanted not in host.queue:
             host.queue.append(wanted)
             self._pump(host)
 
@@ -155,17 +153,21 @@ class Fetcher:
             host.timer.cancel()
             host.timer = None
         while host.queue and not self._run.paused and not self._over:
-            now_ns = self._clock.mono_ns()
-            delay_ns = host.budget.delay_ns(now_ns, host.queue[0].request.weight)
+            wanted, now_ns = host.queue[0], self._clock.mono_ns()
+            weight = wanted.request.weight
+            if not host.budget.fits(weight):
+                host.queue.popleft()
+                self._refuse(wanted, f"its weight {weight} is more than the whole budget of {host.name}")
+                continue
+            delay_ns = host.budget.delay_ns(now_ns, weight)
             if delay_ns is None:
                 return  # an answer comes first
             if delay_ns > 0:
                 loop = asyncio.get_running_loop()
                 host.timer = loop.call_later(delay_ns / 1e9, self._pump, host)
                 return
-            wanted = host.queue.popleft()
-            ticket = host.budget.take(now_ns, wanted.request.weight)
-            sent = _Sent(self._next_number(), wanted, ticket)
+            host.queue.popleft()
+            sent = _Sent(self._next_number(), wanted, host.budget.take(now_ns, weight))
             self._run.work(self._get(host, sent), f"GET {wanted.request.what} of {host.name}")
 
     def _next_number(self) -> int:
