@@ -92,7 +92,7 @@ class Feed:
         self._notices: list[Notice] = []
         self._definitions = Definitions(shard, self._emitter, self._notices)
         self._instruments: dict[str, Instrument] = {}
-        self._by_symbol: dict[str, Instrument | None] = {}
+        self._by_symbol: dict[str, Instrument] = {}
         self._depths: dict[tuple[str, str], int] = {}
         self._infos: dict[str, InstrumentInfo] = {}
         self._config: FeedConfig | None = None
@@ -677,7 +677,7 @@ class Feed:
         link = self._session.links.get(self._record.connection)
         if link is not None and self.config.live and not link.ready:
             link.listed.append(info.venue_symbol)
-        instrument_id = self._kit.adapter.instrument_id(info.venue_symbol)
+        instrument_id = self._id_of(info.venue_symbol)
         instrument = self._instruments.get(instrument_id)
         if instrument is not None:
             instrument.describe(info)
@@ -685,7 +685,12 @@ class Feed:
             self._infos[instrument_id] = info
 
     def _id(self, venue_symbol: str | None) -> str | None:
-        return None if venue_symbol is None else self._kit.adapter.instrument_id(venue_symbol)
+        return None if venue_symbol is None else self._id_of(venue_symbol)
+
+    def _id_of(self, venue_symbol: str) -> str:
+        """The id of a name: as subscribed, else as the adapter makes it of the name alone."""
+        known = self._by_symbol.get(venue_symbol)
+        return self._kit.adapter.instrument_id(venue_symbol) if known is None else known.id
 
     # making and restoring
 
@@ -715,6 +720,8 @@ class Feed:
         carries = {channel.name: channel.carries for channel in self._kit.adapter.channels}
         if subscription.instrument not in self._instruments:
             self._instrument(subscription.instrument, subscription.venue_symbol)
+        # A subscription knows the id of its symbol, which the symbol alone may not tell.
+        self._by_symbol[subscription.venue_symbol] = self._instruments[subscription.instrument]
         self._stream(subscription, carries.get(subscription.channel, subscription.channel))
 
     def _stream(self, subscription: Subscription, carries: str) -> Stream:
@@ -769,7 +776,7 @@ class Feed:
         session.rearm()
 
     def _restore_instrument(self, kept: InstrumentState) -> None:
-        instrument = self._instrument(kept.id, kept.venue_symbol)
+        instrument = self._by_symbol[kept.venue_symbol] = self._instrument(kept.id, kept.venue_symbol)
         instrument.info, instrument.book.s = kept.info, kept.book
         instrument.trades.s = TradeState(kept.last_trade_id, kept.suspect_trade_id)
         instrument.book.book.load(kept.bids, kept.asks)

@@ -496,7 +496,7 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 row += ROW_BYTES
             if flags & MESSAGE:
                 required = load_i8(node + NODE_REQUIRED)
-                if seen & required != required:
+                if seen & required != required or load_i8(told + TOLD_STREAM) < 0:
                     return MISSING
                 begin = first + load_i8(told + TOLD_FIRST_ROW)
                 turn = load_i8(told + TOLD_TURN)

@@ -1,0 +1,269 @@
+"""REST of the Polymarket emulator: CLOB books, markets and prices; gamma behind ``/gamma``; trades.
+
+    /book /tick-size /prices-history /markets /markets/{condition} /clob-markets/{condition} /time
+    /gamma/markets /gamma/events        /trades (of the data host)
+
+Source: docs.polymarket.com, CLOB and gamma reference, read 2026-11-21; keys as in answers of 2026-05-17
+and 2026-06-23. What a market may have that no book needs (pictures, volumes, rewards) is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from mm_framework.contracts.emulator import HttpReply, Print
+from mm_framework.model.events import ASK, BID
+from mm_polymarket.emulator_frames import MarketFrames
+from mm_polymarket.emulator_listings import MIN_SIZE
+
+__all__ = ["answer"]
+
+PAGE: Final = 100
+MAX_OFFSET: Final = 10_000
+
+_SECOND: Final = 1_000_000_000
+_DAY: Final = 86_400
+_END: Final = "LTE="
+_MINUTE: Final = 60
+
+
+def answer(
+    by_token: Mapping[str, MarketFrames], wall_ns: int, method: str, path: str, query: Mapping[str, str]
+) -> HttpReply:
+    """The reply to a request."""
+    if method != "GET":
+        return _error(405, "Method not allowed")
+    markets = list(dict.fromkeys(by_token.values()))
+    head, _, name = path.strip("/").partition("/")
+    one: Mapping[str, Callable[[], HttpReply]] = {
+        "time": lambda: _reply(wall_ns // _SECOND),
+        "book": lambda: _book(by_token, query),
+        "tick-size": lambda: _tick_size(by_token, query),
+        "trades": lambda: _trades(markets, query),
+        "prices-history": lambda: _history(by_token, query, wall_ns),
+        "markets": lambda: _clob_market(markets, name) if name else _clob_page(markets, query),
+        "clob-markets": lambda: _compact_market(markets, name),
+        "gamma": lambda: _gamma(markets, name, query, wall_ns),
+    }
+    return one[head]() if head in one else _error(404, "404 page not found")
+
+
+def _book(by_token: Mapping[str, MarketFrames], query: Mapping[str, str]) -> HttpReply:
+    token = query.get("token_id", "")
+    if token not in by_token:
+        return _error(404, "No orderbook exists for the requested token id")
+    return HttpReply(200, by_token[token].rest_book(token).encode())
+
+
+def _tick_size(by_token: Mapping[str, MarketFrames], query: Mapping[str, str]) -> HttpReply:
+    token = query.get("token_id", "")
+    if token not in by_token:
+        return _error(404, "market not found")
+    return _reply({"minimum_tick_size": float(by_token[token].tick)})
+
+
+def _history(by_token: Mapping[str, MarketFrames], query: Mapping[str, str], wall_ns: int) -> HttpReply:
+    """Samples of the midpoint, each ``fidelity`` minutes; the emulated past stood still."""
+    token = query.get("market", "")
+    if token not in by_token:
+        return _error(404, "market not found")
+    book = by_token[token].tokens[token]
+    middle = (float(book.best(BID)) + float(book.best(ASK))) / 2
+    fidelity = query.get("fidelity", "1")
+    step = _MINUTE * (int(fidelity) if fidelity.isdecimal() and int(fidelity) else 1)
+    now = wall_ns // _SECOND
+    bounds = [query.get(name, "") for name in ("startTs", "endTs")]
+    first, last = (
+        int(told) if told.isdecimal() else usual
+        for told, usual in zip(bounds, (now - _DAY, now), strict=True)
+    )
+    times = range(first, min(last, now) + 1, step)[:PAGE]
+    return _reply({"history": [{"t": at, "p": round(middle, 4)} for at in times]})
+
+
+def _trades(markets: Sequence[MarketFrames], query: Mapping[str, str]) -> HttpReply:
+    """The takers' side of the last trades, newest first; numbers are numbers here, times are seconds."""
+    limit, offset = (query.get(name, usual) for name, usual in (("limit", str(PAGE)), ("offset", "0")))
+    if not (limit.isdecimal() and offset.isdecimal()) or int(offset) > MAX_OFFSET:
+        return _error(400, "max historical activity offset of 10000 exceeded")
+    wanted = query.get("market", "").split(",")
+    chosen = [one for one in markets if "market" not in query or one.condition_id in wanted]
+    rows = [_trade(one, made) for one in chosen for made in one.prints()]
+    rows.sort(key=lambda row: row["timestamp"], reverse=True)
+    return _reply(rows[int(offset) :][: min(int(limit), MAX_OFFSET)])
+
+
+def _trade(one: MarketFrames, made: Print) -> dict[str, Any]:
+    return {
+        "proxyWallet": f"0x{made.trade_id:040x}",
+        "side": "BUY" if made.side > 0 else "SELL",
+        "asset": one.yes.token,
+        "conditionId": one.condition_id,
+        "size": float(one.yes.size(made.size)),
+        "price": float(one.yes.price(made.price)),
+        "timestamp": one.wall_ns(made.time_ns) // _SECOND,
+        "title": _question(one),
+        "slug": one.identity.slug,
+        "outcome": one.identity.market.outcomes[0],
+        "outcomeIndex": 0,
+        "transactionHash": one.transaction(made),
+    }
+
+
+def _question(one: MarketFrames) -> str:
+    return f"{one.identity.slug.replace('-', ' ').capitalize()}?"
+
+
+def _clob_page(markets: Sequence[MarketFrames], query: Mapping[str, str]) -> HttpReply:
+    try:
+        offset = int(base64.b64decode(query.get("next_cursor") or "MA==", validate=True))
+    except ValueError:
+        return _error(400, "next item should be greater than or equal to 0")
+    shown = markets[max(0, offset) : offset + PAGE] if offset >= 0 else []
+    following = base64.b64encode(str(offset + PAGE).encode()).decode()
+    return _reply(
+        {
+            "data": [_clob(one) for one in shown],
+            "next_cursor": following if offset + PAGE < len(markets) else _END,
+            "limit": PAGE,
+            "count": len(shown),
+        }
+    )
+
+
+def _clob_market(markets: Sequence[MarketFrames], condition: str) -> HttpReply:
+    found = _find(markets, condition)
+    return _error(404, "market not found") if found is None else _reply(_clob(found))
+
+
+def _compact_market(markets: Sequence[MarketFrames], condition: str) -> HttpReply:
+    found = _find(markets, condition)
+    if found is None:
+        return _error(404, "market not found")
+    market = found.identity.market
+    return _reply(
+        {
+            "t": [
+                {"t": token, "o": name} for token, name in zip(market.tokens, market.outcomes, strict=True)
+            ],
+            "c": market.condition_id,
+            "mos": int(MIN_SIZE),
+            "mts": float(found.tick),
+            "mbf": 1000,
+            "tbf": 1000,
+            "ao": True,
+            "nr": False,
+            "cbos": True,
+            "fd": {"r": 0.05, "e": 1, "to": True},
+        }
+    )
+
+
+def _gamma(markets: Sequence[MarketFrames], path: str, query: Mapping[str, str], wall_ns: int) -> HttpReply:
+    """Lists of open markets, or of events with one market each; the limit is 100, whatever is asked for."""
+    if path not in ("markets", "events"):
+        return _error(404, "not found")
+    numbers = [query.get("offset", "0"), query.get("limit", str(PAGE))]
+    if not all(number.isdecimal() for number in numbers) or int(numbers[0]) > MAX_OFFSET:
+        return _error(422, "offset is too large, use keyset pagination")
+    if query.get("closed") == "true":
+        return _reply([])
+    end = f"{datetime.fromtimestamp(wall_ns // _SECOND // _DAY * _DAY + 30 * _DAY, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    offset, limit = int(numbers[0]), min(PAGE, int(numbers[1]))
+    rows = [_gamma_market(one, number, end) for number, one in enumerate(markets, 500_000)]
+    rows = [row for row in rows if row["endDate"] >= query.get("end_date_min", "")][offset : offset + limit]
+    if path == "events":
+        return _reply(
+            [
+                {"id": row["id"], "slug": row["slug"], "title": row["question"], "markets": [row]}
+                for row in rows
+            ]
+        )
+    return _reply(rows)
+
+
+def _find(markets: Sequence[MarketFrames], condition: str) -> MarketFrames | None:
+    return next((one for one in markets if one.condition_id == condition), None)
+
+
+def _clob(one: MarketFrames) -> dict[str, Any]:
+    market = one.identity.market
+    return {
+        "enable_order_book": True,
+        "active": True,
+        "closed": False,
+        "archived": False,
+        "accepting_orders": True,
+        "accepting_order_timestamp": None,
+        "minimum_order_size": int(MIN_SIZE),
+        "minimum_tick_size": float(one.tick),
+        "condition_id": market.condition_id,
+        "question_id": f"0x{market.condition_id[:1:-1]}",
+        "question": _question(one),
+        "description": "An emulated market.",
+        "market_slug": one.identity.slug,
+        "end_date_iso": None,
+        "game_start_time": None,
+        "seconds_delay": 0,
+        "maker_base_fee": 0,
+        "taker_base_fee": 0,
+        "notifications_enabled": True,
+        "neg_risk": False,
+        "neg_risk_market_id": "",
+        "neg_risk_request_id": "",
+        "is_50_50_outcome": False,
+        "tokens": [
+            {"token_id": token, "outcome": name, "price": float(one.tokens[token].best(BID)), "winner": False}
+            for token, name in zip(market.tokens, market.outcomes, strict=True)
+        ],
+        "tags": ["All"],
+    }
+
+
+def _gamma_market(one: MarketFrames, number: int, end: str) -> dict[str, Any]:
+    market, yes = one.identity.market, one.yes
+    return {
+        "id": str(number),
+        "question": _question(one),
+        "conditionId": market.condition_id,
+        "slug": one.identity.slug,
+        "endDate": end,
+        "description": "An emulated market.",
+        "outcomes": _inside(market.outcomes),
+        "outcomePrices": _inside([one.tokens[token].best(BID) for token in market.tokens]),
+        "active": True,
+        "closed": False,
+        "archived": False,
+        "enableOrderBook": True,
+        "orderPriceMinTickSize": float(one.tick),
+        "orderMinSize": int(MIN_SIZE),
+        "clobTokenIds": _inside(market.tokens),
+        "makerBaseFee": 1000,
+        "takerBaseFee": 1000,
+        "acceptingOrders": True,
+        "negRisk": False,
+        "spread": float(yes.spread()),
+        "bestBid": float(yes.best(BID)),
+        "bestAsk": float(yes.best(ASK)),
+        "feesEnabled": True,
+        "feeType": "general_fees",
+        "feeSchedule": {"exponent": 1, "rate": 0.05, "takerOnly": True, "rebateRate": 0.25},
+    }
+
+
+def _inside(values: Sequence[str]) -> str:
+    """A list as JSON in a string, with a space after each comma, as the venue writes it."""
+    return "[" + ", ".join(f'"{value}"' for value in values) + "]"
+
+
+def _reply(result: object) -> HttpReply:
+    return HttpReply(200, msgspec.json.encode(result))
+
+
+def _error(status: int, message: str) -> HttpReply:
+    return HttpReply(status, msgspec.json.encode({"error": message}))
