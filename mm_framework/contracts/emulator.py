@@ -159,7 +159,8 @@ class Outgoing(NamedTuple):
 
     ``channel`` and ``symbol`` name the stream of a data frame and of an acknowledgement; ``depth`` is
     a book subscription's; ``checksum`` is where the checksum's digits stand in the payload, as
-    ``(start, end)``.
+    ``(start, end)``. An empty acknowledgement is not sent: it tells of a subscription to a venue that
+    does not answer.
     """
 
     payload: bytes

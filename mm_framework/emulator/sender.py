@@ -66,7 +66,8 @@ class Sender:
                 self._send_data(connection, frame, entry)
             else:
                 self._follow(connection, frame)
-                self._put(connection, frame.payload, entry, entry.at_ns)
+                if frame.payload:
+                    self._put(connection, frame.payload, entry, entry.at_ns)
 
     def _follow(self, connection: Connection, frame: Outgoing) -> None:
         """Keep the list of streams; a stream that is subscribed anew is silent no more."""

@@ -172,9 +172,8 @@ class PolymarketSession:
             case "subscribe":
                 return self._subscribe(request, now_ns)
             case "unsubscribe":
-                for token in request.assets_ids:
-                    self._tokens.pop(token, None)
-                return []
+                gone = [token for token in request.assets_ids if self._tokens.pop(token, self) is None]
+                return [Outgoing(b"", FrameKind.UNSUBSCRIBED, "book", token) for token in gone]
             case _:
                 return [_INVALID]
 
@@ -186,9 +185,10 @@ class PolymarketSession:
         if request.custom_feature_enabled and not self._custom:
             self._custom, self._news_ns = True, now_ns + _FIRST_NEWS_NS
         self._tokens |= dict.fromkeys(known)
+        followed = [Outgoing(b"", FrameKind.SUBSCRIBED, "book", token) for token in known]
         if not request.initial_dump or len(self._tokens) > MAX_DUMP:
-            return []
-        return [self._front.by_token[token].book(token, listed=True) for token in known]
+            return followed
+        return [*followed, *(self._front.by_token[token].book(token, listed=True) for token in known)]
 
 
 def _new_market(seed: str, number: int, wall_ns: int) -> Outgoing:

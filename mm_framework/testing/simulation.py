@@ -1,0 +1,238 @@
+"""A venue captured on virtual time: emulator, network, runner and oracle, all from one seed.
+
+    run = Simulation(venue, seed=1, seconds=60, faults="drop:0.01,disconnect@20")
+    result = run.run()                  # raises FalseBook when something false was served
+    run.tape                            # the records, as a frame log holds them
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from mm_framework.capture.clock import Stamp, VirtualClock
+from mm_framework.capture.memory import MemoryTransport
+from mm_framework.capture.plan import make_plan
+from mm_framework.capture.recorder import Listener
+from mm_framework.capture.runner import Capture
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.telemetry import CaptureResult
+from mm_framework.capture.virtual_loop import run_virtual
+from mm_framework.contracts.adapter import Adapter, Channel
+from mm_framework.contracts.emulator import (
+    Dialect,
+    FrameKind,
+    Frontend,
+    HttpReply,
+    MarketEvent,
+    MarketView,
+    Outgoing,
+    Session,
+    VenueClock,
+)
+from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.contracts.normalizer import Normalizer
+from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.emulator.faults import parse_faults
+from mm_framework.emulator.settings import MarketSettings
+from mm_framework.emulator.truth import TruthLog
+from mm_framework.emulator.venue import VenueEmulator
+from mm_framework.feed import FeedSettings, Output, VenueKit
+from mm_framework.testing.emulated import EmulatedVenue
+from mm_framework.testing.oracle import Oracle
+
+__all__ = ["Simulation", "Tape", "Venue"]
+
+_MS = 1_000_000
+_S = 1_000_000_000
+LEVELS = 10
+"""Levels that are compared where a proof covers the whole book."""
+
+
+@attrs.frozen(eq=False)
+class Venue:
+    """A venue as its plugin builds it, for tests.
+
+    ``instruments`` are ids of two instruments or more that the emulator can list (``dialect``) or the
+    recordings hold; ``settings`` the settings classes of the plugin; ``fees`` builds the usual fee
+    model. A venue without an emulator or fees leaves them out: their checks are skipped.
+    """
+
+    adapter: Callable[[], Adapter]
+    normalizer: Callable[[], Normalizer]
+    rules: SyncRules
+    instruments: tuple[str, ...]
+    dialect: Callable[[], Dialect] | None = None
+    fees: Callable[[], FeeModel] | None = None
+    settings: tuple[type[Any], ...] = ()
+
+    @property
+    def kits(self) -> dict[str, VenueKit]:
+        """A new kit by the venue's name, as `Feed` is given it."""
+        adapter = self.adapter()
+        return {adapter.venue: VenueKit(adapter, self.normalizer(), self.rules)}
+
+    def channel(self, carries: str) -> Channel | None:
+        """The first channel that carries this, None without one."""
+        return next((one for one in self.adapter().channels if one.carries == carries), None)
+
+
+class Tape:
+    """Keeps the records of a run. Implements `capture.recorder.Listener`."""
+
+    done = False
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+
+    def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
+        """See `capture.recorder.Listener`."""
+        self.records.append(bytes(record))
+
+    def next_timer_ns(self) -> int | None:
+        """See `capture.recorder.Listener`."""
+        return None
+
+    def on_end(self, mono_ns: int) -> None:
+        """See `capture.recorder.Listener`."""
+
+
+@attrs.define(eq=False)
+class Simulation:
+    """One run of all instruments of a venue, on one shard.
+
+    ``channels``: names, all of them when empty; ``rate``: events of the market a second and
+    instrument; ``numbered``: whether trades must be without holes (None: as the rules say). The oracle
+    compares the levels that the book's proof covers.
+    """
+
+    venue: Venue
+    seed: int = 1
+    seconds: float = 60.0
+    faults: str = ""
+    rate: float = 10.0
+    channels: tuple[str, ...] = ()
+    feed_settings: FeedSettings = attrs.field(factory=lambda: FeedSettings(stream_idle_s=20.0, stable_s=5.0))
+    listeners: Iterable[Listener] = ()
+
+    clock: VirtualClock = attrs.field(factory=VirtualClock, init=False)
+    emulator: VenueEmulator = attrs.field(init=False)
+    oracle: Oracle = attrs.field(init=False)
+    kits: Mapping[str, VenueKit] = attrs.field(init=False)
+    tape: Tape = attrs.field(factory=Tape, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.venue.dialect is None:
+            raise RuntimeError("the venue has no emulator")
+        self.kits = self.venue.kits
+        (kit,) = self.kits.values()
+        dialect, adapter, book = self.venue.dialect(), kit.adapter, self.venue.channel("book")
+        symbols = [adapter.venue_symbol(one) for one in self.venue.instruments]
+        levels = min(LEVELS, (book.proof.levels if book is not None else None) or LEVELS)
+        self.emulator = VenueEmulator(
+            _Witnessed(dialect),
+            [dialect.listing(symbol) for symbol in symbols],
+            seed=self.seed,
+            settings=MarketSettings(rate=self.rate, levels=40),
+            faults=parse_faults(self.faults),
+            start_ns=self.clock.now_ns,
+            wall_ns=self.clock.wall_ns(),
+            truth=TruthLog(levels=levels),
+        )
+        settings = self.feed_settings
+        silent_s = settings.stream_idle_s + settings.ack_timeout_s
+        dead_s = adapter.idle_timeout_s + (adapter.ping_interval_s or 0) + settings.ping_timeout_s
+        proved = book is not None and book.proof.kind in ("sequence", "checksum", "hash")
+        self.oracle = Oracle(
+            self.emulator,
+            book=book.name if book is not None and proved else None,
+            n=levels,
+            patience_ns=round((max(silent_s, dead_s) + 10) * _S),
+            numbered=self.venue.rules.trade_ids,
+        )
+
+    def run(self) -> CaptureResult:
+        """Capture to the end; raises what the oracle raises."""
+        draw = random.Random(f"{self.seed}/network")
+        transport = MemoryTransport(
+            EmulatedVenue(self.emulator), self.clock, lambda: 5 * _MS + round(draw.expovariate(1 / 10) * _MS)
+        )
+        (kit,) = self.kits.values()
+        plan = make_plan(
+            self.venue.instruments,
+            {venue: one.adapter for venue, one in self.kits.items()},
+            channels=self.channels or tuple(channel.name for channel in kit.adapter.channels),
+        )
+
+        async def main() -> CaptureResult:
+            capture = Capture(
+                plan,
+                self.kits,
+                transport,
+                stamp=Stamp(self.clock),
+                settings=CaptureSettings(jitter_seed=self.seed + 1, first_attempts=0),
+                feed_settings=self.feed_settings,
+                listeners=[self.tape, self.oracle, *self.listeners],
+            )
+            return await capture.run(self.seconds)
+
+        return run_virtual(main, self.clock)
+
+
+class _Witnessed:
+    """A dialect whose book frames always have a depth, so that the truth log keeps their levels."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._dialect, name)
+
+    def frontend(self, market: MarketView, clock: VenueClock, seed: str) -> Frontend:
+        return _WitnessedFrontend(self._dialect.frontend(market, clock, seed), market)
+
+
+class _WitnessedFrontend:
+    def __init__(self, frontend: Frontend, market: MarketView) -> None:
+        self._frontend, self._market = frontend, market
+
+    def observe(self, event: MarketEvent) -> None:
+        self._frontend.observe(event)
+
+    def session(self, connection: int) -> Session:
+        return _WitnessedSession(self._frontend.session(connection), self._market)
+
+    def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
+        return self._frontend.http(method, path, query, now_ns)
+
+
+class _WitnessedSession:
+    def __init__(self, session: Session, market: MarketView) -> None:
+        self._session, self._market = session, market
+
+    def opened(self, now_ns: int) -> list[Outgoing]:
+        return self._seen(self._session.opened(now_ns))
+
+    def received(self, message: bytes, now_ns: int) -> list[Outgoing]:
+        return self._seen(self._session.received(message, now_ns))
+
+    def event(self, event: MarketEvent) -> list[Outgoing]:
+        return self._seen(self._session.event(event))
+
+    def next_timer_ns(self) -> int | None:
+        return self._session.next_timer_ns()
+
+    def timer(self, now_ns: int) -> list[Outgoing]:
+        return self._seen(self._session.timer(now_ns))
+
+    def _seen(self, frames: list[Outgoing]) -> list[Outgoing]:
+        return [self._deepened(frame) for frame in frames]
+
+    def _deepened(self, frame: Outgoing) -> Outgoing:
+        book = frame.kind in (FrameKind.BOOK, FrameKind.SNAPSHOT)
+        if not book or frame.depth is not None or frame.symbol not in self._market.listings:
+            return frame
+        return frame._replace(depth=LEVELS)
