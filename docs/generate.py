@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+import venue_pages
 
 if TYPE_CHECKING:
     from mm_framework.errors import MMError
@@ -263,6 +264,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "layouts": layouts,
     "records": records,
     "states": states,
+    **venue_pages.regions(table),
 }
 
 

@@ -35,7 +35,7 @@ _NAMES: Final = {
 }
 
 _out = click.option(
-    "--out", metavar="DIR", type=click.Path(path_type=Path), help="The new folder. [mm_NAME, here]"
+    "--out", metavar="DIR", type=click.Path(path_type=Path), help="The new folder. [mm-NAME, here]"
 )
 
 
@@ -76,7 +76,8 @@ def strategy(app: App, name: str, out: Path | None) -> None:
 
 def _make(app: App, kind: str, name: str, out: Path | None) -> None:
     _check(kind, name)
-    target = Path(f"mm_{name}") if out is None else out
+    distribution = f"mm-{name.replace('_', '-')}"
+    target = Path(distribution) if out is None else out
     if target.exists() or target.is_symlink():
         raise ConfigError(
             f"{target} exists already; name a new folder with --out", key="out", value=str(target)
@@ -86,7 +87,6 @@ def _make(app: App, kind: str, name: str, out: Path | None) -> None:
             f"{target.absolute().parent} is no folder; make it first", key="out", value=str(target)
         )
     files = render(kind, name, target)
-    distribution = f"mm-{name.replace('_', '-')}"
     document = {
         "ok": True,
         "kind": kind,

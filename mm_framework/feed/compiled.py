@@ -308,7 +308,7 @@ class Compiled:
         words[layout.INSTRUMENT_HOT_TRADES // 8] = (
             instrument.defined and instrument.trades.s.suspect_id is None
         )
-        words[layout.INSTRUMENT_HOT_BOOK // 8] = self._is_hot(instrument)
+        words[layout.INSTRUMENT_HOT_BOOK // 8] = self._hot(instrument)
         state, last = instrument.book.s, instrument.trades.s.last_id
         book = instrument.book.book
         assert isinstance(book, NativeBook)
@@ -338,24 +338,30 @@ class Compiled:
         words[layout.INSTRUMENT_NUMBER // 8] = definition.number
         words[layout.INSTRUMENT_PRICE_SCALE // 8] = definition.price_scale
         words[layout.INSTRUMENT_SIZE_SCALE // 8] = definition.size_scale
-        words[layout.INSTRUMENT_PRICE_DECIMALS // 8] = 0 if price is None else price
-        words[layout.INSTRUMENT_SIZE_DECIMALS // 8] = 0 if size is None else size
-        words[layout.INSTRUMENT_TOLD // 8] = definition.precision == "metadata"
+        words[layout.INSTRUMENT_PRICE_DECIMALS // 8] = -1 if price is None else price
+        words[layout.INSTRUMENT_SIZE_DECIMALS // 8] = -1 if size is None else size
+        told = price is not None and size is not None and definition.precision == "metadata"
+        any_will_do = spec is not None and spec.form == "js_number"
+        words[layout.INSTRUMENT_TOLD // 8] = told or any_will_do
         cut = spec is not None and spec.truncate and definition.depth is not None
         words[layout.INSTRUMENT_DEPTH // 8] = definition.depth if cut and definition.depth is not None else -1
 
-    def _is_hot(self, instrument: Instrument) -> bool:
-        """Whether nothing but the next message is expected of the book."""
+    def _hot(self, instrument: Instrument) -> int:
+        """Whether nothing but the next message is expected of the book, and whether it is proved."""
+        if not self._is_calm(instrument):
+            return layout.HOT_NOT
+        synced = instrument.book.s.state is SyncState.SYNCED
+        return layout.HOT_SYNCED if synced else layout.HOT_UNPROVED
+
+    def _is_calm(self, instrument: Instrument) -> bool:
         state, spec = instrument.book.s, self._rules.checksum
-        if not instrument.defined or state.state is not SyncState.SYNCED or not state.built:
+        if not instrument.defined or not state.built:
+            return False
+        if state.state not in (SyncState.SYNCED, SyncState.SYNCING):
             return False
         if state.unverified or state.probing or state.bridging or self._rules.hash is not None:
             return False
-        definition = instrument.definition
-        if spec is None:
-            return True
-        known = definition.price_decimals is not None and definition.size_decimals is not None
-        return known and (not spec.truncate or definition.depth is not None)
+        return spec is None or not spec.truncate or instrument.definition.depth is not None
 
     def _grow_book(self, address: int) -> None:
         """Room for the message that did not fit."""

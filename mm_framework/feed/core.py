@@ -88,6 +88,7 @@ class Feed:
         self._names: list[Name] = []
         self._named: dict[tuple[str, str, int], Stream] = {}
         self._touched: set[str] = set()
+        self._numbered = False
         self._commands: list[Command] = []
         self._notices: list[Notice] = []
         self._definitions = Definitions(shard, self._emitter, self._notices)
@@ -384,8 +385,10 @@ class Feed:
         """Whether a frame is not a repetition; one that does not follow loses the books of its connection."""
         number, rules = self._writer.number, self._kit.rules.sequence
         link = self._session.links.get(self._record.connection)
+        self._numbered = False
         if number is None or rules is None or rules.scope != "connection" or link is None:
             return True
+        self._numbered = True
         if link.number is not None and number <= link.number:
             self._counts.sequence_dropped += 1
             return False
@@ -457,7 +460,9 @@ class Feed:
         if isinstance(pending, BookDelta):
             if pending.message.snapshot or instrument.book.s.built:
                 self._session.heard(stream, now)  # an update of a book not built yet puts off no deadline
-            broken = instrument.book.apply(pending.message, now, online=self._session.online)
+            broken = instrument.book.apply(
+                pending.message, now, online=self._session.online, numbered=self._numbered
+            )
             self._look(instrument, pending.message)
             if broken is Reason.STALE_SNAPSHOT:
                 self._session.fetched_snapshot(instrument.id, now, good=False)

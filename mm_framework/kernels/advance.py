@@ -45,6 +45,7 @@ from mm_framework.kernels.layout import (
     CTX_N_MESSAGES,
     CTX_N_ROWS,
     CTX_N_SHAPES,
+    CTX_NUMBERED,
     CTX_NUMBERS,
     CTX_ONLINE,
     CTX_POSITION,
@@ -63,6 +64,8 @@ from mm_framework.kernels.layout import (
     CTX_UNDO_AT,
     CTX_UNDO_END,
     CTX_WALL,
+    HOT_NOT,
+    HOT_UNPROVED,
     INSTRUMENT_APPLIED,
     INSTRUMENT_ASKS,
     INSTRUMENT_BIDS,
@@ -188,7 +191,9 @@ TOP: Final = int(Kind.TOP)
 LAST: Final = int(RowFlag.LAST)
 NO_VENUE_TIME: Final = int(RowFlag.NO_VENUE_TIME)
 DEPTH_UNPROVED: Final = int(RowFlag.DEPTH_UNPROVED)
+UNTRUSTED: Final = int(RowFlag.UNTRUSTED)
 HAS_CHECKSUM: Final = int(MessageFlag.HAS_CHECKSUM)
+MESSAGE_UNTRUSTED: Final = int(MessageFlag.UNTRUSTED)
 
 GOOD: Final = int(Stop.END)
 KIND: Final = int(Stop.KIND)
@@ -353,7 +358,11 @@ def _follows(ctx: int, told: int, instrument: int) -> int:
 @helper
 def _book(ctx: int, told: int, instrument: int, row: int) -> int:
     """Apply one book message: levels, cut, checksum, crossed."""
-    if load_i8(instrument + INSTRUMENT_HOT_BOOK) == 0 or load_i8(instrument + INSTRUMENT_WITNESS):
+    hot, numbered = load_i8(instrument + INSTRUMENT_HOT_BOOK), load_i8(ctx + CTX_NUMBERED)
+    if hot == HOT_NOT or load_i8(instrument + INSTRUMENT_WITNESS):
+        return STATE
+    proof = load_i8(ctx + CTX_CHECKSUM) == 0 or load_i8(told + TOLD_CHECKSUM) != NULL or numbered != 0
+    if hot == HOT_UNPROVED and proof:
         return STATE
     n, book = load_i8(told + TOLD_ROWS), load_i8(instrument + INSTRUMENT_BOOK)
     if book_room(book) < n:
@@ -476,9 +485,11 @@ def _emit(ctx: int, record: int, told: int, instrument: int, kind: int, row: int
     number, epoch = load_i8(instrument + INSTRUMENT_NUMBER), load_i8(instrument + INSTRUMENT_EPOCH)
     connection, frame = load_u2(record + RECORD_CONNECTION), load_u4(record + RECORD_INDEX)
     checksum = load_i8(told + TOLD_CHECKSUM)
-    flags = 0
+    flags, trust = 0, 0
+    if kind == LEVEL and load_i8(instrument + INSTRUMENT_HOT_BOOK) == HOT_UNPROVED:
+        flags, trust = UNTRUSTED, MESSAGE_UNTRUSTED
     if kind == LEVEL and _unproved(instrument, load_i8(instrument + INSTRUMENT_BOOK)):
-        flags = DEPTH_UNPROVED
+        flags |= DEPTH_UNPROVED
     at, end = row, row + n * ROW_BYTES
     while at < end:
         venue = load_i8(at + ROW_VENUE) if kind == TRADE else time
@@ -504,7 +515,7 @@ def _emit(ctx: int, record: int, told: int, instrument: int, kind: int, row: int
     store_4(message + MESSAGE_ROWS, n)
     store_2(message + MESSAGE_CONNECTION, connection)
     store_1(message + MESSAGE_KIND, kind)
-    store_1(message + MESSAGE_FLAGS, HAS_CHECKSUM if checksum != NULL else 0)
+    store_1(message + MESSAGE_FLAGS, trust | (HAS_CHECKSUM if checksum != NULL else 0))
     store_4(message + MESSAGE_FLAGS + 1, 0)
     store_8(load_i8(ctx + CTX_MONO) + load_i8(ctx + CTX_N_MESSAGES) * 8, mono)
     _add(ctx, CTX_N_ROWS, n)
@@ -621,6 +632,7 @@ def advance(ctx: int) -> int:
         numbered = load_i8(ctx + CTX_SEQUENCE) == SEQUENCE_CONNECTION and number != NULL
         if numbered and (connection >= n_links or load_i8(numbers + connection * 8) != number - 1):
             return STATE
+        store_8(ctx + CTX_NUMBERED, 1 if numbered else 0)
         carries = load_i8(shape + SHAPE_CARRIES)
         if carries == CARRIES_HEARTBEAT:
             _add(ctx, HEARTBEATS, 1)

@@ -220,7 +220,7 @@ INSTRUMENT_NUMBER: Final = 8
 INSTRUMENT_EPOCH: Final = 16
 INSTRUMENT_PRICE_SCALE: Final = 24
 INSTRUMENT_SIZE_SCALE: Final = 32
-INSTRUMENT_HOT_BOOK: Final = 40  # 1: defined, SYNCED, of known precision
+INSTRUMENT_HOT_BOOK: Final = 40  # see HOT_*
 INSTRUMENT_DEFINED: Final = 48
 INSTRUMENT_PRICE_DECIMALS: Final = 56
 INSTRUMENT_SIZE_DECIMALS: Final = 64
@@ -240,6 +240,10 @@ INSTRUMENT_WITNESS: Final = 168  # 1: a ticker waits to be compared with the boo
 INSTRUMENT_BIDS: Final = 176  # what is kept of each side for checksums
 INSTRUMENT_ASKS: Final = 216
 INSTRUMENT_BYTES: Final = 256
+
+HOT_NOT: Final = 0
+HOT_SYNCED: Final = 1  # defined, SYNCED, of known precision
+HOT_UNPROVED: Final = 2  # likewise, but SYNCING: what proves the book is for the reference path
 
 # What is kept of a side.
 SIDE_VERSION: Final = 0  # of the side, for which the rest is right; -1: it is not
@@ -280,12 +284,13 @@ CTX_SEQUENCE: Final = 216  # see SEQUENCE_*
 CTX_NUMBERS: Final = 224  # of the last frame by connection, null before the first
 CTX_CHECKSUM_SIDES: Final = 232  # see CHECKSUM_*
 CTX_CHECKSUM_SIGNED: Final = 240
+CTX_NUMBERED: Final = 248  # 1: the frame has the number that was due on its connection
 # What a frame may change, kept in the shadow until it is known to be good.
-CTX_MUTABLE: Final = 248
-CTX_N_ROWS: Final = 248
-CTX_N_MESSAGES: Final = 256
-CTX_SEQ: Final = 264
-CTX_COUNTS: Final = 272
+CTX_MUTABLE: Final = 256
+CTX_N_ROWS: Final = 256
+CTX_N_MESSAGES: Final = 264
+CTX_SEQ: Final = 272
+CTX_COUNTS: Final = 280
 
 CHECKSUM_MIXED: Final = 0
 CHECKSUM_ASKS_FIRST: Final = 1

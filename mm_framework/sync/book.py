@@ -123,9 +123,16 @@ class BookSync:
         self.book = make_book()
         self.s = BookState()
         self.proofs = Proofs()
+        self._numbered = False
 
-    def apply(self, message: BookMessage, now_ns: int, *, online: bool = True) -> Reason | None:
-        """Apply a message; the reason when it broke the book, else None. ``online``: the venue trades."""
+    def apply(
+        self, message: BookMessage, now_ns: int, *, online: bool = True, numbered: bool = False
+    ) -> Reason | None:
+        """Apply a message; the reason when it broke the book, else None.
+
+        ``online``: the venue trades. ``numbered``: its frame has the number that was due on its connection.
+        """
+        self._numbered = numbered
         if message.snapshot and self.fetched:
             return self._join(message, now_ns, online=online)
         if message.snapshot:
@@ -311,9 +318,11 @@ class BookSync:
     def _prove(self, message: BookMessage) -> _Proof:
         spec = self.rules.checksum
         if spec is None:
-            return _Proof(holds=not self.s.bridging)
+            sequence = self.rules.sequence
+            by_frame = sequence is not None and sequence.scope == "connection"
+            return _Proof(holds=self._numbered if by_frame else not self.s.bridging)
         if message.checksum == NULL:
-            return _Proof(holds=False)
+            return _Proof(holds=self._numbered)
         found = self._checksum(message.checksum)
         if found != message.checksum:
             self.counts.checksums_failed += 1
@@ -332,7 +341,8 @@ class BookSync:
         known = (definition.price_decimals, definition.size_decimals)
         seen = (min(s.seen_price, scales[0]), min(s.seen_size, scales[1]))
         told = definition.precision == "metadata"
-        if not len(self.book):  # of nothing, every precision prints the same
+        # Of nothing, and in a form without fixed decimals, every precision prints the same.
+        if not len(self.book) or spec.form == "js_number":
             return checksum(spec, self.book, scales, seen)
         if (
             known[0] is None

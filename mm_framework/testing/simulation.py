@@ -40,7 +40,7 @@ from mm_framework.emulator.faults import parse_faults
 from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
-from mm_framework.feed import FeedSettings, Output, VenueKit
+from mm_framework.feed import FeedSettings, Notice, Output, VenueKit
 from mm_framework.testing.emulated import EmulatedVenue
 from mm_framework.testing.oracle import Oracle
 
@@ -81,16 +81,18 @@ class Venue:
 
 
 class Tape:
-    """Keeps the records of a run. Implements `capture.recorder.Listener`."""
+    """Keeps the records of a run, and its notices. Implements `capture.recorder.Listener`."""
 
     done = False
 
     def __init__(self) -> None:
         self.records: list[bytes] = []
+        self.notices: list[Notice] = []
 
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `capture.recorder.Listener`."""
         self.records.append(bytes(record))
+        self.notices += output.notices
 
     def next_timer_ns(self) -> int | None:
         """See `capture.recorder.Listener`."""
@@ -104,9 +106,8 @@ class Tape:
 class Simulation:
     """One run of all instruments of a venue, on one shard.
 
-    ``channels``: names, all of them when empty; ``rate``: events of the market a second and
-    instrument; ``numbered``: whether trades must be without holes (None: as the rules say). The oracle
-    compares the levels that the book's proof covers.
+    ``channels``: names, those of a usual capture when empty; ``result`` is that of `run`; ``rate``: events of
+    the market a second and instrument. The oracle compares the levels that the book's proof covers.
     """
 
     venue: Venue
@@ -123,6 +124,7 @@ class Simulation:
     oracle: Oracle = attrs.field(init=False)
     kits: Mapping[str, VenueKit] = attrs.field(init=False)
     tape: Tape = attrs.field(factory=Tape, init=False)
+    _result: CaptureResult | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.venue.dialect is None:
@@ -160,11 +162,10 @@ class Simulation:
         transport = MemoryTransport(
             EmulatedVenue(self.emulator), self.clock, lambda: 5 * _MS + round(draw.expovariate(1 / 10) * _MS)
         )
-        (kit,) = self.kits.values()
         plan = make_plan(
             self.venue.instruments,
             {venue: one.adapter for venue, one in self.kits.items()},
-            channels=self.channels or tuple(channel.name for channel in kit.adapter.channels),
+            channels=self.channels,
         )
 
         async def main() -> CaptureResult:
@@ -179,7 +180,15 @@ class Simulation:
             )
             return await capture.run(self.seconds)
 
-        return run_virtual(main, self.clock)
+        self._result = run_virtual(main, self.clock)
+        return self._result
+
+    @property
+    def result(self) -> CaptureResult:
+        """What `run` gave. RuntimeError before it."""
+        if self._result is None:
+            raise RuntimeError("the simulation was not run")
+        return self._result
 
 
 class _Witnessed:
