@@ -103,6 +103,9 @@ class _Verification:
         self.definitions |= {definition.index: definition for definition in feed.definitions}
         for view in feed.instruments():
             self.instruments[view.id] = _at_the_end(view)
+            if view.waiting:
+                text = f"{view.id}: {view.waiting} updates wait for a snapshot that never came"
+                self._add(Failure("waiting", text, feed.shard, instrument=view.id))
 
     def _block(self, shard: int, feed: Feed, block: memoryview, *, fresh: bool) -> None:
         first = next(iter_records(block))

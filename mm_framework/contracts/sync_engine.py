@@ -74,6 +74,7 @@ class SyncRules:
 
     ``crossed``: what a crossed book means at the end of a message while the venue is online:
     ``resync`` (the book is wrong) or ``ignore``. ``sequence``: numbers of book messages or frames.
+    ``window``: the venue itself keeps books at the subscribed depth and deletes what it pushes out.
     ``hash``: a digest; one that differs is counted and marks the book as unverified, a REST witness
     decides (a mismatch alone is no loss). ``trade_ids``: trades are numbered without holes, a
     jump is a declared gap and a number seen before is a repetition.
@@ -84,3 +85,9 @@ class SyncRules:
     trade_ids: bool = False
     sequence: SequenceSpec | None = None
     hash: HashCheck | None = None
+    window: bool = False
+
+    @property
+    def keeps_depth(self) -> bool:
+        """Whether a book never holds more than the subscribed depth: cut by us, or by the venue."""
+        return self.window or (self.checksum is not None and self.checksum.truncate)

@@ -344,6 +344,8 @@ class Compiled:
         any_will_do = spec is not None and spec.form == "js_number"
         words[layout.INSTRUMENT_TOLD // 8] = told or any_will_do
         cut = spec is not None and spec.truncate and definition.depth is not None
+        kept = definition.depth if self._rules.window and not cut else None
+        words[layout.INSTRUMENT_WINDOW // 8] = kept or 0
         words[layout.INSTRUMENT_DEPTH // 8] = definition.depth if cut and definition.depth is not None else -1
 
     def _hot(self, instrument: Instrument) -> int:

@@ -60,7 +60,10 @@ __all__ = ["Feed", "InstrumentView"]
 
 @attrs.frozen
 class InstrumentView:
-    """An instrument as it is now. ``book`` and ``bound`` are the Feed's own: look, do not touch."""
+    """An instrument as it is now. ``book`` and ``bound`` are the Feed's own: look, do not touch.
+
+    ``waiting``: updates that wait for a snapshot.
+    """
 
     id: str
     definition: Definition
@@ -69,6 +72,7 @@ class InstrumentView:
     book: Book
     bound: KnownDepth
     proofs: Proofs
+    waiting: int = 0
 
 
 class Feed:
@@ -164,7 +168,14 @@ class Feed:
         self._pull()
         return [
             InstrumentView(
-                i.id, i.definition, i.book.s.state, i.book.s.epoch, i.book.book, i.book.s.bound, i.book.proofs
+                i.id,
+                i.definition,
+                i.book.s.state,
+                i.book.s.epoch,
+                i.book.book,
+                i.book.s.bound,
+                i.book.proofs,
+                len(i.book.s.waiting),
             )
             for i in self._instruments.values()
             if i.defined
@@ -592,6 +603,8 @@ class Feed:
             depth = stream.subscription.depth or self._depths.get((instrument.id, channel))
             if depth is None and levels is not None:
                 depth = adapter.default_depth(channel, levels)
+        if stream.carries == "book" and not self._kit.rules.keeps_depth:
+            instrument.book.s.asked, depth = depth if levels is not None else instrument.book.s.asked, None
         if not instrument.defined:
             scales = adapter.default_scales(instrument.venue_symbol, first_price)
             base_quote = adapter.base_quote(instrument.venue_symbol)
@@ -661,7 +674,8 @@ class Feed:
         self._depths[instrument_id, channel] = depth
         instrument = self._instruments.get(instrument_id)
         stream = self._session.streams.get((instrument_id, channel))
-        if instrument is not None and stream is not None and stream.carries == "book":
+        keeps = self._kit.rules.keeps_depth
+        if instrument is not None and stream is not None and stream.carries == "book" and keeps:
             instrument.deepen(depth)
 
     def _status(self, event: VenueStatus) -> None:

@@ -281,6 +281,7 @@ class FrameWriter:
         except BadNumber as error:
             raise MalformedFrame(str(error)) from None
         except InexactValue:
+            _check_pair(price, size)
             raise self._rescale(instrument, price, size, scales) from None
         except ValueOverflow:
             raise Overflow(instrument) from None

@@ -16,6 +16,7 @@ import numpy as np
 
 from mm_framework.kernels.book import (
     book_best,
+    book_bound,
     book_count,
     book_crossed,
     book_room,
@@ -88,6 +89,7 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_TOLD,
     INSTRUMENT_TRADE,
     INSTRUMENT_UNPROVED,
+    INSTRUMENT_WINDOW,
     INSTRUMENT_WITNESS,
     MESSAGE_BYTES,
     MESSAGE_CONNECTION,
@@ -400,6 +402,10 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
             return NO_UNDO
         fits &= _change(ctx, instrument + INSTRUMENT_BOUND_BID, bid)
         fits &= _change(ctx, instrument + INSTRUMENT_BOUND_ASK, ask)
+    window = load_i8(instrument + INSTRUMENT_WINDOW)
+    if window > 0:
+        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_BID, book_bound(book, 1, window))
+        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_ASK, book_bound(book, -1, window))
     if fits == 0:
         return NO_UNDO
     if load_i8(ctx + CTX_CHECKSUM) != 0 and load_i8(told + TOLD_CHECKSUM) != NULL:

@@ -239,7 +239,8 @@ INSTRUMENT_UNPROVED: Final = 160  # messages that left the best price beyond its
 INSTRUMENT_WITNESS: Final = 168  # 1: a ticker waits to be compared with the book
 INSTRUMENT_BIDS: Final = 176  # what is kept of each side for checksums
 INSTRUMENT_ASKS: Final = 216
-INSTRUMENT_BYTES: Final = 256
+INSTRUMENT_WINDOW: Final = 256  # levels that the venue keeps the book to, 0: it does not
+INSTRUMENT_BYTES: Final = 264
 
 HOT_NOT: Final = 0
 HOT_SYNCED: Final = 1  # defined, SYNCED, of known precision

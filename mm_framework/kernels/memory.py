@@ -45,6 +45,9 @@ _MAX_REGIONS: Final = 1 << 16
 _regions = np.zeros(1 + 2 * _MAX_REGIONS if CHECKED else 3, dtype=np.int64)
 """Count, then (first, end) addresses of all live buffers, ascending."""
 
+_gone: list[int] = []
+"""Addresses of buffers that died: that may be at any moment, even while the table is being changed."""
+
 binding.add_symbol("mm_kernel_regions", _regions.ctypes.data)
 
 
@@ -61,7 +64,7 @@ class Buffer:
         if CHECKED:
             end = self.address + size + PAD
             _register(self.address, end)
-            weakref.finalize(self, _unregister, self.address)
+            weakref.finalize(self, _gone.append, self.address)
 
     def words(self) -> memoryview:
         """The memory as int64s."""
@@ -73,6 +76,7 @@ def _starts() -> list[int]:
 
 
 def _register(first: int, end: int) -> None:
+    _forget()
     count = int(_regions[0])
     if count == _MAX_REGIONS:
         raise MemoryError("too many buffers for the range-checked kernels")
@@ -80,13 +84,16 @@ def _register(first: int, end: int) -> None:
     _regions[place + 2 : 3 + 2 * count] = _regions[place : 1 + 2 * count].copy()
     _regions[place : place + 2] = first, end
     _regions[0] = count + 1
+    _forget()
 
 
-def _unregister(first: int) -> None:
-    count = int(_regions[0])
-    place = 1 + 2 * _starts().index(first)
-    _regions[place : 2 * count - 1] = _regions[place + 2 : 1 + 2 * count].copy()
-    _regions[0] = count - 1
+def _forget() -> None:
+    """Take out the buffers that are gone."""
+    while _gone:
+        count = int(_regions[0])
+        place = 1 + 2 * _starts().index(_gone.pop())
+        _regions[place : 2 * count - 1] = _regions[place + 2 : 1 + 2 * count].copy()
+        _regions[0] = count - 1
 
 
 def _loader(bits: int) -> Any:

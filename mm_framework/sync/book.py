@@ -85,7 +85,8 @@ class BookState:
     because the book was silent; if it differs, something was lost. ``attempts``: losses in a row.
     ``synced_ns``: mono_ns of the last change to SYNCED. ``seen_*``: most decimals seen. ``number``: that
     of the last update or snapshot that was applied; ``bridging``: a fetched snapshot that no update has
-    joined yet; ``waiting``: updates that wait for one.
+    joined yet; ``waiting``: updates that wait for one; ``asked``: the levels a side that a snapshot was
+    asked for, of a venue whose books may hold more.
     """
 
     state: SyncState = SyncState.CONNECTING
@@ -101,6 +102,7 @@ class BookState:
     number: int | None = None
     bridging: bool = False
     waiting: list[BookMessage] = attrs.Factory(list)
+    asked: int | None = None
 
 
 class BookSync:
@@ -308,11 +310,11 @@ class BookSync:
                 unknown += 1
         if not message.snapshot:
             self.counts.unknown_deletes += unknown
-        depth, spec = self.owner.definition.depth, self.rules.checksum
-        cut = depth is not None and spec is not None and spec.truncate
-        if cut and depth is not None:
+        rules, spec = self.rules, self.rules.checksum
+        depth = self.owner.definition.depth if rules.keeps_depth else self.s.asked
+        if depth is not None and spec is not None and spec.truncate:
             book.truncate(depth)
-        if cut or message.snapshot:
+        if (rules.keeps_depth and depth is not None) or message.snapshot:
             self.s.bound.update(book, depth)
 
     def _prove(self, message: BookMessage) -> _Proof:

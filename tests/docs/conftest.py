@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 
 @pytest.fixture(scope="session")
 def generate(repository: Path) -> ModuleType:
-    """`docs/generate.py` as a module."""
+    """`docs/generate.py` as a module, which imports others of its folder."""
+    sys.path.append(str(repository / "docs"))
     spec = importlib.util.spec_from_file_location("docs_generate", repository / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None

@@ -2,28 +2,38 @@
 
 Main path: copy the files that git knows, build one wheel a distribution, fill two environments with
 third-party packages (what running needs; what the extras add), then give each cell an environment of its
-own that holds the cell's wheels and sees the packages. With what running needs: the requirements are met,
-every module imports unless it serves an extra, ``mm plugins list`` shows exactly the installed plugins.
-With the extras: every module imports and the plugins' own tests pass. Standard library only.
+own that holds the cell's wheels and sees the packages. Cells: ``core``, each plugin by its folder's name,
+``all``, and ``broken``, which is all beside a plugin that cannot be imported; two are tried at a time.
+With what running needs: the requirements are met, every module imports unless it serves an extra,
+``mm plugins`` shows exactly the installed plugins. With the extras: every module imports, nothing is
+imported that metadata does not declare, and the plugins' own tests pass. Standard library only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-import tomllib
-import venv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-ROOT = Path(__file__).resolve().parents[2]
-WINDOWS = os.name == "nt"
+from environments import (
+    ROOT,
+    WINDOWS,
+    build_wheel,
+    copy_source,
+    interpreter,
+    make_environment,
+    run,
+    see,
+    third_party,
+)
 
 # Packages, and top-level modules that may be absent, are the arguments.
 IMPORT_ALL = """
@@ -40,41 +50,88 @@ for name in packages:
             if error.name not in absent:
                 raise
 """
-OF_EXTRAS = ("hypothesis", "picows", "pytest")
+
+BROKEN = "mm_broken"
+BROKEN_PROJECT = """
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "mm-broken"
+version = "0.1.0"
+dependencies = ["mm-framework"]
+
+[project.entry-points."mm_framework.v1"]
+broken = "mm_broken"
+"""
+BROKEN_IMPORT = "no_such_module_anywhere"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is installed together, beside the core, and which of the plugins' test files are run."""
+
+    name: str
+    plugins: tuple[str, ...] = ()
+    broken: bool = False
+    tests: str = "."
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages that must work."""
+        return ("mm_framework", *self.plugins)
+
+    @property
+    def wheels(self) -> tuple[str, ...]:
+        """The wheels that are installed."""
+        return (*self.packages, BROKEN) if self.broken else self.packages
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--work", type=Path, default=ROOT / "build" / "matrix", help="folder for environments"
-    )
-    parser.add_argument("--reports", type=Path, default=None, help="folder for JUnit reports")
-    options = parser.parse_args()
+    plugins = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
+    cells = [
+        Cell("all", tuple(plugins)),
+        Cell("core"),
+        *(Cell(name, (name,)) for name in plugins),
+        Cell("broken", tuple(plugins), broken=True, tests="test_plugin.py"),
+    ]
+    options = arguments([cell.name for cell in cells])
+    chosen = [cell for cell in cells if not options.cells or cell.name in options.cells]
     work: Path = options.work.resolve()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
 
-    plugins = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
     with Step("build wheels"):
-        wheels = build_wheels(work, plugins)
+        wheels = build_wheels(work, {name for cell in chosen for name in cell.wheels})
     with Step("install third-party packages"):
-        runtime, extras = third_party(plugins)
+        runtime, extras = third_party([ROOT, *(ROOT / "plugins" / name for name in plugins)])
         make_environment(work / "runtime", runtime)
         make_environment(work / "extras", extras, sees=[work / "runtime"])
-    failed = []
-    for cell in [(), *((name,) for name in plugins), tuple(plugins)]:
-        title = " + ".join(("core", *cell))
-        with Step(title):
-            try:
-                try_cell(work, title, cell, wheels, options.reports)
-            except subprocess.CalledProcessError as error:
-                shown = " ".join(word for word in error.cmd if "\n" not in word)
-                failed.append(f"{title}: exit code {error.returncode} of {shown}")
-            except AssertionError as error:
-                failed.append(f"{title}: {error}")
+    absent = [module_of(requirement) for requirement in extras]
+    with ThreadPoolExecutor(max_workers=options.jobs) as pool:
+        tried = pool.map(lambda cell: attempt(work, cell, wheels, absent, options.reports), chosen)
+        failed = [line for line in tried if line is not None]
     for line in failed:
         print(f"matrix: FAILED {line}")
     return 1 if failed else 0
+
+
+def arguments(names: Sequence[str]) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "cells", nargs="*", metavar="CELL", help=f"cells to try, else all: {', '.join(names)}"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "build" / "matrix", help="folder for environments"
+    )
+    parser.add_argument("--reports", type=Path, default=None, help="folder for JUnit reports")
+    parser.add_argument("--jobs", type=int, default=2, help="cells at a time")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.cells) - set(names)):
+        parser.error(f"no such cell: {', '.join(unknown)}; there are {', '.join(names)}")
+    return options
 
 
 class Step:
@@ -91,103 +148,119 @@ class Step:
         print(f"matrix: {self.title} took {time.monotonic() - self.began:.1f} s", flush=True)
 
 
-def run(program: Path, *arguments: object, capture: bool = False, cwd: Path | None = None) -> str:
-    """Run a program with no settings of this project in its environment; raise when it fails."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MM_", "PYTHON"))}
-    command = [str(program), *map(str, arguments)]
-    done = subprocess.run(
-        command, check=True, text=True, cwd=cwd, env=clean, stdout=subprocess.PIPE if capture else None
-    )
-    return done.stdout if capture else ""
-
-
-def make_environment(folder: Path, packages: Iterable[str] = (), *, sees: Iterable[Path] = ()) -> Path:
-    """A virtual environment with these packages, which also sees those of others; its interpreter."""
-    packages = list(packages)
-    venv.EnvBuilder(with_pip=bool(packages), symlinks=not WINDOWS).create(folder)
-    python = interpreter(folder)
-    see(python, sees)
-    if packages:
-        run(python, "-m", "pip", "install", "-qq", "-c", ROOT / "constraints.txt", *packages)
-    return python
-
-
-def interpreter(folder: Path) -> Path:
-    """The interpreter of an environment."""
-    return folder / ("Scripts/python.exe" if WINDOWS else "bin/python")
-
-
-def see(python: Path, others: Iterable[Path]) -> None:
-    """Let an environment import the packages of others."""
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    for other in others:
-        own, shared = (run(p, "-c", code, capture=True).strip() for p in (python, interpreter(other)))
-        (Path(own) / f"{other.name}.pth").write_text(f"{shared}\n", encoding="utf-8")
-
-
-def build_wheels(work: Path, plugins: Iterable[str]) -> dict[str, Path]:
-    """Build from a copy of what git knows, so that nothing stale or ignored gets into a wheel."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
+def build_wheels(work: Path, packages: Iterable[str]) -> dict[str, Path]:
+    """Package -> its wheel."""
     source = work / "source"
-    for name in filter(None, listing.split("\0")):
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, source / name)
-    wheels = {}
-    for name, folder in [("core", source), *((plugin, source / "plugins" / plugin) for plugin in plugins)]:
-        target = work / "wheels" / name
-        arguments = ("wheel", "-qq", "--no-deps", "--no-build-isolation", "-w", target, folder)
-        run(Path(sys.executable), "-m", "pip", *arguments)
-        (wheels[name],) = target.glob("*.whl")
-    return wheels
+    copy_source(source)
+    broken = work / "broken-source"
+    (broken / BROKEN).mkdir(parents=True)
+    (broken / "pyproject.toml").write_text(BROKEN_PROJECT, encoding="utf-8")
+    (broken / BROKEN / "__init__.py").write_text(f"import {BROKEN_IMPORT}\n", encoding="utf-8")
+    folders = {"mm_framework": source, BROKEN: broken}
+    return {
+        name: build_wheel(folders.get(name, source / "plugins" / name), work / "wheels" / name)
+        for name in sorted(packages)
+    }
 
 
-def third_party(plugins: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What the distributions declare for running, and for their extras; without what is ours."""
-    runtime: list[str] = []
-    extras: list[str] = []
-    for folder in (ROOT, *(ROOT / "plugins" / name for name in plugins)):
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        runtime += project.get("dependencies", [])
-        for extra, requirements in project.get("optional-dependencies", {}).items():
-            extras += requirements if extra not in ("dev", "docs") else []
-    ours = re.compile(r"mm[-_]")
-    return [text for text in runtime if not ours.match(text)], [t for t in extras if not ours.match(t)]
+def module_of(requirement: str) -> str:
+    """The top-level module of a requirement; for our extras the names are the same."""
+    return re.split(r"[^\w]", requirement.replace("-", "_"), maxsplit=1)[0]
+
+
+def attempt(
+    work: Path, cell: Cell, wheels: dict[str, Path], absent: Sequence[str], reports: Path | None
+) -> str | None:
+    """Try one cell, with its output in a file that is shown on failure; what failed, or None."""
+    began = time.monotonic()
+    folder = work / "cells" / cell.name
+    folder.mkdir(parents=True)
+    log_path = folder / "log.txt"
+    failure = None
+    with log_path.open("w", encoding="utf-8") as log:
+        try:
+            try_cell(work, folder, cell, wheels, absent, reports, log)
+        except subprocess.CalledProcessError as error:
+            shown = " ".join(word for word in error.cmd if "\n" not in word)
+            failure = f"{cell.name}: exit code {error.returncode} of {shown}"
+        except AssertionError as error:
+            failure = f"{cell.name}: {error}"
+    lines = log_path.read_text(encoding="utf-8").splitlines()
+    shown_lines = lines if failure else [line for line in lines[-1:] if " passed" in line]
+    took = f"matrix: {cell.name} took {time.monotonic() - began:.1f} s"
+    print("\n".join([*(f"    {line}" for line in shown_lines), took]), flush=True)
+    return failure
 
 
 def try_cell(
-    work: Path, title: str, plugins: tuple[str, ...], wheels: dict[str, Path], reports: Path | None
+    work: Path,
+    folder: Path,
+    cell: Cell,
+    wheels: dict[str, Path],
+    absent: Sequence[str],
+    reports: Path | None,
+    log: TextIO,
 ) -> None:
     """Install the wheels of one cell and use them."""
-    folder = work / re.sub(r"\W+", "-", title)
-    python = make_environment(folder, sees=[work / "runtime"])
+    python = make_environment(folder / "environment", sees=[work / "runtime"])
     pip = (interpreter(work / "runtime"), "-m", "pip", "-qq", "--python", python)
-    run(*pip, "install", "--no-index", "--no-deps", *(wheels[name] for name in ("core", *plugins)))
-    run(*pip, "check")
-    import_all = ("-P", "-W", "error", "-c", IMPORT_ALL, ",".join(("mm_framework", *plugins)))
-    run(python, *import_all, ",".join(OF_EXTRAS), cwd=folder)
-    check_listing(python, plugins, folder)
+    run(*pip, "install", "--no-index", "--no-deps", *(wheels[name] for name in cell.wheels), log=log)
+    run(*pip, "check", log=log)
+    import_all = ("-P", "-W", "error", "-c", IMPORT_ALL, ",".join(cell.packages))
+    run(python, *import_all, ",".join(absent), cwd=folder, log=log)
+    check_listing(python, cell, folder, log)
     see(python, [work / "extras"])
-    run(python, *import_all, "", cwd=folder)
-    tests = [ROOT / "plugins" / name / "tests" for name in plugins]
+    run(python, *import_all, "", cwd=folder, log=log)
+    check_imports(python, cell, folder, log)
+    run(mm_of(python), "warmup", cwd=folder, log=log)
+    found = (ROOT / "plugins" / name / "tests" / cell.tests for name in cell.plugins)
+    tests = [path for path in found if path.exists()]
     if tests:
-        report = [] if reports is None else [f"--junitxml={(reports / folder.name).resolve()}.xml"]
+        report = [] if reports is None else [f"--junitxml={(reports / f'matrix-{cell.name}').resolve()}.xml"]
         where = ("-c", ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "no:cacheprovider", "-rfE")
-        run(python, "-P", "-m", "pytest", "-q", *where, *report, *tests, cwd=folder)
+        run(python, "-P", "-m", "pytest", "-q", *where, *report, *tests, cwd=folder, log=log)
 
 
-def check_listing(python: Path, plugins: tuple[str, ...], cwd: Path) -> None:
-    """The listing names exactly the installed plugins, and the doctor, who imports them, finds no fault."""
-    mm = python.with_name("mm.exe" if WINDOWS else "mm")
-    listing = json.loads(run(mm, "plugins", "list", "--json", capture=True, cwd=cwd))
-    found = {plugin["distribution"].replace("-", "_"): plugin["state"] for plugin in listing["plugins"]}
-    expected = dict.fromkeys(plugins, "ready")
-    assert found == expected, f"mm plugins list shows {found}, expected {expected}"
-    assert json.loads(run(mm, "plugins", "doctor", "--json", capture=True, cwd=cwd))["ok"] is True
+def mm_of(python: Path) -> Path:
+    """The program ``mm`` of an environment."""
+    return python.with_name("mm.exe" if WINDOWS else "mm")
+
+
+def check_listing(python: Path, cell: Cell, cwd: Path, log: TextIO) -> None:
+    """The listing names exactly the installed plugins; the doctor, who imports them, faults the broken one.
+
+    Every venue of the others can be used.
+    """
+    mm = mm_of(python)
+    listed = json.loads(run(mm, "plugins", "list", "--json", cwd=cwd, log=log))
+    installed = [name for name in cell.wheels if name != "mm_framework"]
+    assert states(listed) == dict.fromkeys(installed, "ready"), f"mm plugins list shows {states(listed)}"
+    doctor = json.loads(
+        run(mm, "plugins", "doctor", "--json", expect=1 if cell.broken else 0, cwd=cwd, log=log)
+    )
+    expected = {name: "failed" if name == BROKEN else "loaded" for name in installed}
+    assert states(doctor) == expected, f"mm plugins doctor shows {states(doctor)}, expected {expected}"
+    offered = {name for row in doctor["plugins"] for name in row.get("registers", ()) if "adapters." in name}
+    venues = json.loads(run(mm, "venues", "--json", cwd=cwd, log=log))["venues"]
+    assert {f"adapters.{venue['name']}" for venue in venues} == offered, f"mm venues shows {venues}"
+    assert all(venue["error"] is None for venue in venues), f"mm venues shows {venues}"
+
+
+def states(document: dict[str, object]) -> dict[str, str]:
+    """Package -> state, of a listing of plugins."""
+    rows = document["plugins"]
+    assert isinstance(rows, list)
+    return {row["distribution"].replace("-", "_"): row["state"] for row in rows}
+
+
+def check_imports(python: Path, cell: Cell, cwd: Path, log: TextIO) -> None:
+    """Nothing is imported that metadata does not declare, but by the broken plugin."""
+    script = Path(__file__).with_name("imports.py")
+    run(python, "-P", script, *cell.packages, cwd=cwd, log=log)
+    if cell.broken:
+        told = run(python, "-P", script, BROKEN, expect=1, cwd=cwd, log=log)
+        assert told.strip() == f"{BROKEN}/__init__.py:1: {BROKEN_IMPORT}", told
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -37,9 +37,7 @@ Sides = tuple[list[Level], list[Level]]
 
 @attrs.frozen
 class Item:
-    """Something that the venue says: ``update`` n or ``snapshot`` after update n; ``checked``: its frames
-    end with a proof. ``frames`` belong together.
-    """
+    """Something that the venue says: ``update`` n, or ``snapshot`` after update n. ``frames`` belong together."""
 
     kind: str
     n: int
@@ -72,10 +70,10 @@ class Model:
         number = 0
         for n in range(len(self._books)):
             if n == place:
-                items.append(self._snapshot(snapshot, number))
+                items.append(self.snapshot(snapshot, number))
                 number += len(items[-1].frames)
             if n + 1 < len(self._books):
-                items.append(self._update(n + 1, number))
+                items.append(self.update(n + 1, number))
                 number += len(items[-1].frames)
         return items
 
@@ -103,12 +101,14 @@ class Model:
         self._books.append(book)
         self._changes.append(levels)
 
-    def _update(self, n: int, number: int) -> Item:
+    def update(self, n: int, number: int) -> Item:
+        """Update n, ``number`` frames after the first of the connection."""
         body = {"kind": "update", "levels": self._texts(self._changes[n])}
         body |= {"first": STEP * n - STEP + 1, "last": STEP * n, "prev": STEP * n - STEP}
         return self._item("update", n, body, number)
 
-    def _snapshot(self, n: int, number: int) -> Item:
+    def snapshot(self, n: int, number: int) -> Item:
+        """The book after update n, ``number`` frames after the first of the connection."""
         bids, asks = self.book(n)
         levels = [(BID, *level) for level in bids] + [(ASK, *level) for level in asks]
         body = {"kind": "snapshot", "levels": self._texts(levels), "last": STEP * n}

@@ -133,7 +133,7 @@ def decode(frame: bytes, not_data: msgspec.ValidationError, out: MessageWriter) 
     Raises ``not_data`` again for a frame of a data channel; MalformedFrame, msgspec.DecodeError.
     """
     head = _head.decode(frame)
-    if head.channel in DATA_CHANNELS:
+    if isinstance(head.channel, str) and head.channel in DATA_CHANNELS:
         raise not_data
     if head.channel is not None:
         read = _CHANNELS.get(str(head.channel))
