@@ -13,6 +13,8 @@ from mm_framework.contracts.spec import Spec
 
 __all__ = ["command"]
 
+PARTS = ("normalizers", "sync_engines", "fee_models", "emulators")
+
 
 @click.command("venues")
 @json_option
@@ -20,7 +22,9 @@ __all__ = ["command"]
 def command(app: App) -> None:
     """List venues, their channels and what each channel proves of its continuity.
 
-    A proof is sequence, ids or checksum(n); a channel with proof none is recorded but unproved.
+    A proof is sequence, ids, checksum(n) or hash; a channel with proof none is recorded but unproved. With
+    --json the parts are listed, too, that plugins register under the venue's name: normalizers,
+    sync_engines, fee_models, emulators.
     """
     venues = [_venue(app, spec) for spec in app.plugins.all("adapters").values()]
     for failure in app.plugins.failures:
@@ -34,6 +38,7 @@ def _venue(app: App, spec: Spec) -> dict[str, Any]:
         "name": spec.name,
         "description": spec.description,
         "capabilities": sorted(spec.capabilities),
+        "parts": [kind for kind in PARTS if spec.name in app.plugins.all(kind)],
     }
     settings = app.load(spec.settings).value if spec.settings is not None else None
     try:

@@ -5,8 +5,8 @@ An adapter knows endpoints, names, messages to send and limits. It opens nothing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import attrs
 
@@ -127,8 +127,12 @@ class Adapter(Protocol):
         """The messages that subscribe; all acknowledgements of one message share its ``req_id``."""
         ...
 
-    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
-        """The messages that unsubscribe."""
+    def unsubscribe(
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
+    ) -> list[bytes]:
+        """The messages that unsubscribe. ``memo``: the normalizer's table of the connection, where a venue
+        wants the numbers that it gave.
+        """
         ...
 
     def ping(self, req_id: int) -> bytes | None:

@@ -77,12 +77,13 @@ class SyncRules:
     ``window``: the venue itself keeps books at the subscribed depth and deletes what it pushes out.
     ``hash``: a digest; one that differs is counted and marks the book as unverified, a REST witness
     decides (a mismatch alone is no loss). ``trade_ids``: trades are numbered without holes, a
-    jump is a declared gap and a number seen before is a repetition.
+    jump is a declared gap and a number seen before is a repetition; ``rising``: the numbers only rise, a
+    repetition is known and a hole is not.
     """
 
     checksum: ChecksumSpec | None = None
     crossed: Literal["resync", "ignore"] = "resync"
-    trade_ids: bool = False
+    trade_ids: bool | Literal["rising"] = False
     sequence: SequenceSpec | None = None
     hash: HashCheck | None = None
     window: bool = False

@@ -103,7 +103,7 @@ class Compiled:
         first = layout.SCAN_MINUTE
         self._scan.view[first : first + 16] = b"1970-01-01T00:00"  # the minute known at first, of value 0
         put(layout.CTX_RESYNC_CROSSED, self._rules.crossed == "resync")
-        put(layout.CTX_TRADE_IDS, self._rules.trade_ids)
+        put(layout.CTX_TRADE_IDS, 2 if self._rules.trade_ids == "rising" else self._rules.trade_ids)
         put(layout.CTX_SEQUENCE, _sequence(self._rules.sequence))
         self._put_undo()
         spec = self._rules.checksum

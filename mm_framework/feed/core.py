@@ -186,6 +186,10 @@ class Feed:
         if self._config is None:
             return []
         proofs = {channel.name: channel.proof.kind for channel in self._kit.adapter.channels}
+        sequence = self._kit.rules.sequence
+        if sequence is not None and sequence.scope == "connection" and not self.counts.sequence_applied:
+            # Nobody asked for numbers on these connections.
+            proofs = {name: "none" if kind == "sequence" else kind for name, kind in proofs.items()}
         followed = {channel for _, channel in self._session.streams}
         return sorted(name for name in followed if proofs.get(name, "none") == "none")
 

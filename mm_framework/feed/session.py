@@ -141,14 +141,17 @@ class Session:
         return orphans
 
     def metadata_done(self, index: int, now_ns: int) -> None:
-        """All definitions of a connection have arrived: names that the venue does not list are refused."""
+        """All definitions of a connection have arrived: names that the venue does not list are refused.
+
+        A venue that lists nothing here (its answer says only that it is ready) refuses nothing.
+        """
         link = self.links.get(index)
         if link is None or link.ready or not self.config.live:
             return
         listed = sorted(set(link.listed))
         for stream in self.streams.values():
             wanted = stream.subscription
-            if wanted.venue_symbol in listed or stream.phase != "waiting":
+            if not listed or wanted.venue_symbol in listed or stream.phase != "waiting":
                 continue
             near = difflib.get_close_matches(wanted.venue_symbol, listed, n=3)
             hint = f"; near are {', '.join(near)}" if near else ""
@@ -392,7 +395,9 @@ class Session:
             return
         if not keep_retry:
             stream.retry_ns = NEVER
-        self._send(index, self.adapter.unsubscribe([stream.subscription], self._next_req_id()))
+        link = self.links.get(index)
+        memo = None if link is None else link.memo
+        self._send(index, self.adapter.unsubscribe([stream.subscription], self._next_req_id(), memo))
         self._subscribe(index, [stream], now_ns)
 
     def _of(self, instrument: Instrument) -> list[Stream]:

@@ -436,12 +436,12 @@ def _trades(ctx: int, told: int, instrument: int, row: int) -> int:
         return STATE
     price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
     size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
-    last = load_i8(instrument + INSTRUMENT_TRADE)
+    last, rule = load_i8(instrument + INSTRUMENT_TRADE), load_i8(ctx + CTX_TRADE_IDS)
     at, end = row, row + n * ROW_BYTES
     while at < end:
         number = load_i8(at + ROW_AUX)
-        if load_i8(ctx + CTX_TRADE_IDS) and number != NULL:
-            if last == NULL or number != last + 1:
+        if rule and number != NULL:
+            if last == NULL or number <= last or (rule == 1 and number != last + 1):
                 return STATE
             last = number
         price = _scaled(load_i8(at + ROW_PRICE), load_u1(at + ROW_PRICE_DECIMALS), price_scale)

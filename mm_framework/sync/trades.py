@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import attrs
 
 from mm_framework.model.events import NULL, Kind, Reason, RowFlag
@@ -38,7 +40,7 @@ class TradeState:
 
 
 class TradeSync:
-    """Emits trades in order. With ``numbered`` their ids must be consecutive.
+    """Emits trades in order. With ``numbered`` their ids must be consecutive, or (``rising``) only rise.
 
     A hole is declared before the print that shows it. One damaged number far ahead must not turn all
     that follows into repetitions: it is emitted, one missing trade is declared in its place, and the
@@ -46,7 +48,7 @@ class TradeSync:
     rest of it is declared too.
     """
 
-    def __init__(self, emitter: Emitter, counts: Counts, *, numbered: bool) -> None:
+    def __init__(self, emitter: Emitter, counts: Counts, *, numbered: bool | Literal["rising"]) -> None:
         self.emitter, self.counts, self.numbered = emitter, counts, numbered
         self.s = TradeState()
 
@@ -82,6 +84,9 @@ class TradeSync:
         """Take a new number in; the holes before it as (expected, found)."""
         s, last, suspect = self.s, self.s.last_id, self.s.suspect_id
         s.suspect_id = None
+        if self.numbered == "rising":
+            s.last_id = trade_id
+            return []
         holes: list[tuple[int, int]] = []
         if last is not None and suspect is not None and 0 < trade_id - suspect <= PLAUSIBLE_JUMP:
             holes.append((last + 1, suspect))

@@ -1,6 +1,6 @@
 """Damage to frames, from a seed: bytes, numbers and tokens changed, doubled, moved between frames.
 
-    for frame in damaged(frames, 2000, seed=1): ...
+for frame in damaged(frames, 2000, seed=1): ...
 """
 
 from __future__ import annotations

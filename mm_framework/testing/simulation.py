@@ -1,8 +1,8 @@
 """A venue captured on virtual time: emulator, network, runner and oracle, all from one seed.
 
-    run = Simulation(venue, seed=1, seconds=60, faults="drop:0.01,disconnect@20")
-    result = run.run()                  # raises FalseBook when something false was served
-    run.tape                            # the records, as a frame log holds them
+run = Simulation(venue, seed=1, seconds=60, faults="drop:0.01,disconnect@20")
+result = run.run()                  # raises FalseBook when something false was served
+run.tape                            # the records, as a frame log holds them
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class Simulation:
             book=book.name if book is not None and proved else None,
             n=levels,
             patience_ns=round((max(silent_s, dead_s) + 10) * _S),
-            numbered=self.venue.rules.trade_ids,
+            numbered=self.venue.rules.trade_ids is True,
         )
 
     def run(self) -> CaptureResult:

@@ -10,7 +10,7 @@ those of fallbacks), definitions, books and the checkpoint now and then and at t
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -130,11 +130,11 @@ def _books(feed: Feed) -> list[tuple[Any, ...]]:
     ]
 
 
-_STATE = {
+_STATE: dict[str, Callable[[Feed], Any]] = {
     "counts": _counted,
     "books": _books,
-    "definitions": lambda feed: list(feed.definitions),
-    "the checkpoint": lambda feed: feed.checkpoint(),
+    "definitions": lambda feed: feed.definitions,
+    "the checkpoint": Feed.checkpoint,
 }
 
 

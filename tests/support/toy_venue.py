@@ -85,7 +85,9 @@ class ToyAdapter:
     def subscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
         return self._requests("sub", subscriptions, req_id)
 
-    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+    def unsubscribe(
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
+    ) -> list[bytes]:
         return self._requests("unsub", subscriptions, req_id)
 
     def ping(self, req_id: int) -> bytes | None:

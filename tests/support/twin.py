@@ -21,28 +21,30 @@ from feed_desk import Reading
 from toy_venue import ToyLog
 
 from mm_framework.contracts.adapter import Subscription
-from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.contracts.sync_engine import ChecksumSpec, SyncRules
 from mm_framework.feed import Feed, FeedConfig, VenueKit
 from mm_framework.feed.output import Output
 from mm_framework.model.events import ASK, BID, iter_messages
 from mm_framework.model.frame import Record, RecordKind, iter_records
-from mm_kraken.adapter import KrakenAdapter
-from mm_kraken.normalizer import KrakenNormalizer
-from mm_kraken.sync import RULES
 
 __all__ = ["PLAIN", "STRICT", "Market", "Twin", "kits_with", "kraken_log", "payloads", "twin_over"]
 
 PLAIN = SyncRules(crossed="ignore")
 """Nothing is proved: whatever is read goes into the books and out as rows."""
 
-STRICT = RULES
+STRICT = SyncRules(checksum=ChecksumSpec(depth=10), trade_ids=True)
+"""What Kraken's books are proved by."""
+
 SYMBOLS = ("BTC/USD", "MINA/GBP")
 OLD_NAMES = {"BTC/USD": "XBT/USD", "MINA/GBP": "MINA/GBP"}
 TIME = "2026-09-21T10:00:00.123456Z"
 
 
 def kits_with(rules: SyncRules) -> dict[str, VenueKit]:
-    """Kraken under other rules."""
+    """Kraken under other rules; only this needs its plugin."""
+    from mm_kraken.adapter import KrakenAdapter
+    from mm_kraken.normalizer import KrakenNormalizer
+
     return {"kraken": VenueKit(KrakenAdapter(), KrakenNormalizer(), rules)}
 
 

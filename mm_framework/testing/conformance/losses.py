@@ -8,11 +8,12 @@ one that came.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from mm_framework.feed import Feed, Output, VenueKit
+from mm_framework.feed import Feed, InstrumentView, VenueKit
 from mm_framework.model.book import Level
 from mm_framework.model.events import Kind, Reason, Row, SyncState, iter_rows
 from mm_framework.model.frame import Record, RecordKind, encode_record, iter_records
@@ -24,89 +25,104 @@ Sides = tuple[list[Level], list[Level]]
 FAULTS = {"drop": 0, "duplicate": 1, "swap": 1, "delay": 3}
 """Every fault, and by how many book frames it moves a frame."""
 
+_DATA = (Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE)
 AFTER = 4
 """Frames of the same kind that are fed after the fault."""
 
 
-@attrs.frozen
+@attrs.define
 class Moment:
     """A frame of the log as the whole log has it.
 
     ``instrument`` that it is about, ``kind`` of its rows (LEVEL of an update, TRADE, SNAPSHOT_START),
-    ``book`` after it, ``checkpoint`` before it when it is one to strike.
+    ``book`` after it, ``synced`` whether that is proved, before and after; ``checkpoint`` before it when
+    it is one to strike.
     """
 
     place: int
     instrument: str
     kind: int
     book: Sides
-    checkpoint: bytes | None
+    synced: bool
+    checkpoint: bytes | None = None
 
 
-@attrs.define
 class Story:
-    """A log, and its moments. ``levels``: what the proof of the books covers, None: all."""
+    """A log, its ``moments``, and those of up to ``most`` updates and as many messages of trades to strike.
 
-    kits: Mapping[str, VenueKit]
-    records: Sequence[bytes]
-    levels: int | None
-    moments: list[Moment] = attrs.Factory(list)
+    ``levels``: what the proof of the books covers, None: all.
+    """
 
-    def tell(self, most: int) -> None:
-        """Feed the log, and keep up to ``most`` frames to strike of books and of trades each."""
-        feed, left = Feed(self.kits, reference=True), {Kind.LEVEL: most, Kind.TRADE: most}
-        for place, raw in enumerate(self.records):
-            (record,) = iter_records(raw)
-            before = feed.checkpoint() if record.kind == RecordKind.FRAME else None
-            about = self._about(record, feed, feed.feed(raw))
-            if about is None:
-                continue
-            instrument, kind = about
-            strikes = left.get(Kind(kind), 0) > 0 and self._synced(feed, instrument)
-            if strikes:
-                left[Kind(kind)] -= 1
-            self.moments.append(
-                Moment(place, instrument, kind, self.book(feed, instrument), before if strikes else None)
-            )
-            if not any(left.values()):
-                most = 0
-
-    def book(self, feed: Feed, instrument: str) -> Sides:
-        """The levels that the proof covers, best first."""
-        for view in feed.instruments():
-            if view.id == instrument:
-                return view.book.bids()[: self.levels], view.book.asks()[: self.levels]
-        return [], []
+    def __init__(
+        self, kits: Mapping[str, VenueKit], records: Sequence[bytes], levels: int | None, most: int
+    ) -> None:
+        self.kits, self.records, self.levels = kits, records, levels
+        self.moments: list[Moment] = []
+        self._following: dict[tuple[str, int], list[Moment]] = {}
+        self._read()
+        self._keep(most)
 
     def strikes(self, kind: int) -> list[Moment]:
-        """The frames to strike whose rows are of this kind, with enough frames after them."""
-        found = [one for one in self.moments if one.kind == kind and one.checkpoint is not None]
-        return [one for one in found if len(self.following(one)) > AFTER]
+        """The frames to strike whose rows are of this kind."""
+        return [one for one in self.moments if one.kind == kind and one.checkpoint is not None]
 
     def following(self, moment: Moment) -> list[Moment]:
         """This moment and those of the same kind and instrument after it."""
-        same = [one for one in self.moments if one.place >= moment.place and one.kind == moment.kind]
-        return [one for one in same if one.instrument == moment.instrument][: AFTER + 2]
+        same = self._following[moment.instrument, moment.kind]
+        at = bisect_left(same, moment.place, key=lambda one: one.place)
+        return same[at : at + AFTER + 2]
 
-    def _about(self, record: Record, feed: Feed, output: Output) -> tuple[str, int] | None:
-        """Instrument and kind of a frame's first data row."""
-        if record.kind != RecordKind.FRAME:
-            return None
-        names = {view.definition.number: view.id for view in feed.instruments()}
-        for row in iter_rows(output.rows):
-            if row.kind in (Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE):
-                return names[row.instrument], row.kind
-        return None
+    def truths(self, instrument: str) -> dict[int, Sides]:
+        """The book after each of its messages, by the place of the frame."""
+        kinds = (Kind.LEVEL, Kind.SNAPSHOT_START)
+        return {
+            one.place: one.book for one in self.moments if one.instrument == instrument and one.kind in kinds
+        }
 
-    def _synced(self, feed: Feed, instrument: str) -> bool:
-        return any(
-            view.id == instrument and view.state is SyncState.SYNCED for view in feed.instruments()
-        )
+    def held(self, view: InstrumentView) -> Sides:
+        """The levels that the proof covers, best first."""
+        return view.book.bids()[: self.levels], view.book.asks()[: self.levels]
+
+    def _read(self) -> None:
+        """Feed the log and note what each frame is about."""
+        feed, synced = Feed(self.kits, reference=True), set[str]()
+        for place, raw in enumerate(self.records):
+            (record,) = iter_records(raw)
+            rows = feed.feed(raw).rows
+            views = {view.definition.number: view for view in feed.instruments()}
+            proved = {view.id for view in views.values() if view.state is SyncState.SYNCED}
+            about = next((row for row in iter_rows(rows) if row.kind in _DATA), None)
+            if record.kind == RecordKind.FRAME and about is not None:
+                view = views[about.instrument]
+                known = view.id in synced and view.id in proved
+                moment = Moment(place, view.id, about.kind, self.held(view), known)
+                self.moments.append(moment)
+                self._following.setdefault((view.id, about.kind), []).append(moment)
+            synced = proved
+
+    def _fit(self, moment: Moment) -> bool:
+        """Whether its loss must be seen: of a proved book, or of trades after others."""
+        if moment.kind == Kind.TRADE:
+            return moment is not self._following[moment.instrument, moment.kind][0]
+        return moment.synced
+
+    def _keep(self, most: int) -> None:
+        """Feed it again, for the checkpoints."""
+        chosen: dict[int, Moment] = {}
+        for kind in (Kind.LEVEL, Kind.TRADE):
+            fit = [one for one in self.moments if one.kind == kind and self._fit(one)]
+            fit = [one for one in fit if len(self.following(one)) > AFTER]
+            chosen |= {one.place: one for one in fit[:most]}
+        feed = Feed(self.kits, reference=True)
+        for place, raw in enumerate(self.records[: max(chosen, default=-1) + 1]):
+            if place in chosen:
+                chosen[place].checkpoint = feed.checkpoint()
+            feed.feed(raw)
 
 
 @attrs.frozen
 class Step:
-    """What a `Feed` was after a record: ``came`` is the place of the frame in the whole log, None for others."""
+    """A `Feed` after a record. ``came``: the place of the frame in the whole log, None for other records."""
 
     feed: Feed
     rows: list[Row]

@@ -37,7 +37,7 @@ Sides = tuple[list[Level], list[Level]]
 
 @attrs.frozen
 class Item:
-    """Something that the venue says: ``update`` n, or ``snapshot`` after update n. ``frames`` belong together."""
+    """What the venue says: ``update`` n, or ``snapshot`` after update n. ``frames`` belong together."""
 
     kind: str
     n: int
@@ -65,7 +65,7 @@ class Model:
         return self._books[n].bids(), self._books[n].asks()
 
     def items(self, place: int, snapshot: int) -> list[Item]:
-        """All updates in order, and before number ``place`` (from 0) the snapshot after update ``snapshot``."""
+        """All updates in order; after ``place`` of them stands the snapshot after update ``snapshot``."""
         items: list[Item] = []
         number = 0
         for n in range(len(self._books)):
@@ -103,7 +103,7 @@ class Model:
 
     def update(self, n: int, number: int) -> Item:
         """Update n, ``number`` frames after the first of the connection."""
-        body = {"kind": "update", "levels": self._texts(self._changes[n])}
+        body: dict[str, Any] = {"kind": "update", "levels": self._texts(self._changes[n])}
         body |= {"first": STEP * n - STEP + 1, "last": STEP * n, "prev": STEP * n - STEP}
         return self._item("update", n, body, number)
 
@@ -111,7 +111,7 @@ class Model:
         """The book after update n, ``number`` frames after the first of the connection."""
         bids, asks = self.book(n)
         levels = [(BID, *level) for level in bids] + [(ASK, *level) for level in asks]
-        body = {"kind": "snapshot", "levels": self._texts(levels), "last": STEP * n}
+        body: dict[str, Any] = {"kind": "snapshot", "levels": self._texts(levels), "last": STEP * n}
         return self._item("snapshot", n, body, number)
 
     def _item(self, kind: str, n: int, body: dict[str, Any], number: int) -> Item:
@@ -214,7 +214,9 @@ class _Adapter:
     def subscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
         return []
 
-    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+    def unsubscribe(
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
+    ) -> list[bytes]:
         return []
 
     def ping(self, req_id: int) -> bytes | None:
@@ -235,7 +237,7 @@ class _Body(msgspec.Struct):
 
 
 class _Normalizer:
-    """Implements `contracts.normalizer.Normalizer` for the model's frames; it says only what rules ask for."""
+    """Implements `contracts.normalizer.Normalizer`; it tells the numbers that the rules ask for."""
 
     version = "1"
 

@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 from mm_framework.contracts.adapter import Channel
-from mm_framework.feed import Feed
-from mm_framework.model.events import Kind, SyncState
+from mm_framework.model.events import NULL, Kind, Row, SyncState
 from mm_framework.testing.conformance.base import Conformance, imported, simulated
-from mm_framework.testing.conformance.losses import FAULTS, Moment, Step, Story, struck
+from mm_framework.testing.conformance.losses import FAULTS, Moment, Story, struck
 from mm_framework.testing.conformance.model import Desk, Model
 from mm_framework.testing.simulation import Venue
 
@@ -55,7 +54,9 @@ class SyncConformance(Conformance):
                     proved = rules.trade_ids and channel.carries == "trade"
                 case _:
                     continue
-            assert proved, f"{adapter.venue} declares {proof} for {channel.name}, which its rules do not check"
+            assert proved, (
+                f"{adapter.venue} declares {proof} for {channel.name}, which its rules do not check"
+            )
 
     # the rules, on a model
 
@@ -126,10 +127,10 @@ class SyncConformance(Conformance):
         for story in self._stories(recordings, channel):
             for moment in story.strikes(Kind.TRADE):
                 tried += 1
-                steps = list(struck(story, moment, "drop"))
-                assert any(step.lost() for step in steps), f"frame {moment.place} was lost in silence"
-                for steps in (steps, list(struck(story, moment, "duplicate"))):
-                    ids = [row.aux for step in steps for row in step.rows if row.kind == Kind.TRADE]
+                runs = [list(struck(story, moment, fault)) for fault in ("drop", "duplicate")]
+                assert any(step.lost() for step in runs[0]), f"frame {moment.place} was lost in silence"
+                for steps in runs:
+                    ids = [row.aux for step in steps for row in step.rows if _numbered(row)]
                     assert len(set(ids)) == len(ids), f"a trade came twice after frame {moment.place}"
         if not tried:
             pytest.skip(f"no log has enough messages of {channel.name}")
@@ -143,7 +144,9 @@ class SyncConformance(Conformance):
         return Model(rules, updates), channel.proof.levels
 
     def _stories(self, recordings: Sequence[Sequence[Path]], channel: Channel) -> list[Story]:
-        found = [_recorded(self.venue, tuple(files), self.diffs, channel.proof.levels) for files in recordings]
+        found = [
+            _recorded(self.venue, tuple(files), self.diffs, channel.proof.levels) for files in recordings
+        ]
         if self.venue.dialect is not None:
             found.append(_emulated(self.venue, self.diffs, channel.proof.levels))
         if not found:
@@ -152,22 +155,42 @@ class SyncConformance(Conformance):
 
     def _strike(self, story: Story, moment: Moment, fault: str, channel: Channel) -> None:
         """Feed on after a fault. Raises AssertionError for a book that is SYNCED and wrong."""
-        truths = {one.place: one.book for one in story.moments if one.instrument == moment.instrument}
-        hashed = channel.proof.kind == "hash"
+        truths = story.truths(moment.instrument)
         newest, verified = moment.place - 1, 0
+        dropped, state = 0, SyncState.SYNCED
         for step in struck(story, moment, fault):
             if step.came not in truths:
                 continue
             newest = max(newest, step.came)
-            view = _view(step.feed, moment.instrument)
+            (view,) = [one for one in step.feed.instruments() if one.id == moment.instrument]
             fresh, verified = view.proofs.hashes_verified > verified, view.proofs.hashes_verified
-            if view.state is not SyncState.SYNCED or (hashed and not fresh) or not _booked(step):
+            dropped, state = step.feed.counts.sequence_dropped, view.state
+            if state is not SyncState.SYNCED or (channel.proof.kind == "hash" and not fresh):
                 continue
-            held = story.book(step.feed, moment.instrument)
-            assert held in (truths[step.came], truths[newest]), (
+            assert story.held(view) in (truths[step.came], truths.get(newest)), (
                 f"{moment.instrument} is SYNCED and wrong at frame {step.came} after {fault} of frame "
                 f"{moment.place}, although {channel.name} declares {channel.proof}"
             )
         if fault == "duplicate" and channel.proof.kind == "sequence":
-            assert step.feed.counts.sequence_dropped, f"frame {moment.place} was repeated and not counted"
-            assert view.state is SyncState.SYNCED, f"frame {moment.place} was repeated: {view.state.name}"
+            assert dropped, f"frame {moment.place} was repeated and not counted"
+            assert state is SyncState.SYNCED, f"frame {moment.place} was repeated: {state.name}"
+
+
+def _numbered(row: Row) -> bool:
+    return row.kind == Kind.TRADE and row.aux != NULL
+
+
+@cache
+def _recorded(venue: Venue, files: tuple[Path, ...], diffs: int, levels: int | None) -> Story:
+    return Story(venue.kits, imported(venue, files), levels, diffs)
+
+
+@cache
+def _emulated(venue: Venue, diffs: int, levels: int | None) -> Story:
+    """A tape that is long enough."""
+    seconds = 20.0
+    while True:
+        story = Story(venue.kits, simulated(venue, seconds=seconds).tape.records, levels, diffs)
+        if len(story.strikes(Kind.LEVEL)) >= diffs or seconds >= MOST_SECONDS:
+            return story
+        seconds *= 2

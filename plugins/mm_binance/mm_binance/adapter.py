@@ -6,9 +6,9 @@ streams, 300 connects in 5 minutes, and its end after 24 hours; futures allow 10
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from mm_binance import names, requests
@@ -93,7 +93,9 @@ class BinanceAdapter:
         """Messages of at most 200 streams; each is acknowledged once, and all carry ``req_id``."""
         return requests.subscriptions("SUBSCRIBE", self._streams(subscriptions), req_id)
 
-    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+    def unsubscribe(
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
+    ) -> list[bytes]:
         """The same messages to unsubscribe."""
         return requests.subscriptions("UNSUBSCRIBE", self._streams(subscriptions), req_id)
 

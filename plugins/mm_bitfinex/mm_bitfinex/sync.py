@@ -37,7 +37,7 @@ RULES: Final = SyncRules(
         truncate=False,
     ),
     crossed="ignore",
-    trade_ids=False,
+    trade_ids="rising",
     sequence=SequenceSpec(scope="connection"),
     window=True,
 )

@@ -5,8 +5,8 @@ Source: docs.kraken.com, WebSocket v2 and its guides, read 2026-11-21; README.md
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
 from mm_framework.errors import ConfigError
@@ -87,7 +87,9 @@ class KrakenAdapter:
         """One message for each channel and depth; the answers carry ``req_id``, one a pair."""
         return requests.subscriptions("subscribe", subscriptions, DEPTHS[0], req_id)
 
-    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+    def unsubscribe(
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
+    ) -> list[bytes]:
         """The same messages to unsubscribe, the book's depth included."""
         return requests.subscriptions("unsubscribe", subscriptions, DEPTHS[0], req_id)
 

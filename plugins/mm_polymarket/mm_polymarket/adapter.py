@@ -6,8 +6,8 @@ the pages, and what is not documented.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
 from mm_framework.errors import ConfigError
@@ -97,7 +97,9 @@ class PolymarketAdapter:
         tokens = _tokens(subscriptions)
         return [requests.subscribe(tokens, custom_features=self._custom_features)] if tokens else []
 
-    def unsubscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
+    def unsubscribe(
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
+    ) -> list[bytes]:
         """One message with the tokens of the ``book`` subscriptions, none without any."""
         tokens = _tokens(subscriptions)
         return [requests.unsubscribe(tokens)] if tokens else []

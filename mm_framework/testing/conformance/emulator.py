@@ -1,0 +1,139 @@
+"""What every emulator must hold to: repeatable, readable, and survived under faults by the oracle."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from mm_framework.contracts.emulator import Dialect
+from mm_framework.emulator.faults import FAULTS, parse_faults
+from mm_framework.errors import ConfigError
+from mm_framework.model.frame import RecordKind, iter_records
+from mm_framework.testing.conformance.base import Conformance, frames_of, simulated
+from mm_framework.testing.simulation import Simulation
+
+__all__ = ["EmulatorConformance", "faults_for"]
+
+RATES = {
+    "drop": 0.004, "repeat": 0.003, "reorder": 0.003, "corrupt": 0.003, "checksum": 0.002, "silent": 0.01,
+    "mute": 0.1, "half-open": 0.006, "reset": 0.006, "disconnect": 0.01, "slow": 0.01, "skew": 0.01,
+    "jump": 0.01,
+}  # fmt: skip
+"""Rates at which each fault strikes within some minutes and leaves time between."""
+
+LOSSES = ("drop", "repeat", "reorder")
+
+
+def faults_for(proof: str, *, checked: bool) -> str:
+    """The faults that a venue must survive whose books have this proof.
+
+    Losses of frames are for a proof by numbers or checksum. A changed digit shows only where each message
+    has a checksum (``checked``): elsewhere nothing but the wire's own checks stands against it.
+    """
+    seen = (
+        {*FAULTS} - {"corrupt", "checksum"}
+        if proof in ("sequence", "checksum")
+        else {*FAULTS} - {*LOSSES, "corrupt", "checksum"}
+    )
+    if checked:
+        seen |= {"corrupt", "checksum"}
+    return ",".join(f"{name}:{RATES[name]:g}" for name in FAULTS if name in seen)
+
+
+class EmulatorConformance(Conformance):
+    """``seconds`` of virtual time for each of ``seeds`` seeds under ``faults`` (empty: those that the proof
+    of the books must survive). ``MM_SEEDS=100`` takes as many seeds of 300 s each.
+    """
+
+    seconds = 60.0
+    seeds = 3
+    faults = ""
+
+    def test_it_lists_what_it_says(self) -> None:
+        """Paths, depths and instruments; an unknown name is a configuration error."""
+        dialect, adapter = self._dialect(), self.kit.adapter
+        assert dialect.venue == adapter.venue, f"the emulator is of {dialect.venue}"
+        assert dialect.paths, "no path to connect to"
+        assert all(path.startswith("/") for path in dialect.paths), f"paths are {dialect.paths}"
+        assert sorted({*dialect.depths}) == [*dialect.depths], f"depths are {dialect.depths}"
+        for symbol in (*dialect.symbols, *map(adapter.venue_symbol, self.venue.instruments)):
+            listing = dialect.listing(symbol)
+            again = dialect.listing(listing.symbol)
+            assert again == listing, f"{symbol} is listed as {listing}, its own name as {again}"
+        with pytest.raises(ConfigError):
+            dialect.listing("\u2603 no such thing \u2603")
+
+    def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(self) -> None:
+        """Frame by frame, with their times."""
+        self._dialect()
+        first, again, other = (Simulation(self.venue, seed, 8.0, faults=self._faults()) for seed in (5, 5, 6))
+        for run in (first, again, other):
+            run.run()
+        assert first.tape.records == again.tape.records, "the same seed gives other records"
+        assert first.tape.records != other.tape.records, "another seed gives the same records"
+
+    def test_every_frame_is_one_that_the_normalizer_knows(self) -> None:
+        """Nothing malformed or unknown, and REST answers with status 200."""
+        self._dialect()
+        run = simulated(self.venue, seconds=20.0)
+        counts = run.result.counts
+        assert counts.frames > 50, f"only {counts.frames} frames in 20 s"
+        assert (counts.malformed, counts.unknown) == (0, 0), f"malformed, unknown: {counts}"
+        bodies = [one for raw in run.tape.records for one in iter_records(raw) if one.kind == RecordKind.HTTP]
+        for body in bodies:
+            assert b'"status":200' in bytes(body.payload).partition(b"\n")[0], bytes(body.payload)[:300]
+
+    def test_without_faults_every_book_is_the_truth_and_no_loss_is_declared(self) -> None:
+        """The oracle compares every message of a SYNCED book."""
+        self._dialect()
+        self.need_channel("book")
+        run = simulated(self.venue, seconds=self.seconds)
+        counts, seen = run.result.counts, run.oracle.counts
+        assert self._proved() is None or seen["compared"] > 50, f"only {seen['compared']} books compared"
+        losses = (counts.gaps, counts.checksums_failed, counts.sequence_breaks, counts.crossed)
+        assert not any(losses), f"gaps, checksums, breaks, crossed books: {losses}"
+        assert run.result.reconnects["total"] == 0, f"reconnects: {run.result.reconnects}"
+        states = {one["state"] for one in run.result.instruments.values()}
+        assert states == {"SYNCED"}, f"at the end the books are {states}"
+
+    def test_under_faults_nothing_false_is_served_and_nothing_is_lost_in_silence(self) -> None:
+        """Emulator, network, runner and feed, held against the truth."""
+        self._dialect()
+        many = int(os.environ.get("MM_SEEDS", "0"))
+        seconds = 300.0 if many else self.seconds
+        compared = 0
+        for seed in range(many or self.seeds):
+            run = Simulation(self.venue, seed, seconds, self._faults(), rate=5.0)
+            run.run()
+            compared += run.oracle.counts["compared"]
+        assert self._proved() is None or compared > 50, f"only {compared} books compared"
+
+    def test_playback_knows_its_own_frames(self) -> None:
+        """`Dialect.recorded` says of each frame of data what it is, and nothing of others."""
+        dialect = self._dialect()
+        records = simulated(self.venue, seconds=20.0).tape.records
+        known = [dialect.recorded(bytes(record.payload)) for record in frames_of(records)]
+        found = [one for one in known if one is not None]
+        assert found, "recorded knows none of the emulator's own frames"
+        assert all(one.channel for one in found), "a recorded frame of data has no channel"
+        for frame in (b"", b"{", b"null", b"[]"):
+            assert dialect.recorded(frame) is None, f"recorded takes {frame!r} for data"
+
+    # parts
+
+    def _dialect(self) -> Dialect:
+        self.need_emulator()
+        assert self.venue.dialect is not None
+        return self.venue.dialect()
+
+    def _proved(self) -> str | None:
+        channel = self.venue.channel("book")
+        return None if channel is None or channel.proof.kind == "none" else channel.proof.kind
+
+    def _faults(self) -> str:
+        """Raises ConfigError for faults that are not known."""
+        spec = self.venue.rules.checksum
+        checked = spec is not None and spec.when == "each_message"
+        faults = self.faults or faults_for(self._proved() or "none", checked=checked)
+        return ",".join(str(one) for one in parse_faults(faults))
