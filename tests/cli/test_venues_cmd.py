@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from mm_framework.cli import main
 from mm_framework.cli.app import App
 from mm_framework.contracts.adapter import Channel, Proof
-from mm_framework.contracts.spec import AdapterSpec
+from mm_framework.contracts.spec import AdapterSpec, EmulatorSpec, FeeModelSpec
 from mm_framework.plugins import Candidate, LoadedPlugin, PluginFailure, Plugins
 
 CHANNELS = (
@@ -24,13 +24,14 @@ GOOD = AdapterSpec(
     capabilities=frozenset({"b", "a"}),
     description="Good venue",
 )
+PARTS = (EmulatorSpec("good", dict), FeeModelSpec("good", dict), FeeModelSpec("other", dict))
 BAD = AdapterSpec("bad", lambda settings: 1 / 0, description="Bad venue")
 FAILURE = PluginFailure("mm-lost", "1.0", "lost", "import", "OSError: x", "update it")
 
 
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    loaded = LoadedPlugin(Candidate("mm-test", "1.0", "test", "m"), 1.0, (GOOD, BAD))
+    loaded = LoadedPlugin(Candidate("mm-test", "1.0", "test", "m"), 1.0, (GOOD, BAD, *PARTS))
     monkeypatch.setattr(App, "plugins", Plugins((loaded,), (FAILURE,)))
 
 
@@ -39,6 +40,7 @@ def test_channels_are_listed_with_their_proofs() -> None:
     assert result.exit_code == 0
     bad, good = json.loads(result.stdout)["venues"]
     assert good["capabilities"] == ["a", "b"]
+    assert (good["parts"], bad["parts"]) == (["fee_models", "emulators"], [])
     assert good["channels"] == [
         {"name": "book", "carries": "book", "proof": "checksum(10)", "proved": True, "depths": [10, 25]},
         {"name": "ticker", "carries": "ticker", "proof": "none", "proved": False, "depths": []},

@@ -79,7 +79,7 @@ def test_the_page_does_what_it_says(repository: Path, tmp_path: Path) -> None:
         ran.append(line)
     assert ran[0] == "mm new-plugin venue quayside"
     assert ran[-2:] == ["mm import quayside.log --venue quayside --out second", "mm verify second"]
-    assert ANSWERS_NO < set(ran)
+    assert set(ran) > ANSWERS_NO
     for command in (("check",), ("format", "--diff")):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "mm-quayside"]
         done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
