@@ -6,12 +6,13 @@ All channels of an instrument go to one shard, so that its book and its trades s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
-from mm_framework.contracts.adapter import Adapter, Channel, Subscription
+from mm_framework.contracts.adapter import Adapter, Channel, HttpRequest, Subscription
 from mm_framework.errors import ConfigError
 from mm_framework.model.instrument import parse_id
 from mm_framework.settings import nearest
@@ -32,6 +33,14 @@ class ShardPlan:
     venue: str
     url: str
     subscriptions: tuple[Subscription, ...]
+
+    def request(self, request: HttpRequest) -> HttpRequest:
+        """A REST request as it is sent: an emulator on loopback serves REST and WebSocket on one port."""
+        here, there = urlsplit(self.url), urlsplit(request.url)
+        if not _is_loopback(here.hostname) or _is_loopback(there.hostname):
+            return request
+        scheme = "https" if here.scheme == "wss" else "http"
+        return attrs.evolve(request, url=urlunsplit(there._replace(scheme=scheme, netloc=here.netloc)))
 
 
 @attrs.frozen
@@ -100,6 +109,15 @@ def endpoint_of(adapter: Adapter, endpoint: str | None) -> str:
     if parts.path in ("", "/"):
         parts = parts._replace(path=urlsplit(adapter.url).path)
     return urlunsplit(parts)
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host in (None, "localhost"):
+        return host is not None
+    try:
+        return ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
 
 
 def check_endpoint(url: str) -> str:

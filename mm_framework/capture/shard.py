@@ -195,7 +195,7 @@ class Shard:
         """Carry out what `Feed` asks for; what concerns a connection that is gone is dropped."""
         for command in commands:
             if isinstance(command, Fetch):
-                self._run.fetch(self.number, command.request, self._limits)
+                self._run.fetch(self.number, self.plan.request(command.request), self._limits)
                 continue
             link = self.link
             if link is None or link.index != command.connection or link.loss is not None:

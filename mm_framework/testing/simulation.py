@@ -107,7 +107,8 @@ class Simulation:
     """One run of all instruments of a venue, on one shard.
 
     ``channels``: names, those of a usual capture when empty; ``result`` is that of `run`; ``rate``: events of
-    the market a second and instrument. The oracle compares the levels that the book's proof covers.
+    the market a second and instrument; without ``websocket_pings`` a dead connection shows only by the
+    adapter's own deadlines. The oracle compares the levels that the book's proof covers.
     """
 
     venue: Venue
@@ -116,6 +117,7 @@ class Simulation:
     faults: str = ""
     rate: float = 10.0
     channels: tuple[str, ...] = ()
+    websocket_pings: bool = True
     feed_settings: FeedSettings = attrs.field(factory=lambda: FeedSettings(stream_idle_s=20.0, stable_s=5.0))
     listeners: Iterable[Listener] = ()
 
@@ -174,7 +176,11 @@ class Simulation:
                 self.kits,
                 transport,
                 stamp=Stamp(self.clock),
-                settings=CaptureSettings(jitter_seed=self.seed + 1, first_attempts=0),
+                settings=CaptureSettings(
+                    jitter_seed=self.seed + 1,
+                    first_attempts=0,
+                    ping_interval_s=20.0 if self.websocket_pings else 0.0,
+                ),
                 feed_settings=self.feed_settings,
                 listeners=[self.tape, self.oracle, *self.listeners],
             )

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from toy_venue import ToyAdapter
 
-from mm_framework.capture.plan import Plan, endpoint_of, make_plan
-from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
+from mm_framework.capture.plan import Plan, ShardPlan, endpoint_of, make_plan
+from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
 from mm_framework.errors import ConfigError
 
 
@@ -123,3 +123,17 @@ def test_more_instruments_than_a_connection_carries_need_more_shards() -> None:
     with pytest.raises(ConfigError, match="3 instruments of toy on one connection, which carries 2"):
         plan("toy:A/X", "toy:B/X", "toy:C/X", adapter=SmallAdapter())
     assert len(plan("toy:A/X", "toy:B/X", "toy:C/X", adapter=SmallAdapter(), shards=2).shards) == 2
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked", "sent"),
+    [
+        ("ws://127.0.0.1:9000/x", "https://api.toy.invalid/depth?s=A", "http://127.0.0.1:9000/depth?s=A"),
+        ("wss://localhost:9000/x", "https://api.toy.invalid/depth", "https://localhost:9000/depth"),
+        ("ws://127.0.0.1:9000/x", "http://127.0.0.1:9100/depth", "http://127.0.0.1:9100/depth"),
+        ("wss://other.toy.invalid/x", "https://api.toy.invalid/depth", "https://api.toy.invalid/depth"),
+    ],
+)
+def test_an_emulator_on_loopback_is_asked_over_rest_too(endpoint: str, asked: str, sent: str) -> None:
+    shard = ShardPlan(0, "toy", endpoint, ())
+    assert shard.request(HttpRequest(asked, "snapshot", 5)) == HttpRequest(sent, "snapshot", 5)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from feed_desk import Reading, read
+from toy_venue import ToyAdapter
 
 from mm_framework.contracts.adapter import HttpRequest, Subscription
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter, Subscribed
@@ -29,8 +31,6 @@ from mm_framework.feed.output import Fetch
 from mm_framework.kernels.loader import active
 from mm_framework.model.events import ASK, BID, Kind, SyncState
 from mm_framework.model.frame import RecordKind, encode_http, encode_json, encode_record
-from tests.support.feed_desk import Reading, read
-from tests.support.toy_venue import ToyAdapter
 
 _LEVEL = Tuple((Price(quoted=True), Size(quoted=True)))
 _UPDATE = {

@@ -242,7 +242,7 @@ class AdapterConformance(Conformance):
         self.need_emulator()
         adapter = self.kit.adapter
         wait_s = min(MOST_SILENCE_S, adapter.idle_timeout_s, (adapter.ping_interval_s or 1e9) + 15)
-        run = simulated(self.venue, seconds=wait_s + 30, faults="half-open@5")
+        run = simulated(self.venue, seconds=wait_s + 30, faults="half-open@5", websocket_pings=False)
         self._check_goes_on(run, "half-open")
 
     def test_an_instrument_that_falls_silent_is_asked_for_anew(self) -> None:

@@ -77,9 +77,11 @@ def simulated(
     faults: str = "",
     rate: float = 10.0,
     channels: tuple[str, ...] = (),
+    websocket_pings: bool = True,
 ) -> Simulation:
     """A simulation that was run to its end; the same arguments give the same one."""
-    run = Simulation(venue, seed, seconds, faults, rate, channels or one_of_each(venue.adapter()))
+    wanted = channels or one_of_each(venue.adapter())
+    run = Simulation(venue, seed, seconds, faults, rate, wanted, websocket_pings)
     run.run()
     return run
 

@@ -10,7 +10,7 @@ from mm_framework.contracts.emulator import Dialect
 from mm_framework.emulator.faults import FAULTS, parse_faults
 from mm_framework.errors import ConfigError
 from mm_framework.model.frame import RecordKind, iter_records
-from mm_framework.testing.conformance.base import Conformance, frames_of, simulated
+from mm_framework.testing.conformance.base import Conformance, frames_of, one_of_each, simulated
 from mm_framework.testing.simulation import Simulation
 
 __all__ = ["EmulatorConformance", "faults_for"]
@@ -67,7 +67,10 @@ class EmulatorConformance(Conformance):
     def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(self) -> None:
         """Frame by frame, with their times."""
         self._dialect()
-        first, again, other = (Simulation(self.venue, seed, 8.0, faults=self._faults()) for seed in (5, 5, 6))
+        wanted = one_of_each(self.kit.adapter)
+        first, again, other = (
+            Simulation(self.venue, seed, 8.0, self._faults(), channels=wanted) for seed in (5, 5, 6)
+        )
         for run in (first, again, other):
             run.run()
         assert first.tape.records == again.tape.records, "the same seed gives other records"
@@ -104,7 +107,7 @@ class EmulatorConformance(Conformance):
         seconds = 300.0 if many else self.seconds
         compared = 0
         for seed in range(many or self.seeds):
-            run = Simulation(self.venue, seed, seconds, self._faults(), rate=5.0)
+            run = Simulation(self.venue, seed, seconds, self._faults(), 5.0, one_of_each(self.kit.adapter))
             run.run()
             compared += run.oracle.counts["compared"]
         assert self._proved() is None or compared > 50, f"only {compared} books compared"
