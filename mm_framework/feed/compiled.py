@@ -25,12 +25,13 @@ from mm_framework.kernels.memory import Buffer
 from mm_framework.kernels.names import NameTable
 from mm_framework.kernels.native_book import NativeBook
 from mm_framework.kernels.shapes import CompiledShapes
+from mm_framework.kernels.witness import NativeWitness
 from mm_framework.model.events import NULL, SyncState
 from mm_framework.model.frame import Block
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
 
-__all__ = ["Compiled", "new_book"]
+__all__ = ["Compiled", "new_book", "new_witness"]
 
 BLOCK_BYTES: Final = 1 << 16
 UNDO_ENTRIES: Final = 1024
@@ -48,10 +49,12 @@ _NOT_FALLBACKS: Final = (Refusal.OTHER_SHAPE, Refusal.SNAPSHOT, Refusal.SYMBOL)
 _OF_AN_INSTRUMENT: Final = (
     (layout.INSTRUMENT_APPLIED // 8, "sequence_applied"),
     (layout.INSTRUMENT_UNPROVED // 8, "depth_unproved_messages"),
+    (layout.INSTRUMENT_COMPARED // 8, "tops_compared"),
+    (layout.INSTRUMENT_EQUAL // 8, "tops_equal"),
 )
 """Counts of `sync.proofs` that `advance` keeps in an instrument's words."""
 
-new_book = NativeBook
+new_book, new_witness = NativeBook, NativeWitness
 
 
 class Compiled:
@@ -319,7 +322,10 @@ class Compiled:
         words[layout.INSTRUMENT_BOUND_BID // 8] = NULL if state.bound.bid is None else state.bound.bid
         words[layout.INSTRUMENT_BOUND_ASK // 8] = NULL if state.bound.ask is None else state.bound.ask
         words[layout.INSTRUMENT_TRADE // 8] = NULL if last is None else last
-        words[layout.INSTRUMENT_WITNESS // 8] = bool(instrument.witness.tops)
+        witness, sequence = instrument.witness, self._rules.sequence
+        assert isinstance(witness, NativeWitness)
+        numbered = sequence is not None and sequence.scope == "instrument"
+        words[layout.INSTRUMENT_WITNESS // 8] = witness.address if numbered else 0
         words[layout.INSTRUMENT_LAST // 8] = NULL if state.number is None else state.number
         if instrument.defined:
             self._push_definition(words, instrument)

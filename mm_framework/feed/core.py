@@ -49,7 +49,7 @@ from mm_framework.sync.book import BookMessage
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.emit import Emitter, Memory
-from mm_framework.sync.proofs import Proofs, level
+from mm_framework.sync.proofs import Proofs, TopWitness, Witness, level
 from mm_framework.sync.trades import TradeState
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ class Feed:
         self._compiled: Compiled | None = None
         self._kernels = not reference and active()
         self._make_book: Callable[[], Book] = OrderBook
+        self._make_witness: Callable[[], Witness] = TopWitness
         self._emitter = Emitter(_kernel_memory()) if self._kernels else Emitter()
         self._names: list[Name] = []
         self._named: dict[tuple[str, str, int], Stream] = {}
@@ -732,9 +733,9 @@ class Feed:
         self._writer = FrameWriter(self._resolve, self._attach, self._define)
         shapes = shapes_of(kit.normalizer) if self._kernels else ()
         if shapes:
-            from mm_framework.feed.compiled import Compiled, new_book
+            from mm_framework.feed.compiled import Compiled, new_book, new_witness
 
-            self._make_book = new_book
+            self._make_book, self._make_witness = new_book, new_witness
             self._compiled = Compiled(
                 config, self._session, self._emitter, self._counts, kit.rules, shapes, self._names
             )
@@ -762,6 +763,7 @@ class Feed:
             self._counts,
             stable_ns,
             self._make_book,
+            self._make_witness,
         )
         self._instruments[instrument_id] = instrument
         return instrument

@@ -17,7 +17,7 @@ from mm_framework.model.instrument import SHARD_SHIFT, Definition
 from mm_framework.sync.book import BookSync
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
-from mm_framework.sync.proofs import TopWitness
+from mm_framework.sync.proofs import TopWitness, Witness
 from mm_framework.sync.trades import TradeSync
 
 __all__ = ["Definitions", "Instrument"]
@@ -58,6 +58,7 @@ class Instrument:
         counts: Counts,
         stable_ns: int,
         make_book: Callable[[], Book] = OrderBook,
+        make_witness: Callable[[], Witness] = TopWitness,
     ) -> None:
         self.id, self.venue_symbol = instrument_id, venue_symbol
         self.definitions = definitions
@@ -66,7 +67,7 @@ class Instrument:
         emitter = definitions.emitter
         self.book = BookSync(self, rules, emitter, counts, stable_ns, make_book)
         self.trades = TradeSync(emitter, counts, numbered=rules.trade_ids)
-        self.witness = TopWitness()
+        self.witness = make_witness()
 
     @property
     def defined(self) -> bool:

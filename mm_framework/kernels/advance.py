@@ -20,7 +20,6 @@ from mm_framework.kernels.book import (
     book_count,
     book_crossed,
     book_room,
-    book_set,
     book_worst,
 )
 from mm_framework.kernels.jit import helper, inline, kernel
@@ -63,9 +62,9 @@ from mm_framework.kernels.layout import (
     CTX_TRADE_IDS,
     CTX_UNDO,
     CTX_UNDO_AT,
-    CTX_UNDO_END,
     CTX_WALL,
     HOT_NOT,
+    HOT_SYNCED,
     HOT_UNPROVED,
     INSTRUMENT_APPLIED,
     INSTRUMENT_ASKS,
@@ -73,9 +72,11 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_BOOK,
     INSTRUMENT_BOUND_ASK,
     INSTRUMENT_BOUND_BID,
+    INSTRUMENT_COMPARED,
     INSTRUMENT_DEFINED,
     INSTRUMENT_DEPTH,
     INSTRUMENT_EPOCH,
+    INSTRUMENT_EQUAL,
     INSTRUMENT_HOT_BOOK,
     INSTRUMENT_HOT_TRADES,
     INSTRUMENT_LAST,
@@ -158,8 +159,6 @@ from mm_framework.kernels.layout import (
     TOLD_ROWS,
     TOLD_STREAM,
     TOLD_TIME,
-    UNDO_BYTES,
-    UNDO_WORD,
     Count,
     Refusal,
     Stop,
@@ -178,6 +177,8 @@ from mm_framework.kernels.memory import (
 from mm_framework.kernels.numbers import POWERS
 from mm_framework.kernels.proof import checksum_of
 from mm_framework.kernels.scan import scan
+from mm_framework.kernels.undo import change, set_level, undo
+from mm_framework.kernels.witness import witness_look, witness_tell
 from mm_framework.model.events import Kind, MessageFlag, RowFlag
 from mm_framework.model.fixed import MAX, NULL
 from mm_framework.model.frame import RecordKind
@@ -224,6 +225,8 @@ COVERED: Final = CTX_COUNTS + 8 * Count.levels_covered
 NOT_COVERED: Final = CTX_COUNTS + 8 * Count.levels_not_covered
 UNKNOWN_DELETES: Final = CTX_COUNTS + 8 * Count.unknown_deletes
 SEQUENCE_APPLIED: Final = CTX_COUNTS + 8 * Count.sequence_applied
+TOPS_COMPARED: Final = CTX_COUNTS + 8 * Count.tops_compared
+TOPS_EQUAL: Final = CTX_COUNTS + 8 * Count.tops_equal
 UNPROVED: Final = CTX_COUNTS + 8 * Count.depth_unproved_messages
 
 
@@ -244,67 +247,11 @@ def _scaled(value: int, decimals: int, scale: int) -> int:
 
 
 @helper
-def _remember(ctx: int, what: int, where: int, key: int, old: int) -> int:
-    """Note how to undo a change; 0 when there is no room."""
-    at = load_i8(ctx + CTX_UNDO_AT)
-    if at + UNDO_BYTES > load_i8(ctx + CTX_UNDO_END):
-        return 0
-    store_8(at, what)
-    store_8(at + 8, where)
-    store_8(at + 16, key)
-    store_8(at + 24, old)
-    store_8(ctx + CTX_UNDO_AT, at + UNDO_BYTES)
-    return 1
-
-
-@helper
-def _change(ctx: int, address: int, value: int) -> int:
-    """Change a word of an instrument; 0 when there is no room to remember."""
-    old = load_i8(address)
-    if old == value:
-        return 1
-    if _remember(ctx, UNDO_WORD, address, 0, old) == 0:
-        return 0
-    store_8(address, value)
-    return 1
-
-
-@helper
-def _undo(ctx: int) -> None:
-    """Take back all that the frame has changed."""
-    begin, at = load_i8(ctx + CTX_UNDO), load_i8(ctx + CTX_UNDO_AT)
-    while at > begin:
-        at -= UNDO_BYTES
-        if load_i8(at) == UNDO_WORD:
-            store_8(load_i8(at + 8), load_i8(at + 24))
-        else:
-            book_set(load_i8(at + 8), load_i8(at), load_i8(at + 16), load_i8(at + 24))
-    store_8(ctx + CTX_UNDO_AT, begin)
-    copy(ctx + CTX_MUTABLE, ctx + CTX_SHADOW, CTX_MUTABLE_BYTES)
-
-
-@helper
-def _set_level(ctx: int, book: int, side: int, price: int, size: int) -> int:
-    """Set a level, remembering it: the size before, -1 when there is no room to remember."""
-    at = load_i8(ctx + CTX_UNDO_AT)
-    if at + UNDO_BYTES > load_i8(ctx + CTX_UNDO_END):
-        return -1
-    old = book_set(book, side, price, size)
-    if old != size:
-        store_8(at, side)
-        store_8(at + 8, book)
-        store_8(at + 16, price)
-        store_8(at + 24, old)
-        store_8(ctx + CTX_UNDO_AT, at + UNDO_BYTES)
-    return old
-
-
-@helper
 def _cut(ctx: int, book: int, side: int, depth: int) -> int:
     """Cut a side to its best ``depth`` levels; its bound (null: fewer), or -1 without room to remember."""
     count = book_count(book, side)
     while count > depth:
-        if _set_level(ctx, book, side, book_worst(book, side), 0) < 0:
+        if set_level(ctx, book, side, book_worst(book, side), 0) < 0:
             return -1
         count -= 1
     return book_worst(book, side) if count == depth else NULL
@@ -352,8 +299,27 @@ def _follows(ctx: int, told: int, instrument: int) -> int:
         return STATE
     _add(ctx, SEQUENCE_APPLIED, 1)
     applied = load_i8(instrument + INSTRUMENT_APPLIED) + 1
-    fits = _change(ctx, instrument + INSTRUMENT_APPLIED, applied)
-    fits &= _change(ctx, instrument + INSTRUMENT_LAST, last)
+    fits = change(ctx, instrument + INSTRUMENT_APPLIED, applied)
+    fits &= change(ctx, instrument + INSTRUMENT_LAST, last)
+    return GOOD if fits else NO_UNDO
+
+
+@helper
+def _look(ctx: int, instrument: int) -> int:
+    """Compare the book with the ticker of its number, if there is one."""
+    witness, number = load_i8(instrument + INSTRUMENT_WITNESS), load_i8(instrument + INSTRUMENT_LAST)
+    if witness == 0 or number == NULL:
+        return GOOD
+    equal = witness_look(ctx, witness, number, load_i8(instrument + INSTRUMENT_BOOK))
+    if equal < 0:
+        return NO_UNDO
+    if equal == 2:
+        return GOOD
+    _add(ctx, TOPS_COMPARED, 1)
+    _add(ctx, TOPS_EQUAL, equal)
+    compared = load_i8(instrument + INSTRUMENT_COMPARED) + 1
+    fits = change(ctx, instrument + INSTRUMENT_COMPARED, compared)
+    fits &= change(ctx, instrument + INSTRUMENT_EQUAL, load_i8(instrument + INSTRUMENT_EQUAL) + equal)
     return GOOD if fits else NO_UNDO
 
 
@@ -361,7 +327,7 @@ def _follows(ctx: int, told: int, instrument: int) -> int:
 def _book(ctx: int, told: int, instrument: int, row: int) -> int:
     """Apply one book message: levels, cut, checksum, crossed."""
     hot, numbered = load_i8(instrument + INSTRUMENT_HOT_BOOK), load_i8(ctx + CTX_NUMBERED)
-    if hot == HOT_NOT or load_i8(instrument + INSTRUMENT_WITNESS):
+    if hot == HOT_NOT:
         return STATE
     proof = load_i8(ctx + CTX_CHECKSUM) == 0 or load_i8(told + TOLD_CHECKSUM) != NULL or numbered != 0
     if hot == HOT_UNPROVED and proof:
@@ -382,7 +348,7 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
         if price < 0 or size < 0:
             return STATE
         seen_price, seen_size = max(seen_price, price_decimals), max(seen_size, size_decimals)
-        old = _set_level(ctx, book, 1 if load_u1(at + ROW_SIDE) == 1 else -1, price, size)
+        old = set_level(ctx, book, 1 if load_u1(at + ROW_SIDE) == 1 else -1, price, size)
         if old < 0:
             return NO_UNDO
         if old == 0 and size == 0:
@@ -393,19 +359,19 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
     follows = _follows(ctx, told, instrument)
     if follows:
         return follows
-    fits = _change(ctx, instrument + INSTRUMENT_SEEN_PRICE, seen_price)
-    fits &= _change(ctx, instrument + INSTRUMENT_SEEN_SIZE, seen_size)
+    fits = change(ctx, instrument + INSTRUMENT_SEEN_PRICE, seen_price)
+    fits &= change(ctx, instrument + INSTRUMENT_SEEN_SIZE, seen_size)
     depth = load_i8(instrument + INSTRUMENT_DEPTH)
     if depth >= 0:
         bid, ask = _cut(ctx, book, 1, depth), _cut(ctx, book, -1, depth)
         if bid == -1 or ask == -1:
             return NO_UNDO
-        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_BID, bid)
-        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_ASK, ask)
+        fits &= change(ctx, instrument + INSTRUMENT_BOUND_BID, bid)
+        fits &= change(ctx, instrument + INSTRUMENT_BOUND_ASK, ask)
     window = load_i8(instrument + INSTRUMENT_WINDOW)
     if window > 0:
-        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_BID, book_bound(book, 1, window))
-        fits &= _change(ctx, instrument + INSTRUMENT_BOUND_ASK, book_bound(book, -1, window))
+        fits &= change(ctx, instrument + INSTRUMENT_BOUND_BID, book_bound(book, 1, window))
+        fits &= change(ctx, instrument + INSTRUMENT_BOUND_ASK, book_bound(book, -1, window))
     if fits == 0:
         return NO_UNDO
     if load_i8(ctx + CTX_CHECKSUM) != 0 and load_i8(told + TOLD_CHECKSUM) != NULL:
@@ -420,10 +386,10 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
         return BROKEN
     if n and _unproved(instrument, book):
         _add(ctx, UNPROVED, 1)
-        if _change(ctx, instrument + INSTRUMENT_UNPROVED, load_i8(instrument + INSTRUMENT_UNPROVED) + 1) == 0:
+        if change(ctx, instrument + INSTRUMENT_UNPROVED, load_i8(instrument + INSTRUMENT_UNPROVED) + 1) == 0:
             return NO_UNDO
     _add(ctx, LEVELS, n)
-    return GOOD
+    return _look(ctx, instrument) if hot == HOT_SYNCED else GOOD
 
 
 @helper
@@ -451,7 +417,7 @@ def _trades(ctx: int, told: int, instrument: int, row: int) -> int:
         store_8(at + ROW_PRICE, price)
         store_8(at + ROW_SIZE, size)
         at += ROW_BYTES
-    if _change(ctx, instrument + INSTRUMENT_TRADE, last) == 0:
+    if change(ctx, instrument + INSTRUMENT_TRADE, last) == 0:
         return NO_UNDO
     store_8(told + TOLD_FIRST, load_i8(row + ROW_AUX))
     store_8(told + TOLD_LAST, load_i8(end - ROW_BYTES + ROW_AUX))
@@ -463,8 +429,6 @@ def _trades(ctx: int, told: int, instrument: int, row: int) -> int:
 def _ticker(ctx: int, told: int, instrument: int, row: int) -> int:
     """Make the two rows of a ticker."""
     if load_i8(instrument + INSTRUMENT_DEFINED) == 0:
-        return STATE
-    if load_i8(told + TOLD_LAST) != NULL and load_i8(ctx + CTX_SEQUENCE) in (SEQUENCE_FIRST, SEQUENCE_PREV):
         return STATE
     price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
     size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
@@ -479,7 +443,13 @@ def _ticker(ctx: int, told: int, instrument: int, row: int) -> int:
         store_1(row + ROW_SIDE, side)
         row += ROW_BYTES
     _add(ctx, TOPS, 1)
-    return GOOD
+    witness, number = load_i8(instrument + INSTRUMENT_WITNESS), load_i8(told + TOLD_LAST)
+    if witness == 0 or number == NULL:
+        return GOOD
+    if witness_tell(ctx, witness, number, row - 2 * ROW_BYTES) == 0:
+        return NO_UNDO
+    synced = load_i8(instrument + INSTRUMENT_HOT_BOOK) == HOT_SYNCED
+    return _look(ctx, instrument) if synced and number <= load_i8(instrument + INSTRUMENT_LAST) else GOOD
 
 
 @helper
@@ -646,7 +616,7 @@ def advance(ctx: int) -> int:
             copy(ctx + CTX_SHADOW, ctx + CTX_MUTABLE, CTX_MUTABLE_BYTES)
             stop = _messages(ctx, record, carries)
             if stop:
-                _undo(ctx)
+                undo(ctx)
                 return stop
             store_8(ctx + CTX_UNDO_AT, load_i8(ctx + CTX_UNDO))
             _add(ctx, DATA, 1)

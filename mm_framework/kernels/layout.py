@@ -236,11 +236,21 @@ INSTRUMENT_DIRTY: Final = 136
 INSTRUMENT_LAST: Final = 144  # number of the last update of the book, null before the first
 INSTRUMENT_APPLIED: Final = 152  # updates that followed, to be counted for the instrument
 INSTRUMENT_UNPROVED: Final = 160  # messages that left the best price beyond its bound, likewise
-INSTRUMENT_WITNESS: Final = 168  # 1: a ticker waits to be compared with the book
+INSTRUMENT_WITNESS: Final = 168  # address, 0: tickers have no numbers
 INSTRUMENT_BIDS: Final = 176  # what is kept of each side for checksums
 INSTRUMENT_ASKS: Final = 216
 INSTRUMENT_WINDOW: Final = 256  # levels that the venue keeps the book to, 0: it does not
-INSTRUMENT_BYTES: Final = 264
+INSTRUMENT_COMPARED: Final = 264  # tickers compared, equal: to be counted for the instrument
+INSTRUMENT_EQUAL: Final = 272
+INSTRUMENT_BYTES: Final = 280
+
+# Tickers by their number: counters of the oldest and of the next, the last number, then MAX_TOPS entries.
+WITNESS_HEAD: Final = 0
+WITNESS_TAIL: Final = 8
+WITNESS_LAST: Final = 16
+WITNESS_ENTRIES: Final = 24
+WITNESS_ENTRY_BYTES: Final = 40  # number, bid, its size, ask, its size
+WITNESS_BYTES: Final = WITNESS_ENTRIES + 512 * WITNESS_ENTRY_BYTES
 
 HOT_NOT: Final = 0
 HOT_SYNCED: Final = 1  # defined, SYNCED, of known precision
@@ -320,6 +330,8 @@ class Count(enum.IntEnum):
     unknown_deletes = 11
     sequence_applied = 12
     depth_unproved_messages = 13
+    tops_compared = 14
+    tops_equal = 15
 
 
 CTX_SHADOW: Final = CTX_COUNTS + WORD * len(Count)

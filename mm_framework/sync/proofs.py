@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
+from typing import Protocol
+
 import attrs
 
 from mm_framework.model.book import Book, Level
 from mm_framework.model.events import NULL
 
-__all__ = ["Proofs", "TopWitness", "level"]
+__all__ = ["MAX_TOPS", "Proofs", "Top", "TopWitness", "Witness", "level"]
 
 
 @attrs.define
@@ -31,35 +34,47 @@ class Proofs:
     depth_unproved_messages: int = 0
 
 
-MAX_TOPS = 4096
+MAX_TOPS = 512
 """Tickers that wait for the update with their number; then the oldest go."""
 
 Top = tuple[Level | None, Level | None]
 """Best bid and best ask."""
 
 
-class TopWitness:
-    """Tickers by their number, until the book is at that number or past it.
-
-    They are no state: a comparison whose halves lie on both sides of a cut is not made.
-    """
-
-    def __init__(self) -> None:
-        self.tops: dict[int, Top] = {}
+class Witness(Protocol):
+    """Tickers by their number, until the book is at that number or past it; see `TopWitness`."""
 
     def tell(self, number: int, top: Top) -> None:
-        """A ticker came."""
-        if len(self.tops) >= MAX_TOPS:
-            del self.tops[next(iter(self.tops))]
-        self.tops[number] = top
+        """A ticker came; one whose number is not above the last one's is left out."""
+        ...
 
     def look(self, book: Book, number: int | None) -> bool | None:
         """Whether the ticker with the book's number is equal; None without one. Older ones are forgotten."""
-        if number is None or not self.tops:
+        ...
+
+
+class TopWitness:
+    """Tickers are no state: a comparison whose halves lie on both sides of a cut is not made."""
+
+    def __init__(self) -> None:
+        self._tops: deque[tuple[int, Top]] = deque(maxlen=MAX_TOPS)
+        self._last = NULL
+
+    def tell(self, number: int, top: Top) -> None:
+        """See `Witness`."""
+        if number > self._last:
+            self._last = number
+            self._tops.append((number, top))
+
+    def look(self, book: Book, number: int | None) -> bool | None:
+        """See `Witness`."""
+        if number is None:
             return None
-        told = self.tops.get(number)
-        self.tops = {later: top for later, top in self.tops.items() if later > number}
-        return None if told is None else told == (book.best_bid, book.best_ask)
+        while self._tops and self._tops[0][0] < number:
+            self._tops.popleft()
+        if not self._tops or self._tops[0][0] != number:
+            return None
+        return self._tops.popleft()[1] == (book.best_bid, book.best_ask)
 
 
 def level(price: int, size: int) -> Level | None:

@@ -51,7 +51,7 @@ class SyncConformance(Conformance):
                 case "hash":
                     proved = rules.hash is not None and channel.carries == "book"
                 case "ids":
-                    proved = rules.trade_ids and channel.carries == "trade"
+                    proved = rules.trade_ids is True and channel.carries == "trade"
                 case _:
                     continue
             assert proved, (
