@@ -21,6 +21,7 @@ __all__ = [
     "ConnectionInfo",
     "Control",
     "FrameClass",
+    "GoingAway",
     "InstrumentInfo",
     "MessageWriter",
     "MetadataDone",
@@ -99,6 +100,15 @@ class VenueStatus:
 
 
 @attrs.frozen
+class GoingAway:
+    """The venue will end this connection, or wants every subscription anew: connect again. ``text`` is its
+    own word for that.
+    """
+
+    text: str
+
+
+@attrs.frozen
 class InstrumentInfo:
     """Metadata of one instrument; texts are exact decimals, None where the venue does not say."""
 
@@ -117,7 +127,7 @@ class MetadataDone:
     """All definitions that the metadata request asked for have arrived."""
 
 
-Control = Subscribed | Refused | Requested | Pong | VenueStatus | InstrumentInfo | MetadataDone
+Control = Subscribed | Refused | Requested | Pong | VenueStatus | GoingAway | InstrumentInfo | MetadataDone
 
 
 @attrs.define

@@ -23,6 +23,7 @@ from mm_framework.contracts.normalizer import (
     ConnectionInfo,
     Control,
     FrameClass,
+    GoingAway,
     InstrumentInfo,
     MetadataDone,
     Pong,
@@ -638,6 +639,9 @@ class Feed:
                 session.answered(connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "pong")
             case VenueStatus():
                 self._status(event)
+            case GoingAway():
+                self._notices.append(StatusChanged(event.text, session.online))
+                session.going_away(connection)
             case InstrumentInfo():
                 self._describe(event)
             case MetadataDone():

@@ -115,7 +115,7 @@ class Session:
             return link
         if self.adapter.ping_interval_s:
             link.ping_due_ns = now_ns + _ns(self.adapter.ping_interval_s)
-        self._arm(link.ping_due_ns, now_ns + self.idle_ns)
+        self._arm(link.ping_due_ns, now_ns + self.idle_ns, self._too_old_ns(link))
         if self.adapter.metadata_first:
             self._send(index, self.adapter.metadata_request(self._next_req_id()))
             link.ready_by_ns = now_ns + _ns(self.settings.metadata_timeout_s)
@@ -139,6 +139,12 @@ class Session:
             if stream.phase != "refused":
                 stream.phase = "waiting"
         return orphans
+
+    def going_away(self, index: int) -> None:
+        """The venue ends a connection soon: connect anew before that, once."""
+        link = self.links.get(index)
+        if link is not None and not link.closing and self.config.live:
+            self._close(link, Reason.VENUE_NOTICE)
 
     def metadata_done(self, index: int, now_ns: int) -> None:
         """All definitions of a connection have arrived: names that the venue does not list are refused.
@@ -287,6 +293,7 @@ class Session:
         for link in self.links.values():
             if not link.closing:
                 self._arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
+                self._arm(self._too_old_ns(link))
         for stream in self.streams.values():
             if self._carried(stream):
                 self._arm(stream.deadline_ns, stream.retry_ns)
@@ -298,11 +305,18 @@ class Session:
             self._close(link, Reason.IDLE)
         elif now_ns >= link.pong_by_ns:
             self._close(link, Reason.PING_TIMEOUT)
+        elif now_ns >= self._too_old_ns(link):
+            self._close(link, Reason.SESSION_AGE)
         else:
             if now_ns >= link.ready_by_ns:
                 self._ready(link, now_ns)
             if now_ns >= link.ping_due_ns:
                 self._ping(link, now_ns)
+
+    def _too_old_ns(self, link: Link) -> int:
+        """When a connection is replaced, before the venue ends it."""
+        age_s = self.adapter.limits.max_age_s
+        return NEVER if age_s is None else link.opened_ns + _ns(age_s)
 
     def _stream_due(self, stream: Stream, now_ns: int) -> None:
         if not self._carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):

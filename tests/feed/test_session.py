@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import random
 
+import attrs
 import pytest
 from feed_desk import Desk, kits_of, reconnects
-from toy_venue import HEARTBEAT, ack, refused
+from toy_venue import HEARTBEAT, ToyNormalizer, ack, refused
 
+from mm_framework.contracts.adapter import VenueLimits
+from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, GoingAway, MessageWriter
 from mm_framework.feed.output import (
     Acknowledged,
     ClockSample,
@@ -510,3 +513,29 @@ def test_an_answer_that_nobody_asked_for_is_no_sample() -> None:
     desk = Desk()
     desk.open()
     assert desk.frame(b'{"op":"pong","id":5,"in":1,"out":2}').of(ClockSample) == []
+
+
+def test_a_connection_is_replaced_before_it_is_too_old() -> None:
+    kits = kits_of()
+    kits["toy"].adapter.limits = VenueLimits(max_age_s=3600.0)
+    desk = Desk(kits=kits, stream_idle_s=1e6)
+    desk.synced()
+    desk.due()  # a bound that has moved since
+    when_s, said = desk.due()
+    assert said.of(Reconnect) == [Reconnect(0, Reason.SESSION_AGE)]
+    assert 3590 < when_s < 3610
+
+
+def test_a_venue_that_goes_away_is_connected_anew_once() -> None:
+    class Leaving(ToyNormalizer):
+        def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
+            if frame == b"bye":
+                out.control(GoingAway("restart"))
+                return FrameClass.CONTROL
+            return super().decode(frame, connection, out)
+
+    kits = kits_of()
+    desk = Desk(kits={"toy": attrs.evolve(kits["toy"], normalizer=Leaving())})
+    desk.synced()
+    assert desk.frame(b"bye").of(Reconnect) == [Reconnect(0, Reason.VENUE_NOTICE)]
+    assert desk.frame(b"bye").of(Reconnect) == []

@@ -25,7 +25,7 @@ from mm_binance.markets import Market
 from mm_binance.names import PARTIAL, channel_of
 from mm_binance.requests import Answer
 from mm_binance.shapes import shapes_of_market
-from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter, VenueStatus
+from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, GoingAway, MessageWriter
 from mm_framework.errors import MalformedFrame
 
 __all__ = ["BinanceNormalizer"]
@@ -102,7 +102,7 @@ class BinanceNormalizer:
             best(shown, partial[2], shown.symbol, out)
             return FrameClass.DATA
         if head.e == "serverShutdown":
-            out.control(VenueStatus("serverShutdown", online=True))
+            out.control(GoingAway("serverShutdown"))
             return FrameClass.CONTROL
         decoder = self._events.get(head.e) if isinstance(head.e, str) else None
         if decoder is None:

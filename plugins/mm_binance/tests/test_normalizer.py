@@ -10,7 +10,7 @@ import pytest
 
 from mm_binance.markets import COINM, MARKETS, SPOT, USDM, Market
 from mm_binance.normalizer import BinanceNormalizer
-from mm_framework.contracts.normalizer import FrameClass, Normalizer, VenueStatus
+from mm_framework.contracts.normalizer import FrameClass, GoingAway, Normalizer
 from mm_framework.errors import MalformedFrame
 
 Decode = Callable[..., FrameClass]
@@ -218,11 +218,9 @@ def test_another_number_is_no_time(decode: Decode, written: int) -> None:
         '{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}',
     ],
 )
-def test_a_planned_shutdown_is_a_status_and_the_venue_stays_online(
-    decode: Decode, writer: Any, frame: str
-) -> None:
+def test_a_planned_shutdown_asks_for_another_connection(decode: Decode, writer: Any, frame: str) -> None:
     assert decode(frame) is FrameClass.CONTROL
-    assert writer.controls == [VenueStatus("serverShutdown", online=True)]
+    assert writer.controls == [GoingAway("serverShutdown")]
 
 
 @pytest.mark.parametrize(

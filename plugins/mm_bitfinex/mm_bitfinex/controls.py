@@ -20,7 +20,9 @@ from msgspec import Meta
 from mm_bitfinex import table
 from mm_bitfinex.requests import levels, request_number
 from mm_framework.contracts.normalizer import (
+    Control,
     FrameClass,
+    GoingAway,
     MessageWriter,
     MetadataDone,
     Pong,
@@ -118,9 +120,8 @@ def _info(frame: bytes, memo: table.Memo, out: MessageWriter) -> None:
     """Hello, or a code; books stand still in maintenance, and may be wrong after it."""
     info = _as(frame, _Info)
     if info.code is not None:
-        status = _CODES.get(info.code)
-        if status is not None:
-            out.control(status)
+        for event in _CODES.get(info.code, ()):
+            out.control(event)
     elif info.version not in (None, WIRE_VERSION):
         out.control(VenueStatus(f"wire version {info.version}", online=False))
     else:
@@ -128,10 +129,10 @@ def _info(frame: bytes, memo: table.Memo, out: MessageWriter) -> None:
         out.control(VenueStatus("operative" if online else "maintenance", online=online))
 
 
-_CODES: Final = {
-    20051: VenueStatus("restart", online=False),
-    20060: VenueStatus("maintenance", online=False),
-    20061: VenueStatus("operative", online=True),
+_CODES: Final[dict[int, tuple[Control, ...]]] = {
+    20051: (GoingAway("restart"),),
+    20060: (VenueStatus("maintenance", online=False),),
+    20061: (VenueStatus("operative", online=True), GoingAway("maintenance is over")),
 }
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from mm_framework.contracts.normalizer import (
     FrameClass,
+    GoingAway,
     MetadataDone,
     Pong,
     Refused,
@@ -31,9 +32,8 @@ from mm_framework.errors import MalformedFrame
         ),
         ('{"event":"info","version":2}', VenueStatus("operative", online=True)),
         ('{"event":"info","version":3,"platform":{"status":1}}', VenueStatus("wire version 3", online=False)),
-        ('{"event":"info","code":20051,"msg":"Stopping. ..."}', VenueStatus("restart", online=False)),
+        ('{"event":"info","code":20051,"msg":"Stopping. ..."}', GoingAway("restart")),
         ('{"event":"info","code":20060,"msg":"..."}', VenueStatus("maintenance", online=False)),
-        ('{"event":"info","code":20061,"msg":"..."}', VenueStatus("operative", online=True)),
         ('{"event":"conf","status":"OK","flags":229376}', MetadataDone()),
         ('{"event":"conf","status":"FAILED","flags":1}', Refused("conf FAILED")),
         (
@@ -168,3 +168,8 @@ def test_other_objects_are_unknown(line: Any, frame: str) -> None:
 def test_controls_that_break_the_rules_are_malformed(line: Any, frame: str | bytes) -> None:
     with pytest.raises(MalformedFrame):
         line.take(frame)
+
+
+def test_the_end_of_maintenance_asks_for_new_snapshots(line: Any) -> None:
+    assert line.take('{"event":"info","code":20061,"msg":"..."}') is FrameClass.CONTROL
+    assert line.controls == [VenueStatus("operative", online=True), GoingAway("maintenance is over")]
