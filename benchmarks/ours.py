@@ -17,7 +17,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from content import KITS, SHARD, Content, load
+from content import SHARD, Content, load
+from venues import KITS
 
 from mm_framework.bundle.verify import verify
 from mm_framework.feed import Counts, Feed

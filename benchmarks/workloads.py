@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
-from content import KIT, KITS, SHARD, Content, load
+from content import SHARD, Content, load
 from reference import Books, Messages
+from venues import KITS
 
 from mm_framework.bundle.frames import LogWriter, ShardReader
 from mm_framework.bundle.manifest import Manifest, ShardInfo
@@ -30,7 +32,17 @@ __all__ = ["Workload", "workloads"]
 
 LIVE_FRAMES_PER_S: Final = 5000
 LIVE_FRAMES_MAX: Final = 10_000
-UNPROVED: Final = VenueKit(KIT.adapter, KIT.normalizer, SyncRules(crossed="ignore"))
+UNPROVED: Final = {
+    "kraken": VenueKit(KITS["kraken"].adapter, KITS["kraken"].normalizer, SyncRules(crossed="ignore"))
+}
+
+
+OTHERS: Final = {
+    "binance": "updates of a whole Binance book, numbered",
+    "bitfinex": "Bitfinex books, numbered, a checksum a second",
+    "bitfinex_seq": "the same without times and checksums",
+    "polymarket": "changes of two Polymarket books, hashed; no shapes are declared, so no kernel",
+}
 
 
 @attrs.frozen
@@ -71,16 +83,17 @@ def workloads(folder: Path, own: Path) -> list[Workload]:
     )
     return [
         *_parts(mixed),
-        _feed("scan", prints, KIT, "trades and tickers through Feed: bytes to rows, no book"),
-        _feed("deltas", deep, UNPROVED, "book updates through Feed, no checksum"),
-        _feed("feed_deep", deep, KIT, "the same with the checksum of each message"),
-        _feed("feed_book10", book10, KIT, "book updates of depth 10 through Feed, with checksum"),
-        _feed("feed_book25", book25, KIT, "book updates of depth 25 through Feed, with checksum"),
-        _feed("feed_mixed", mixed, KIT, "two books of depth 25, trades and tickers through Feed"),
+        _feed("scan", prints, "trades and tickers through Feed: bytes to rows, no book"),
+        _feed("deltas", deep, "book updates through Feed, no checksum", UNPROVED),
+        _feed("feed_deep", deep, "the same with the checksum of each message"),
+        _feed("feed_book10", book10, "book updates of depth 10 through Feed, with checksum"),
+        _feed("feed_book25", book25, "book updates of depth 25 through Feed, with checksum"),
+        _feed("feed_mixed", mixed, "two books of depth 25, trades and tickers through Feed"),
         *_log(mixed, own),
         _verify(book10),
         _verify(book25),
         _verify(mixed),
+        *_others(folder),
         Workload(
             "replay",
             "records",
@@ -97,6 +110,23 @@ def workloads(folder: Path, own: Path) -> list[Workload]:
         ),
         _live(book10, own),
     ]
+
+
+def _others(folder: Path) -> list[Workload]:
+    """The books of the other venues: through `Feed`, and verified."""
+    result = []
+    for name, what in OTHERS.items():
+        content = load(folder, name)
+        size, n_levels = _mean(content)
+        text = f"{what} through Feed; {size:.0f} bytes and {n_levels:.1f} levels a frame in the mean"
+        result += [_feed(f"feed_{name}", content, text), _verify(content)]
+    return result
+
+
+def _mean(content: Content) -> tuple[float, float]:
+    """Bytes and levels of a frame."""
+    counts = verify(content.run, KITS).counts
+    return statistics.mean(map(len, content.frames)), counts.levels / len(content.frames)
 
 
 def _parts(content: Content) -> list[Workload]:
@@ -127,11 +157,11 @@ def _decode(frames: Sequence[bytes]) -> None:
         out.messages.clear()
 
 
-def _feed(name: str, content: Content, kit: VenueKit, what: str) -> Workload:
+def _feed(name: str, content: Content, what: str, kits: Mapping[str, VenueKit] = KITS) -> Workload:
     blocks = content.blocks()
 
     def run() -> None:
-        feed = Feed({"kraken": kit}, SHARD)
+        feed = Feed(kits, SHARD)
         for block in blocks:
             feed.feed(block)
         if feed.counts.checksums_failed or feed.counts.gaps or feed.counts.malformed:

@@ -194,12 +194,13 @@ class Oracle:
     def _compare(self, seen: _Seen, side: int, truth: list[Level], entry: TruthEntry) -> None:
         listing = self.emulator.market.listings[entry.symbol or ""]
         definition = seen.definition
-        found = _at_scales(seen.best(side, self.n), definition.price_scale, definition.size_scale)
-        if found != _at_scales(truth[: self.n], listing.price_scale, listing.size_scale):
+        n = min(self.n, definition.depth or self.n)
+        found = _at_scales(seen.best(side, n), definition.price_scale, definition.size_scale)
+        if found != _at_scales(truth[:n], listing.price_scale, listing.size_scale):
             raise FalseBook(
                 f"{definition.id} is SYNCED in epoch {seen.epoch} with a false book after frame"
                 f" {entry.wire} of connection {entry.connection} ({entry.outcome} {entry.faults}):"
-                f" side {side} is {found}, the truth {truth[: self.n]}"
+                f" side {side} is {found}, the truth {truth[:n]}"
             )
 
     def _check_patience(self, mono_ns: int) -> None:

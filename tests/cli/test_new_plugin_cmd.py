@@ -150,4 +150,3 @@ def test_templates_are_data_of_the_package(repository: Path) -> None:
     root = repository / "mm_framework"
     packaged = {path for pattern in patterns for path in root.glob(pattern) if path.is_file()}
     assert {path for path in TEMPLATES.rglob("*") if path.is_file()} <= packaged
-    assert tool["packages"]["find"]["exclude"] == ["mm_framework.templates*"]

@@ -19,6 +19,9 @@ WINDOWS = os.name == "nt"
 KEPT = ("MM_KERNEL_CACHE",)
 """Variables of this project that cells are given; compiled kernels are shared even without."""
 
+LIMIT_S = 900
+"""What one program may take."""
+
 LEFT_OUT = ("dev", "docs")
 """Extras that serve this repository and nobody who installs the wheels."""
 
@@ -28,12 +31,20 @@ def run(
 ) -> str:
     """What a program prints, in an environment without settings; ``log`` gets that and its stderr.
 
-    Raises CalledProcessError when it ends with another exit code than ``expect``.
+    Raises CalledProcessError when it ends with another exit code than ``expect``, TimeoutExpired when it
+    does not end.
     """
     clean = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(("MM_", "PYTHON"))}
     command = [str(program), *map(str, arguments)]
     done = subprocess.run(
-        command, text=True, encoding="utf-8", cwd=cwd, env=clean, stdout=subprocess.PIPE, stderr=log
+        command,
+        text=True,
+        encoding="utf-8",
+        cwd=cwd,
+        env=clean,
+        timeout=LIMIT_S,
+        stdout=subprocess.PIPE,
+        stderr=log,
     )
     if log is not None:
         log.write(done.stdout)

@@ -183,7 +183,7 @@ def attempt(
         except subprocess.CalledProcessError as error:
             shown = " ".join(word for word in error.cmd if "\n" not in word)
             failure = f"{cell.name}: exit code {error.returncode} of {shown}"
-        except AssertionError as error:
+        except (AssertionError, subprocess.TimeoutExpired) as error:
             failure = f"{cell.name}: {error}"
     lines = log_path.read_text(encoding="utf-8").splitlines()
     shown_lines = lines if failure else [line for line in lines[-1:] if " passed" in line]

@@ -1,4 +1,4 @@
-"""An import is found wherever it stands, and is undeclared unless its distribution requires what brings it."""
+"""An import is found wherever it stands; undeclared is what no requirement of the distribution brings."""
 
 from __future__ import annotations
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from kit_checks import checks_of, fails, run_check, skips
-from toy_conformance import PingingToyAdapter, toy
+from toy_conformance import ExactToyNormalizer, PingingToyAdapter, toy
 from toy_venue import toy_rules
 
 from mm_framework.contracts.adapter import Channel, Proof
+from mm_framework.contracts.normalizer import FrameClass
 from mm_framework.contracts.sync_engine import ChecksumSpec, SequenceSpec, SyncRules
 from mm_framework.sync import book
 from mm_framework.testing.conformance import SyncConformance
@@ -68,7 +70,8 @@ def test_all_rules_hold_on_their_model(rules: str, check: str) -> None:
 def test_an_engine_that_takes_every_update_for_the_next_is_found(
     monkeypatch: pytest.MonkeyPatch, rules: str, check: str
 ) -> None:
-    monkeypatch.setattr(book.BookSync, "_follow", lambda self, update: book.Follow.NEXT)
+    monkeypatch.setattr(book.BookSync, "_joins", lambda self, update, number, *, bridging: True)
+    monkeypatch.setattr(book.BookSync, "_contained", lambda self, update, number, *, bridging: False)
     venue = model_of(ALL_RULES[rules])
     fails(SyncConformance, check, "SYNCED and wrong", venue=venue, updates=4, orders=3)
 
@@ -87,7 +90,7 @@ def test_numbers_of_a_connection_that_nobody_looks_at_are_found(
 ) -> None:
     from mm_framework.feed import Feed
 
-    monkeypatch.setattr(Feed, "_in_order", lambda self: True)
+    monkeypatch.setattr(Feed, "_hole", lambda self, connection, expected, found: None)
     fails(SyncConformance, check, "SYNCED and wrong", venue=model_of(CONNECTION), updates=4, orders=3)
 
 
@@ -120,9 +123,11 @@ def test_a_proof_that_the_rules_check_is_accepted(rules: SyncRules) -> None:
 
 
 @pytest.mark.parametrize("proof", [Proof("checksum", 3), Proof("sequence")])
-def test_a_book_that_nothing_checks_is_found_wrong_when_updates_are_lost(proof: Proof) -> None:
-    venue = proving(SyncRules(crossed="ignore"), proof)
-    fails(SyncConformance, STRUCK, "SYNCED and wrong at frame", venue=venue, diffs=20)
+def test_a_book_that_nothing_checks_is_found_wrong_when_updates_are_lost(
+    monkeypatch: pytest.MonkeyPatch, proof: Proof
+) -> None:
+    monkeypatch.setattr(book.BookSync, "_checksum", lambda self, expected: expected)
+    fails(SyncConformance, STRUCK, "SYNCED and wrong at frame", venue=proving(toy_rules(), proof), diffs=20)
 
 
 def test_a_checksum_that_covers_less_than_declared_is_found() -> None:
@@ -130,25 +135,28 @@ def test_a_checksum_that_covers_less_than_declared_is_found() -> None:
     fails(SyncConformance, STRUCK, "although book declares checksum", venue=venue, diffs=150)
 
 
-def test_a_hash_that_holds_for_any_book_is_found() -> None:
-    class Anything:
+@pytest.mark.parametrize("holds", [True, None])
+def test_a_hash_must_not_hold_for_a_wrong_book(monkeypatch: pytest.MonkeyPatch, holds: bool | None) -> None:
+    class Hash:
         def verify(self, *told: Any) -> bool | None:
-            return True
+            return holds
 
-    class WithDigest(type(toy().normalizer())):  # type: ignore[misc]
+    class WithDigest(ExactToyNormalizer):
         def book(self, body: Any, out: Any) -> Any:
-            end = out.end
-            out.end = lambda **numbers: end(**numbers, digest="x")
-            try:
-                return super().book(body, out)
-            finally:
-                del out.end
+            if out.begin("book", "book", body.sym, snapshot=body.snap):
+                for side, levels in ((1, body.bids), (-1, body.asks)):
+                    for level in levels:
+                        out.level(side, *level)
+                out.end(checksum=body.c, digest="x")
+            return FrameClass.DATA
 
-    channels = (Channel("book", "book", Proof("hash"), depths=(5, 10)),)
-    adapter = type("Hashed", (PingingToyAdapter,), {"channels": channels})
-    rules = SyncRules(hash=Anything(), crossed="ignore")
-    venue = toy(adapter=adapter, rules=rules, normalizer=WithDigest)
-    fails(SyncConformance, STRUCK, "although book declares hash", venue=venue, diffs=20)
+    monkeypatch.setattr(book.BookSync, "_checksum", lambda self, expected: expected)
+    venue = proving(attrs.evolve(toy_rules(), hash=Hash()), Proof("hash"))
+    venue = attrs.evolve(venue, normalizer=WithDigest)
+    if holds:
+        fails(SyncConformance, STRUCK, "although book declares hash", venue=venue, diffs=20)
+    else:
+        run_check(SyncConformance, STRUCK, venue=venue, diffs=20)
 
 
 def test_trades_that_nobody_counts_are_found() -> None:
