@@ -18,13 +18,10 @@ has about 40 levels in 1.4 KB, a frame of Bitfinex about 50 bytes, one of Polyma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
-import msgspec
 from venues import KITS, Heard, Recipe, listen, write
 
 from mm_bitfinex import table
@@ -36,7 +33,7 @@ from mm_framework.emulator.settings import MarketSettings
 from mm_framework.model.frame import RecordKind, encode_json, iter_records
 from mm_polymarket.emulator_listings import TOKENS, identity
 
-__all__ = ["RECIPES", "SHARD", "Content", "bundle", "emulate", "load", "make", "version_1"]
+__all__ = ["RECIPES", "SHARD", "Content", "bundle", "emulate", "load", "make"]
 
 SHARD: Final = 0
 
@@ -59,16 +56,16 @@ RECIPES: Final = {
         ("binance:BTC/USDT",),
         ("depth",),
         None,
-        200.0,
-        MarketSettings(rate=410.0, levels=800, quiet_factor=0.5, burst_factor=2.0),
-        snapshot_s=0.5,
+        600.0,
+        MarketSettings(rate=485.0, levels=800, quiet_factor=0.5, burst_factor=2.0),
+        snapshot_s=0.55,
     ),
     "bitfinex": Recipe(
         "bitfinex",
         _BITCOIN,
         ("book",),
         100,
-        120.0,
+        90.0,
         MarketSettings(rate=400.0, levels=200),
         first=(conf(bulk=False),),
     ),
@@ -77,7 +74,7 @@ RECIPES: Final = {
         _BITCOIN,
         ("book",),
         100,
-        120.0,
+        90.0,
         MarketSettings(rate=400.0, levels=200),
         first=(_NUMBERS,),
     ),
@@ -134,49 +131,3 @@ def load(folder: Path, name: str) -> Content:
         if one.kind == RecordKind.FRAME
     ]
     return Content(name, frames, run, records)
-
-
-class _Book(msgspec.Struct):
-    symbol: str
-    bids: list[dict[str, Decimal]]
-    asks: list[dict[str, Decimal]]
-    checksum: int
-    timestamp: str
-
-
-class _Frame(msgspec.Struct):
-    channel: str
-    type: str = "update"
-    data: msgspec.Raw = msgspec.Raw(b"[]")
-
-
-_frames: Final = msgspec.json.Decoder(_Frame)
-_books: Final = msgspec.json.Decoder(list[_Book])
-
-
-def version_1(frame: bytes, depth: int) -> bytes | None:
-    """A book frame of Kraken's WebSocket v2 as v1 wrote it; None for a frame of another kind.
-
-    The digits, the levels, their order and the checksum are the same. In v1 numbers are texts, every
-    level has a time, and a snapshot has no checksum.
-    """
-    try:
-        head = _frames.decode(frame)
-    except msgspec.ValidationError:
-        return None
-    if head.channel != "book":
-        return None
-    (book,) = _books.decode(head.data)
-    at = f"{datetime.fromisoformat(book.timestamp).timestamp():.6f}"
-    sides = {
-        name: [[str(level["price"]), f"{level['qty']:f}", at] for level in levels]
-        for name, levels in (("a", book.asks), ("b", book.bids))
-    }
-    parts: list[dict[str, Any]]
-    if head.type == "snapshot":
-        parts = [{"as": sides["a"], "bs": sides["b"]}]
-    else:
-        parts = [{name: levels} for name, levels in sides.items() if levels]
-        parts[-1]["c"] = str(book.checksum)
-    symbol = book.symbol.replace("BTC", "XBT")
-    return msgspec.json.encode([336, *parts, f"book-{depth}", symbol])

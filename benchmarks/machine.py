@@ -12,7 +12,10 @@ from typing import Any, Final
 
 __all__ = ["machine"]
 
-PACKAGES: Final = ("mm-framework", "mm-kraken", "msgspec", "numpy", "numba", "llvmlite", "attrs")
+PACKAGES: Final = (
+    *("mm-framework", "mm-binance", "mm-bitfinex", "mm-kraken", "mm-polymarket"),
+    *("msgspec", "numpy", "numba", "llvmlite", "attrs"),
+)
 
 
 def machine(kernels: Sequence[str]) -> dict[str, Any]:

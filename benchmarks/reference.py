@@ -28,7 +28,15 @@ class Messages:
         self._open = ("", False)
         self._levels: list[tuple[int, str, str]] = []
 
-    def begin(self, channel: str, carries: str, venue_symbol: str, *, snapshot: bool = False) -> bool:
+    def begin(
+        self,
+        channel: str,
+        carries: str,
+        venue_symbol: str,
+        *,
+        snapshot: bool = False,
+        wire: str | None = None,
+    ) -> bool:
         self._open, self._levels = (venue_symbol, snapshot), []
         return True
 
@@ -50,9 +58,13 @@ class Messages:
         checksum: int = NULL,
         ts_venue_ns: int = NULL,
         depth: int | None = None,
+        digest: str | None = None,
     ) -> None:
         if checksum != NULL:
             self.messages.append((*self._open, self._levels, checksum))
+
+    def sequence(self, number: int) -> None:
+        pass
 
     def control(self, event: Control) -> None:
         pass

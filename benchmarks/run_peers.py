@@ -2,11 +2,12 @@
 
     python benchmarks/run_peers.py [NAME ...] [--quick] [--rounds N] [--depth 10|25] [--json FILE]
 
-A peer is installed, at pinned versions, into an environment of its own below ``build/peers``. Every side
-gets the same market content in the wire version that it reads. In a round each side runs once, in a
-process of its own and one after the other; each next round begins with another side. A side measures the
-wall time of its passes in its own process: no start of a process, no socket, and no reading of the peer's
-file is in it. Exit code 5: a peer could not be installed or run.
+A peer is a program that reads one venue. It is installed, at pinned versions, into an environment below
+``build/peers``. Every side of a venue gets the same market content in the form of the wire that it reads,
+see `wires`. In a round each side runs once, in a process of its own and one after the other; each next
+round begins with another side. A side measures the wall time of its passes in its own process: no start
+of a process, no socket, and no reading of the peer's file is in it. Exit code 5: a peer could not be
+installed or run.
 """
 
 from __future__ import annotations
@@ -21,19 +22,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from content import bundle, emulate, version_1
 from environments import Unavailable, environment
 from figures import Figure, facts_list, number, rounded, table, times
 from machine import machine
+from wires import Made, make
 
 from mm_framework.kernels.mode import mode
-from mm_framework.testing.recordings import Recorded
 
 HERE: Final = Path(__file__).resolve().parent
 BUILD: Final = HERE.parent / "build" / "peers"
 UNAVAILABLE: Final = 5
 LEAST_S: Final = 1.0
 QUICK_PART: Final = 0.02
+OURS: Final = (
+    "- ours: `verify` is the whole of `mm verify`: the log read with the CRC of every record, its index and"
+    " checkpoints, books and proofs; `feed` is the same log in memory through `Feed` alone\n"
+)
 
 
 @attrs.frozen
@@ -43,19 +47,26 @@ class Peer:
     ``script`` is run by the peer's own interpreter with a file of frames, one a line, and the least
     seconds to measure; it prints one JSON object: version, frames, passes, and of all passes seconds and
     cpu_seconds.
-    ``wire``: the version of Kraken's WebSocket that it reads. ``requirements``: what is installed for
-    it, None when it needs nothing. ``notes``: what a reader must know of its work.
+    ``venue`` and ``wire``: what it reads, see `wires`. ``requirements``: what is installed for it, None
+    when it needs nothing; peers with the same file share an environment. ``notes``: what a reader must
+    know of its work.
     """
 
     script: Path
+    venue: str
     wire: str
     requirements: Path | None
     notes: tuple[str, ...]
 
 
+_CALLBACK: Final = (
+    "A callback that counts books is its only user; frames are texts, read and split beforehand."
+)
+
 PEERS: Final[Mapping[str, Peer]] = {
-    "cryptofeed": Peer(
+    "cryptofeed-kraken": Peer(
         script=HERE / "peers" / "cryptofeed_kraken.py",
+        venue="kraken",
         wire="v1",
         requirements=HERE / "peers" / "cryptofeed.txt",
         notes=(
@@ -65,7 +76,31 @@ PEERS: Final[Mapping[str, Peer]] = {
             "Its checksum validation is on. It looks for the checksum in the first side object of a"
             " message only, so it would not check updates to both sides; this content has none, and every"
             " update is checked. It checks no more than that: no log, no CRC of records, no gap of trades.",
-            "A callback that counts books is its only user; frames are texts, read and split beforehand.",
+            _CALLBACK,
+        ),
+    ),
+    "cryptofeed-binance": Peer(
+        script=HERE / "peers" / "cryptofeed_binance.py",
+        venue="binance",
+        wire="combined",
+        requirements=HERE / "peers" / "cryptofeed.txt",
+        notes=(
+            "Both sides check that every update joins the one before it, and begin with the same snapshot,"
+            " which we read without a kernel. We look for a crossed book after each update, too; cryptofeed"
+            " does so only when it is asked to.",
+            _CALLBACK,
+        ),
+    ),
+    "cryptofeed-bitfinex": Peer(
+        script=HERE / "peers" / "cryptofeed_bitfinex.py",
+        venue="bitfinex",
+        wire="seq",
+        requirements=HERE / "peers" / "cryptofeed.txt",
+        notes=(
+            "cryptofeed asks for numbered frames and nothing else, and takes the last value of a frame for"
+            " its number; it has no checksums. In `full`, which is what we ask for, frames have times, and a"
+            " checksum of the book comes once a second, which we read and compare without a kernel.",
+            _CALLBACK,
         ),
     ),
 }
@@ -89,31 +124,10 @@ class Side:
         return told
 
 
-def contents(folder: Path, depth: int, part: float) -> int:
-    """Make ``v1.txt``, ``v2.txt`` (frames) and the bundles ``v1``, ``v2``; the number of their book frames.
-
-    Both bundles hold the requests and acknowledgements, too: they tell the depth of a v2 book.
-    """
-    recording = emulate(f"book{depth}", part)
-    old = [
-        (item, None if item.sent or b'"book"' not in item.payload else version_1(item.payload, depth))
-        for item in recording
-    ]
-    asked = [item for item, frame in old if item.sent or b'"subscribe"' in item.payload]
-    books = [(item, frame) for item, frame in old if frame is not None]
-    wires = {"v1": [frame for _, frame in books], "v2": [item.payload for item, _ in books]}
-    for wire, frames in wires.items():
-        (folder / f"{wire}.txt").write_bytes(b"\n".join(frames) + b"\n")
-        received = [
-            Recorded(item.wall_ns, False, frame) for (item, _), frame in zip(books, frames, strict=True)
-        ]
-        head = asked if wire == "v2" else []
-        bundle([*head, *received], folder / wire)
-    return len(books)
-
-
-def sides(folder: Path, peers: Mapping[str, Peer], pythons: Mapping[str, Path], least_s: float) -> list[Side]:
-    """The peers, then ours on every wire version that a peer reads, and on v2."""
+def sides(
+    folder: Path, made: Made, peers: Mapping[str, Peer], pythons: Mapping[str, Path], least_s: float
+) -> list[Side]:
+    """The peers of one venue, then ours on every form of it."""
     result = [
         Side(
             name,
@@ -128,7 +142,7 @@ def sides(folder: Path, peers: Mapping[str, Peer], pythons: Mapping[str, Path], 
         )
         for name, peer in peers.items()
     ]
-    for wire in sorted({"v2", *(peer.wire for peer in peers.values())}):
+    for wire in made.frames:
         for what in ("verify", "feed"):
             command = (sys.executable, str(HERE / "ours.py"), what, str(folder / wire), str(least_s))
             result.append(Side(f"ours, {what}", wire, command))
@@ -144,18 +158,18 @@ class Measured:
     cpu: Figure
 
 
-def measure(all_sides: Sequence[Side], rounds: int, frames: int) -> list[Measured]:
+def measure(venue: str, made: Made, all_sides: Sequence[Side], rounds: int) -> list[Measured]:
     """Alternating rounds; every round of every side is printed as it comes."""
     told: dict[Side, list[dict[str, Any]]] = {side: [] for side in all_sides}
     for index in range(rounds):
         turn = index % len(all_sides)
         for side in (*all_sides[turn:], *all_sides[:turn]):
-            one = side.run()
+            one, frames = side.run(), made.frames[side.wire]
             one["frames_per_s"] = round(frames * one["passes"] / one["seconds"])
             one["frames_per_cpu_s"] = round(frames * one["passes"] / one["cpu_seconds"])
             told[side].append(one)
-            line = {"bench": "peers", "round": index + 1, "side": side.name, "wire": side.wire}
-            print(json.dumps({**line, **one}), flush=True)
+            line = {"bench": "peers", "venue": venue, "round": index + 1, "side": side.name}
+            print(json.dumps({**line, "wire": side.wire, **one}), flush=True)
 
     def figure(side: Side, unit: str) -> Figure:
         rates = tuple(one[f"frames_per_{unit}"] for one in told[side])
@@ -164,10 +178,8 @@ def measure(all_sides: Sequence[Side], rounds: int, frames: int) -> list[Measure
     return [Measured(side, figure(side, "s"), figure(side, "cpu_s")) for side in all_sides]
 
 
-def markdown(
-    about: dict[str, Any], what: str, measured: Sequence[Measured], peers: Mapping[str, Peer]
-) -> str:
-    """The table for readers: every side against each peer."""
+def section(venue: str, made: Made, measured: Sequence[Measured], peers: Mapping[str, Peer]) -> str:
+    """What readers are told of a venue: every side against each peer."""
     bases = [one for one in measured if one.side.name in peers]
     rows = [
         [
@@ -190,10 +202,9 @@ def markdown(
     ]
     notes = "".join(f"- {note}\n" for peer in peers.values() for note in peer.notes)
     return (
-        f"{facts_list(about)}\n{what}\nMedian of {rounds} alternating rounds of wall time; in brackets the"
-        f" range of the ratios of single rounds.\n\n{table(head, rows)}\n{notes}"
-        "- `verify` is the whole of `mm verify`: the log read with the CRC of every record, its index and"
-        " checkpoints, books and checksums. `feed` is the same log in memory through `Feed` alone.\n"
+        f"## {venue}\n\n{made.what}.\n\n"
+        f"Medians of {rounds} alternating rounds of wall time; in brackets the range of the ratios of single"
+        f" rounds.\n\n{table(head, rows)}\n{notes}"
     )
 
 
@@ -203,7 +214,7 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[str, Peer] = PEE
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"all unless given: {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="less data, 2 rounds")
     parser.add_argument("--rounds", type=int, help="5 unless given")
-    parser.add_argument("--depth", type=int, choices=(10, 25), default=10, help="of the book")
+    parser.add_argument("--depth", type=int, choices=(10, 25), default=10, help="of Kraken's book")
     parser.add_argument("--build", type=Path, default=BUILD, help="where environments are made")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write one JSON document to FILE")
     parser.add_argument("--markdown", metavar="FILE", type=Path, help="also write the table to FILE")
@@ -220,29 +231,29 @@ def main(arguments: Sequence[str] | None = None, known: Mapping[str, Peer] = PEE
 
 def _run(options: argparse.Namespace, peers: Mapping[str, Peer]) -> int:
     pythons = {
-        name: environment(options.build / name, peer.requirements)
+        name: environment(options.build / peer.requirements.stem, peer.requirements)
         if peer.requirements
         else Path(sys.executable)
         for name, peer in peers.items()
     }
     about = machine([mode()])
     print(json.dumps(about), flush=True)
-    with tempfile.TemporaryDirectory(prefix="mm-bench-") as name:
-        folder = Path(name)
-        frames = contents(folder, options.depth, QUICK_PART if options.quick else 1.0)
-        size = (folder / "v2.txt").stat().st_size // frames
-        what = (
-            f"BTC/EUR, {frames} book frames of depth {options.depth}, {size} bytes each in v2 in the mean,"
-            " emulated, from a fixed seed.\n"
-        )
-        all_sides = sides(folder, peers, pythons, 0.02 if options.quick else LEAST_S)
-        measured = measure(all_sides, options.rounds or (2 if options.quick else 5), frames)
-    text = markdown(about, what, measured, peers)
+    part, least_s = (QUICK_PART, 0.02) if options.quick else (1.0, LEAST_S)
+    texts, results = [facts_list(about) + OURS], []
+    for venue in dict.fromkeys(peer.venue for peer in peers.values()):
+        here = {name: peer for name, peer in peers.items() if peer.venue == venue}
+        with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
+            made = make(venue, Path(folder), options.depth, part)
+            all_sides = sides(Path(folder), made, here, pythons, least_s)
+            measured = measure(venue, made, all_sides, options.rounds or (2 if options.quick else 5))
+        bases = [one for one in measured if one.side.name in here]
+        texts.append(section(venue, made, measured, here))
+        results += [{"venue": venue, **_line(one, bases)} for one in measured]
+    text = "\n".join(texts)
     print(f"\n{text}", end="")
     if options.markdown is not None:
         options.markdown.write_text(f"# Benchmarks beside peers\n\n{text}", encoding="utf-8")
     if options.json is not None:
-        results = [_line(one, [base for base in measured if base.side.name in peers]) for one in measured]
         document = {"machine": about, "results": results}
         options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 0

@@ -36,7 +36,6 @@ UNPROVED: Final = {
     "kraken": VenueKit(KITS["kraken"].adapter, KITS["kraken"].normalizer, SyncRules(crossed="ignore"))
 }
 
-
 OTHERS: Final = {
     "binance": "updates of a whole Binance book, numbered",
     "bitfinex": "Bitfinex books, numbered, a checksum a second",

@@ -137,7 +137,7 @@ class Simulation:
         symbols = [adapter.venue_symbol(one) for one in self.venue.instruments]
         levels = min(LEVELS, (book.proof.levels if book is not None else None) or LEVELS)
         self.emulator = VenueEmulator(
-            _Witnessed(dialect),
+            dialect if dialect.depths else _Witnessed(dialect),
             [dialect.listing(symbol) for symbol in symbols],
             seed=self.seed,
             settings=MarketSettings(rate=self.rate, levels=40),
@@ -198,7 +198,7 @@ class Simulation:
 
 
 class _Witnessed:
-    """A dialect whose book frames always have a depth, so that the truth log keeps their levels."""
+    """A dialect without depths whose book frames have one, so that the truth log keeps their levels."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect

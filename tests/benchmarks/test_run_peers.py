@@ -22,7 +22,7 @@ print(json.dumps({**told, "seconds": seconds, "cpu_seconds": seconds / 2}))
 def _peers(script: Path, requirements: Path | None = None) -> dict[str, object]:
     from run_peers import Peer
 
-    return {"fake": Peer(script, "v1", requirements, ("It only counts.",))}
+    return {"fake": Peer(script, "kraken", "v1", requirements, ("It only counts.",))}
 
 
 @pytest.fixture
@@ -133,3 +133,26 @@ def test_every_peer_has_a_script_and_exact_versions(repository: Path) -> None:
             lines = peer.requirements.read_text(encoding="utf-8").splitlines()
             assert all(re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line) for line in lines)
             assert any(line.startswith(f"{peer.requirements.stem}==") for line in lines)
+
+
+def test_a_venue_is_a_table_of_its_own(
+    fake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from run_peers import Peer, Side, main
+
+    monkeypatch.setattr(Side, "run", lambda side: {"passes": 1, "seconds": 0.5, "cpu_seconds": 0.25})
+    peers = {**_peers(fake), "numbered": Peer(fake, "bitfinex", "seq", None, ("It counts numbers.",))}
+    saved = tmp_path / "peers.json"
+    assert main(["--quick", "--json", str(saved)], peers) == 0
+    kraken, bitfinex = capsys.readouterr().out.partition("\n## kraken\n")[2].split("\n## bitfinex\n")
+    assert "\nKraken BTC/EUR, " in kraken
+    assert "\n| fake | v1 | " in kraken
+    assert "\n- It only counts.\n" in kraken
+    assert "\nBitfinex tBTCUSD, " in bitfinex
+    assert "\n| side | wire | frames/s | times numbered |" in bitfinex
+    assert "fake" not in bitfinex
+    results = json.loads(saved.read_text())["results"]
+    assert [(one["side"], one["wire"]) for one in results if one["venue"] == "bitfinex"] == [
+        ("numbered", "seq"),
+        *((f"ours, {what}", wire) for wire in ("seq", "full") for what in ("verify", "feed")),
+    ]

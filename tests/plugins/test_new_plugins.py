@@ -54,6 +54,12 @@ def test_mm_finds_what_was_installed(made: Path, environment: PluginEnvironment)
     assert "--venue-northex-url" in shown
 
 
+def test_what_it_imports_is_declared(made: Path, environment: PluginEnvironment, repository: Path) -> None:
+    script = repository / "tests" / "matrix" / "imports.py"
+    done = environment.run(["-P", str(script), "mm_northex", "mm_wide_quotes"], made)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(
     ("kind", "name"),
     [

@@ -30,7 +30,7 @@ class PluginEnvironment:
         venv.EnvBuilder(symlinks=not windows).create(folder)
         self.python = folder / ("Scripts/python.exe" if windows else "bin/python")
         code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-        packages = Path(self._run(["-c", code], folder).stdout.strip())
+        packages = Path(self.run(["-c", code], folder).stdout.strip())
         seen = "; ".join(f"site.addsitedir({path!r})" for path in site.getsitepackages())
         (packages / "seen.pth").write_text(f"import site; {seen}\n", encoding="utf-8")
 
@@ -41,13 +41,14 @@ class PluginEnvironment:
 
     def mm(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run ``mm``."""
-        return self._run(["-P", "-c", _MM, *arguments], cwd)
+        return self.run(["-P", "-c", _MM, *arguments], cwd)
 
     def pytest(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run the tests of the project in ``cwd``."""
-        return self._run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd)
+        return self.run(["-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments], cwd)
 
-    def _run(self, arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    def run(self, arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+        """Run its interpreter."""
         return subprocess.run(
             [str(self.python), *arguments], cwd=cwd, capture_output=True, text=True, timeout=180
         )
