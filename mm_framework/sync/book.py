@@ -72,6 +72,9 @@ class BookMessage:
     digest: str | None = None
 
 
+MAX_REPETITION = 10_000_000
+"""A number that falls by more is no repetition of an update: the venue counts anew, something is missing."""
+
 MAX_WAITING = 10_000
 """Updates that are kept for a snapshot that is being fetched; then the oldest go."""
 
@@ -143,8 +146,8 @@ class BookSync:
         elif not self.s.built:
             self._keep(message)
             return None
-        elif self._follow(message) is not Follow.NEXT:
-            return self._out_of_order(message, now_ns)
+        elif (follow := self._follow(message)) is not Follow.NEXT:
+            return self._out_of_order(message, follow, now_ns)
         return self._take(message, now_ns, online=online)
 
     @property
@@ -214,9 +217,11 @@ class BookSync:
         if spec is None or spec.scope != "instrument" or update.last == NULL:
             return Follow.NEXT
         if s.number is not None:
-            if self._contained(update, s.number, bridging=s.bridging):
+            joins = self._joins(update, s.number, bridging=s.bridging)
+            by_prev = spec.link == "prev" and not s.bridging
+            if not (joins and by_prev) and self._repeats(update, s.number):
                 return Follow.OLD
-            if not self._joins(update, s.number, bridging=s.bridging):
+            if not joins:
                 return Follow.GAP
         s.number, s.bridging = update.last, False
         self.count("sequence_applied")
@@ -232,17 +237,22 @@ class BookSync:
             return update.last < number
         return update.last <= number
 
+    def _repeats(self, update: BookMessage, number: int) -> bool:
+        """Whether an update says again what the book has; numbers that fall far were started anew."""
+        old = self._contained(update, number, bridging=self.s.bridging)
+        return old and number - update.last <= MAX_REPETITION
+
     def _joins(self, update: BookMessage, number: int, *, bridging: bool) -> bool:
         spec = self.rules.sequence
         if spec is not None and spec.link == "prev":
             return update.prev == number or (bridging and update.first <= number)
         return update.first == number + 1 or (bridging and update.first <= number + 1)
 
-    def _out_of_order(self, update: BookMessage, now_ns: int) -> Reason | None:
+    def _out_of_order(self, update: BookMessage, follow: Follow, now_ns: int) -> Reason | None:
         """A repetition is dropped; a hole loses the book, and the update waits for the next snapshot."""
         s = self.s
         number = s.number if s.number is not None else NULL
-        if self._contained(update, number, bridging=s.bridging):
+        if follow is Follow.OLD:
             self.count("sequence_dropped")
             return None
         self.count("sequence_breaks")

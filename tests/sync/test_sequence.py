@@ -128,6 +128,28 @@ def test_a_repetition_is_ignored_and_counted(spec: SequenceSpec) -> None:
     assert len(list(iter_messages(desk.emitter.messages()))) == messages
 
 
+def test_numbers_that_start_anew_are_followed_by_their_link_and_else_a_hole() -> None:
+    desk = Desk(FUTURES)
+    far = 10**9
+    desk.sync.apply(BookMessage(True, [(BID, 1, 1)], last=far), 0)
+    desk.sync.apply(BookMessage(False, [(BID, 2, 2)], first=far + 1, last=far + 1, prev=far), 1)
+    assert desk.synced
+    desk.sync.apply(BookMessage(False, [(BID, 3, 3)], first=1, last=1, prev=far + 1), 2)
+    desk.update(2, 2)
+    assert desk.synced
+    assert desk.levels() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("spec", [SPOT, FUTURES, CHANNEL])
+def test_a_restart_of_the_numbers_that_was_missed_is_a_hole(spec: SequenceSpec) -> None:
+    desk = Desk(spec)
+    far = 10**9
+    desk.sync.apply(BookMessage(True, [(BID, 1, 1)], last=far), 0)
+    desk.sync.apply(BookMessage(False, [(BID, 2, 2)], first=far + 1, last=far + 1, prev=far), 1)
+    assert desk.update(7, 7) is Reason.SEQUENCE_GAP
+    assert not desk.synced
+
+
 def test_a_lost_connection_forgets_what_waited() -> None:
     desk = Desk(SPOT)
     desk.update(1, 1)

@@ -28,6 +28,7 @@ from mm_framework.cli.demo.venue import serving
 from mm_framework.errors import GateFailed
 from mm_framework.feed import Feed, VenueKit
 from mm_framework.feed.output import StateChanged
+from mm_framework.kernels.loader import active
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.settings import DataSettings
 from mm_framework.trading.results import RESULTS
@@ -40,7 +41,7 @@ SYMBOL: Final = "BTC/EUR"
 STRATEGY: Final = "toy_spread"
 HASH_SEEDS: Final = ("1", "2")
 
-_START_UP_S: Final = 1.0  # what a process needs before it connects: faults come so much later
+_START_UP_S: Final = 2.0  # what a process needs before it connects: faults come so much later
 _AFTER_CUT_S: Final = 8.0
 _GRACE_S: Final = 60.0
 
@@ -77,6 +78,7 @@ def demonstrate(app: App, seconds: float, seed: int) -> Demonstration:
     spec = app.plugins.get("emulators", VENUE)
     app.plugins.get("strategies", STRATEGY)
     dialect = spec.factory(None if spec.settings is None else app.load(spec.settings).value)
+    active()  # compiled now, if ever: the emulated venue does not wait for it
     folder = _new_folder(data_dir)
     run_id = folder.name
     truth = folder / "truth.ndjson"
