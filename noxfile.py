@@ -1,7 +1,7 @@
 """The matrix of wheels as a nox session: ``nox``, or ``nox -s matrix -- mm_kraken`` for one cell.
 
 The cells share one environment of third-party packages, which nox does not offer; so the session runs the
-script that makes them (decision note 0009).
+script that makes them (decision note 0010).
 """
 
 from __future__ import annotations

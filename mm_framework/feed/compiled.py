@@ -16,7 +16,7 @@ from mm_framework.contracts.sync_engine import ChecksumSpec, SequenceSpec, SyncR
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.names import Name
-from mm_framework.feed.session import Session, Stream
+from mm_framework.feed.session import NEVER, Session, Stream
 from mm_framework.kernels import layout
 from mm_framework.kernels.advance import advance
 from mm_framework.kernels.checksum import compile_spec, scratch_bytes
@@ -58,7 +58,7 @@ new_book, new_witness = NativeBook, NativeWitness
 
 
 class Compiled:
-    """The compiled path of one shard. ``names``: what the reference path has resolved; it only grows."""
+    """The compiled path of one shard. ``names``: what the reference path has resolved; taken from there."""
 
     def __init__(
         self,
@@ -75,7 +75,6 @@ class Compiled:
         self.refusals: Counter[str] = Counter()
         self._shapes = CompiledShapes(shapes)
         self._table = NameTable(len(self._shapes.channels))
-        self._named = 0
         self._slots: dict[int, int] = {}
         self._streams: list[Stream] = []
         self._words: dict[str, Buffer] = {}
@@ -246,13 +245,14 @@ class Compiled:
             self._stale = set(range(len(self._streams)))
         for slot in self._stale:
             self._push_stream(slot)
-        for name in self._names[self._named :]:
+        for name in self._names:
             if name.channel in self._shapes.channels:
                 number = self._shapes.channels.index(name.channel)
                 text = name.text.encode("utf-8", "surrogatepass")
                 slot = -1 if name.stream is None else self._slots[id(name.stream)]
                 self._table.add(number, text, slot, name.connection)
-        self._named, self._current = len(self._names), True
+        self._names.clear()
+        self._current = True
         self._scan.words()[layout.SCAN_SYMBOLS // 8] = self._table.address
         self._scan.words()[layout.SCAN_SYMBOL_MASK // 8] = self._table.mask
         self._stale.clear()
@@ -288,7 +288,9 @@ class Compiled:
         stream = self._streams[slot]
         own = self._push_instrument(stream)
         words, base = self._stream_words.words(), slot * layout.STREAM_BYTES // 8
-        hot = stream.phase == "active" and not stream.probed and not stream.silences
+        # A retry that is due on a connection that ends is left as it is, but counts as a deadline.
+        calm = stream.retry_ns == NEVER or self._session.carried(stream)
+        hot = stream.phase == "active" and not stream.probed and not stream.silences and calm
         words[base + layout.STREAM_INSTRUMENT // 8] = own
         words[base + layout.STREAM_CONNECTION // 8] = -1 if stream.connection is None else stream.connection
         words[base + layout.STREAM_HOT // 8] = hot
@@ -313,6 +315,7 @@ class Compiled:
         )
         words[layout.INSTRUMENT_HOT_BOOK // 8] = self._hot(instrument)
         state, last = instrument.book.s, instrument.trades.s.last_id
+        words[layout.INSTRUMENT_SYNCED // 8] = state.state is SyncState.SYNCED
         book = instrument.book.book
         assert isinstance(book, NativeBook)
         words[layout.INSTRUMENT_BOOK // 8] = book.address

@@ -58,6 +58,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Feed", "InstrumentView"]
 
+_RENAMING = (RecordKind.OPEN, RecordKind.SENT, RecordKind.FRAME, RecordKind.LOST)
+"""Records after which a channel number of their connection may stand for something else."""
+
 
 @attrs.frozen
 class InstrumentView:
@@ -259,7 +262,7 @@ class Feed:
         self._reference(record)
         if self._compiled is not None:
             plain = record.kind == RecordKind.FRAME and not self._writer.controls
-            if not plain:
+            if not plain and record.kind in _RENAMING:
                 self._forget_numbers(record.connection)
             self._compiled.touched(instruments if plain and not self._acted else None)
 
@@ -353,10 +356,14 @@ class Feed:
             self._malformed(str(error))
             return
         bad = bool(meta.get("error")) or not 200 <= int(meta.get("status") or 200) < 300
-        if meta.get("what") == "snapshot":
-            self._session.fetched_snapshot(str(meta.get("instrument")), record.mono_ns, good=not bad)
-        if not bad:
-            self._decode(lambda: self._kit.normalizer.http(meta, body, self._writer))
+        snapshot, instrument = meta.get("what") == "snapshot", str(meta.get("instrument"))
+        if snapshot:
+            self._session.fetched_snapshot(instrument, record.mono_ns, good=not bad)
+        if bad:
+            return
+        malformed = self._decode(lambda: self._kit.normalizer.http(meta, body, self._writer)) is None
+        if malformed and snapshot:
+            self._session.fetched_snapshot(instrument, record.mono_ns, good=False)
 
     def _on_frame(self, record: Record) -> None:
         self._counts.frames += 1
@@ -448,6 +455,7 @@ class Feed:
                 if wanted.instrument.book.s.built:
                     lost.append(wanted.instrument)
                 wanted.instrument.rescale(*wanted.scales)
+                wanted.instrument.witness = self._make_witness()  # what was told is at the old scales
             except Overflow as overflow:
                 self._overflow(overflow.instrument)
                 self._writer.forget(overflow.instrument)
@@ -678,7 +686,7 @@ class Feed:
 
     def _told_depth(self, venue_symbol: str | None, channel: str | None, depth: int | None) -> None:
         instrument_id = self._id(venue_symbol)
-        if instrument_id is None or channel is None or depth is None:
+        if instrument_id is None or channel is None or depth is None or depth < 1:
             return
         self._depths[instrument_id, channel] = depth
         instrument = self._instruments.get(instrument_id)
@@ -734,6 +742,8 @@ class Feed:
         fetched = sequence is not None and sequence.bridge == "rest"
         self._session = Session(kit.adapter, config, self._commands, self._notices, fetched=fetched)
         self._session.instruments = self._instruments
+        self._names.clear()
+        self._named.clear()
         self._writer = FrameWriter(self._resolve, self._attach, self._define)
         shapes = shapes_of(kit.normalizer) if self._kernels else ()
         if shapes:
@@ -802,6 +812,9 @@ class Feed:
             self._infos[self._kit.adapter.instrument_id(info.venue_symbol)] = info
         for kept in state.instruments:
             self._restore_instrument(kept)
+        for stream in state.streams:
+            wanted = stream.subscription
+            self._by_symbol[wanted.venue_symbol] = self._instruments[wanted.instrument]
         session.rearm()
 
     def _restore_instrument(self, kept: InstrumentState) -> None:

@@ -225,7 +225,7 @@ class Session:
     def want_snapshot(self, stream: Stream, now_ns: int) -> None:
         """Fetch the snapshot of a book that is not there, unless that is under way."""
         idle = not stream.fetching and stream.retry_ns == NEVER
-        if self._begins_by_rest(stream) and idle and self._carried(stream) and self.config.live:
+        if self._begins_by_rest(stream) and idle and self.carried(stream) and self.config.live:
             self._fetch(stream, now_ns)
 
     def fetched_snapshot(self, instrument: str, now_ns: int, *, good: bool) -> None:
@@ -234,7 +234,7 @@ class Session:
             if stream.subscription.instrument != instrument or stream.carries != "book":
                 continue
             stream.fetching = False
-            if not good and self.config.live and self._carried(stream):
+            if not good and self.config.live and self.carried(stream):
                 stream.retry_ns = now_ns + _ns(self.settings.resync_backoff_s)
                 self._arm(stream.retry_ns)
 
@@ -257,7 +257,7 @@ class Session:
     def broken(self, instrument: Instrument, now_ns: int) -> None:
         """A book was lost on a live connection: ask for it anew, after a pause that grows."""
         stream = next((s for s in self._of(instrument) if s.carries == "book"), None)
-        if stream is None or not self._carried(stream) or not self.config.live:
+        if stream is None or not self.carried(stream) or not self.config.live:
             return
         state, settings = instrument.book.s, self.settings
         pause_s = 0.0
@@ -295,7 +295,7 @@ class Session:
                 self._arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
                 self._arm(self._too_old_ns(link))
         for stream in self.streams.values():
-            if self._carried(stream):
+            if self.carried(stream):
                 self._arm(stream.deadline_ns, stream.retry_ns)
 
     def _link_due(self, link: Link, now_ns: int) -> None:
@@ -319,7 +319,7 @@ class Session:
         return NEVER if age_s is None else link.opened_ns + _ns(age_s)
 
     def _stream_due(self, stream: Stream, now_ns: int) -> None:
-        if not self._carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):
+        if not self.carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):
             return
         if not self.online:
             self._postpone(stream, now_ns)
@@ -370,7 +370,7 @@ class Session:
         if now_ns >= stream.retry_ns:
             stream.retry_ns = now_ns + _ns(self.settings.resync_backoff_max_s)
 
-    def _carried(self, stream: Stream) -> bool:
+    def carried(self, stream: Stream) -> bool:
         """Whether the stream has a connection whose end we have not asked for."""
         link = None if stream.connection is None else self.links.get(stream.connection)
         return link is not None and not link.closing

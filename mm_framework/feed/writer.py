@@ -11,6 +11,7 @@ from mm_framework.errors import MalformedFrame, MMError
 from mm_framework.feed.instrument import Instrument
 from mm_framework.model.events import ASK, BID, NULL, Kind
 from mm_framework.model.fixed import (
+    MAX,
     MAX_SCALE,
     BadNumber,
     InexactValue,
@@ -167,6 +168,7 @@ class FrameWriter:
 
     def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
         """See the contract."""
+        _check_words(trade_id, ts_venue_ns)
         self._present().trades.append((side, price, size, trade_id, ts_venue_ns))
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
@@ -175,6 +177,7 @@ class FrameWriter:
 
     def sequence(self, number: int) -> None:
         """See the contract."""
+        _check_words(number)
         self.number = number
 
     def control(self, event: Control) -> None:
@@ -193,9 +196,11 @@ class FrameWriter:
         digest: str | None = None,
     ) -> None:
         """See the contract."""
+        _check_words(first, last, prev, checksum, ts_venue_ns)
         told = self._present()
         told.numbers = (first, last, prev, checksum)
-        told.ts_venue_ns, told.depth, told.digest = ts_venue_ns, depth, digest
+        told.ts_venue_ns, told.digest = ts_venue_ns, digest
+        told.depth = depth if depth is None or depth > 0 else None
         self._told.append(told)
         self._open = None
 
@@ -306,6 +311,12 @@ class FrameWriter:
             value, amount, _, _ = self._pair(instrument, price, size if size is not None else "0")
             rows.append((Kind.TOP, side, value, amount if size is not None else NULL, last))
         return rows
+
+
+def _check_words(*numbers: int) -> None:
+    """MalformedFrame unless int64 holds these."""
+    if max(numbers) > MAX or min(numbers) < NULL:
+        raise MalformedFrame(f"found the numbers {str(numbers)[:99]}; expected none over 63 bits")
 
 
 def _check_pair(price: str, size: str) -> None:

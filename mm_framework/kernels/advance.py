@@ -87,6 +87,7 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_SEEN_SIZE,
     INSTRUMENT_SIZE_DECIMALS,
     INSTRUMENT_SIZE_SCALE,
+    INSTRUMENT_SYNCED,
     INSTRUMENT_TOLD,
     INSTRUMENT_TRADE,
     INSTRUMENT_UNPROVED,
@@ -448,7 +449,7 @@ def _ticker(ctx: int, told: int, instrument: int, row: int) -> int:
         return GOOD
     if witness_tell(ctx, witness, number, row - 2 * ROW_BYTES) == 0:
         return NO_UNDO
-    synced = load_i8(instrument + INSTRUMENT_HOT_BOOK) == HOT_SYNCED
+    synced = load_i8(instrument + INSTRUMENT_SYNCED)
     return _look(ctx, instrument) if synced and number <= load_i8(instrument + INSTRUMENT_LAST) else GOOD
 
 
@@ -599,6 +600,8 @@ def advance(ctx: int) -> int:
         if mono >= load_i8(ctx + CTX_BOUND):
             return DEADLINE
         behind = record + RECORD_BYTES + load_u4(record + RECORD_LENGTH)
+        if behind > end:
+            return KIND
         connection = load_u2(record + RECORD_CONNECTION)
         refusal, shape = _scan(ctx, connection, record + RECORD_BYTES, behind)
         if refusal:

@@ -150,6 +150,8 @@ class _Compiler:
         for place, (_, child) in enumerate(wanted, first):
             needed = not isinstance(child, Maybe)
             child = child.node if isinstance(child, Maybe) else child
+            if not needed and isinstance(child, Price | Size):
+                raise self._wrong("a price or size may be missing")
             row = in_row or isinstance(node, Rows)
             bit = self._bit(child) if isinstance(node, Object) else 0
             child_required, child_bits = self._fill(place, child, bit=bit, in_row=row, depth=depth + 1)

@@ -6,7 +6,8 @@ own that holds the cell's wheels and sees the packages. Cells: ``core``, each pl
 ``all``, and ``broken``, which is all beside a plugin that cannot be imported; two are tried at a time.
 With what running needs: the requirements are met, every module imports unless it serves an extra,
 ``mm plugins`` shows exactly the installed plugins. With the extras: every module imports, nothing is
-imported that metadata does not declare, and the plugins' own tests pass. Standard library only.
+imported that metadata does not declare, and the plugins' own tests pass; of plugins together those of what
+they register and of their commands. Standard library only.
 """
 
 from __future__ import annotations
@@ -65,6 +66,9 @@ dependencies = ["mm-framework"]
 [project.entry-points."mm_framework.v1"]
 broken = "mm_broken"
 """
+TOGETHER = ("test_plugin.py", "test_cli.py")
+"""What is run of plugins that are tried together: `make test` runs all tests with all of them installed."""
+
 BROKEN_IMPORT = "no_such_module_anywhere"
 
 
@@ -75,7 +79,7 @@ class Cell:
     name: str
     plugins: tuple[str, ...] = ()
     broken: bool = False
-    tests: str = "."
+    tests: tuple[str, ...] = (".",)
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -91,10 +95,10 @@ class Cell:
 def main() -> int:
     plugins = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
     cells = [
-        Cell("all", tuple(plugins)),
+        Cell("all", tuple(plugins), tests=TOGETHER),
         Cell("core"),
         *(Cell(name, (name,)) for name in plugins),
-        Cell("broken", tuple(plugins), broken=True, tests="test_plugin.py"),
+        Cell("broken", tuple(plugins), broken=True, tests=TOGETHER),
     ]
     options = arguments([cell.name for cell in cells])
     chosen = [cell for cell in cells if not options.cells or cell.name in options.cells]
@@ -213,8 +217,8 @@ def try_cell(
     run(python, *import_all, "", cwd=folder, log=log)
     check_imports(python, cell, folder, log)
     run(mm_of(python), "warmup", cwd=folder, log=log)
-    found = (ROOT / "plugins" / name / "tests" / cell.tests for name in cell.plugins)
-    tests = [path for path in found if path.exists()]
+    folders = [ROOT / "plugins" / name / "tests" for name in cell.plugins]
+    tests = [path for folder in folders for name in cell.tests if (path := folder / name).exists()]
     if tests:
         report = [] if reports is None else [f"--junitxml={(reports / f'matrix-{cell.name}').resolve()}.xml"]
         where = ("-c", ROOT / "pyproject.toml", "--rootdir", ROOT, "-p", "no:cacheprovider", "-rfE")

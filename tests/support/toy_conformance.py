@@ -76,9 +76,6 @@ class PingingToyAdapter(ToyAdapter):
     ping_interval_s: float | None = 4.0
     metadata_first = True
 
-    def metadata_request(self, req_id: int) -> list[bytes]:
-        return super().metadata_request(req_id)
-
 
 Pair = tuple[str, str]
 

@@ -13,10 +13,10 @@ from mm_framework.bundle.importer import ImportRequest, import_recording
 from mm_framework.bundle.run import open_run
 from mm_framework.contracts.adapter import Adapter, Channel
 from mm_framework.feed import VenueKit
-from mm_framework.model.frame import Record, RecordKind, iter_records
+from mm_framework.model.frame import Record, RecordKind, iter_records, split_http
 from mm_framework.testing.simulation import Simulation, Venue
 
-__all__ = ["Conformance", "frames_of", "imported", "one_of_each", "simulated"]
+__all__ = ["Conformance", "bodies_of", "frames_of", "imported", "one_of_each", "simulated"]
 
 MOST_RECORDS = 3000
 """Records of a recording that the checks read: the first ones."""
@@ -95,6 +95,12 @@ def imported(venue: Venue, files: tuple[Path, ...]) -> list[bytes]:
         import_recording(request, kit, created="2026-01-01T00:00:00Z", made_by="the conformance kit")
         run = open_run(request.out)
         return [bytes(record) for (_, record), _ in zip(run.records(), range(MOST_RECORDS), strict=False)]
+
+
+def bodies_of(records: Iterable[bytes]) -> list[bytes]:
+    """The bodies of REST answers."""
+    decoded = (record for one in records for record in iter_records(one))
+    return [split_http(record.payload)[1] for record in decoded if record.kind == RecordKind.HTTP]
 
 
 def frames_of(records: Iterable[bytes]) -> list[Record]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import attrs
 
@@ -22,8 +23,14 @@ __all__ = ["FAULTS", "Moment", "Story", "struck"]
 
 Sides = tuple[list[Level], list[Level]]
 
-FAULTS = {"drop": 0, "duplicate": 1, "swap": 1, "delay": 3}
-"""Every fault, and by how many book frames it moves a frame."""
+FAULTS: Final[dict[str, int | None]] = {
+    "drop": None,
+    "duplicate": 0,
+    "late duplicate": 1,
+    "swap": 1,
+    "delay": 3,
+}
+"""Every fault, and after how many frames of its kind the frame comes (again); None: never."""
 
 _DATA = (Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE)
 AFTER = 4
@@ -140,10 +147,10 @@ def struck(story: Story, moment: Moment, fault: str) -> Iterator[Step]:
     following = story.following(moment)
     end = following[-1].place + 1
     places = list(range(moment.place, end))
-    moved = following[FAULTS[fault]].place if FAULTS[fault] else None
-    order = [place for place in places if place != moment.place or fault == "duplicate"]
-    if moved is not None:
-        order.insert(order.index(moved) + 1, moment.place)
+    again, twice = FAULTS[fault], "duplicate" in fault
+    order = [place for place in places if place != moment.place or twice]
+    if again is not None:
+        order.insert(order.index(following[again].place) + 1, moment.place)
     feed = Feed(story.kits, reference=True)
     (first,) = iter_records(story.records[moment.place])
     feed.feed(_again(first, RecordKind.CHECKPOINT, moment.checkpoint, first.mono_ns))
