@@ -1,7 +1,8 @@
-"""What figures belong to: the machine, the versions, the commit."""
+"""What figures belong to: the machine, the versions, the commit, the kernels."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -10,7 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["machine"]
+from mm_framework.kernels.loader import active, status, warm
+from mm_framework.kernels.mode import mode
+
+__all__ = ["kernels", "machine"]
 
 PACKAGES: Final = (
     *("mm-framework", "mm-binance", "mm-bitfinex", "mm-kraken", "mm-polymarket"),
@@ -32,6 +36,20 @@ def machine(kernels: Sequence[str]) -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "changed": None if changes is None else bool(changes),
     }
+
+
+def kernels() -> str:
+    """The mode of this process, with its kernels loaded: call it before anything else.
+
+    A process that compiles them is waited for. Raises RuntimeError when there are none, for the
+    reference path would be measured in their place.
+    """
+    if mode() != "off":
+        with contextlib.suppress(OSError):  # what cannot be kept is compiled for this process alone
+            warm()
+        if not active():
+            raise RuntimeError(f"no kernels: {status().reason}")
+    return mode()
 
 
 def _version(package: str) -> str | None:

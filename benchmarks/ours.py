@@ -18,11 +18,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from content import SHARD, Content, load
+from machine import kernels
 from venues import KITS
 
 from mm_framework.bundle.verify import verify
 from mm_framework.feed import Counts, Feed
-from mm_framework.kernels.mode import mode
 
 
 def _verify(content: Content) -> Callable[[], Counts]:
@@ -52,6 +52,7 @@ WHAT = {"verify": _verify, "feed": _feed}
 
 def main(what: str, bundle: Path, least_s: float) -> None:
     """Measure and print."""
+    mode = kernels()
     content = load(bundle.parent, bundle.name)
     run = WHAT[what](content)
     counts = run()
@@ -65,7 +66,7 @@ def main(what: str, bundle: Path, least_s: float) -> None:
         cpu_seconds += time.process_time() - cpu_start
         passes += 1
     told = {
-        "version": f"mm-framework {version('mm-framework')}, kernels {mode()},"
+        "version": f"mm-framework {version('mm-framework')}, kernels {mode},"
         f" {platform.python_implementation()} {platform.python_version()}",
         "frames": len(content.frames),
         "seconds": seconds,

@@ -24,10 +24,8 @@ from typing import Any, Final
 import attrs
 from environments import Unavailable, environment
 from figures import Figure, facts_list, number, rounded, table, times
-from machine import machine
+from machine import kernels, machine
 from wires import Made, make
-
-from mm_framework.kernels.mode import mode
 
 HERE: Final = Path(__file__).resolve().parent
 BUILD: Final = HERE.parent / "build" / "peers"
@@ -236,7 +234,7 @@ def _run(options: argparse.Namespace, peers: Mapping[str, Peer]) -> int:
         else Path(sys.executable)
         for name, peer in peers.items()
     }
-    about = machine([mode()])
+    about = machine([kernels()])
     print(json.dumps(about), flush=True)
     part, least_s = (QUICK_PART, 0.02) if options.quick else (1.0, LEAST_S)
     texts, results = [facts_list(about) + OURS], []

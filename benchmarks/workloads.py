@@ -117,7 +117,7 @@ def _others(folder: Path) -> list[Workload]:
     for name, what in OTHERS.items():
         content = load(folder, name)
         size, n_levels = _mean(content)
-        text = f"{what} through Feed; {size:.0f} bytes and {n_levels:.1f} levels a frame in the mean"
+        text = f"through Feed: {what}; {size:.0f} bytes and {n_levels:.1f} levels a frame in the mean"
         result += [_feed(f"feed_{name}", content, text), _verify(content)]
     return result
 

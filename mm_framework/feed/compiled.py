@@ -291,6 +291,9 @@ class Compiled:
         # A retry that is due on a connection that ends is left as it is, but counts as a deadline.
         calm = stream.retry_ns == NEVER or self._session.carried(stream)
         hot = stream.phase == "active" and not stream.probed and not stream.silences and calm
+        trade_channel = self._session.instruments[stream.subscription.instrument].trade_channel
+        if stream.carries == "trade" and stream.subscription.channel != trade_channel:
+            hot = False  # the words hold the numbering of one channel
         words[base + layout.STREAM_INSTRUMENT // 8] = own
         words[base + layout.STREAM_CONNECTION // 8] = -1 if stream.connection is None else stream.connection
         words[base + layout.STREAM_HOT // 8] = hot

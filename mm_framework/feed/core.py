@@ -226,6 +226,10 @@ class Feed:
                     asks=i.book.book.asks(),
                     last_trade_id=i.trades.s.last_id,
                     suspect_trade_id=i.trades.s.suspect_id,
+                    more_trades=[
+                        (channel, trades.s.last_id, trades.s.suspect_id)
+                        for channel, trades in i.more_trades.items()
+                    ],
                 )
                 for i in self._instruments.values()
             ],
@@ -497,7 +501,7 @@ class Feed:
                 self._session.want_snapshot(stream, now)
         elif isinstance(pending, Trades):
             known = self._counts.trades
-            instrument.trades.apply(
+            instrument.trades_on(pending.channel).apply(
                 instrument.definition.number,
                 instrument.book.s.epoch,
                 pending.prints,
@@ -778,6 +782,7 @@ class Feed:
             stable_ns,
             self._make_book,
             self._make_witness,
+            next((channel.name for channel in self._kit.adapter.channels if channel.carries == "trade"), ""),
         )
         self._instruments[instrument_id] = instrument
         return instrument
@@ -821,6 +826,8 @@ class Feed:
         instrument = self._by_symbol[kept.venue_symbol] = self._instrument(kept.id, kept.venue_symbol)
         instrument.info, instrument.book.s = kept.info, kept.book
         instrument.trades.s = TradeState(kept.last_trade_id, kept.suspect_trade_id)
+        for channel, last_id, suspect_id in kept.more_trades:
+            instrument.trades_on(channel).s = TradeState(last_id, suspect_id)
         instrument.book.book.load(kept.bids, kept.asks)
         self._counts.epochs += kept.book.built
         if kept.definition is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -47,7 +48,10 @@ class Definitions:
 
 
 class Instrument:
-    """An instrument that the shard follows. ``definition`` is None until its scales are chosen."""
+    """An instrument that the shard follows. ``definition`` is None until its scales are chosen.
+
+    ``trades`` is the numbering of ``trade_channel``, ``more_trades`` of any other channel with trades.
+    """
 
     def __init__(
         self,
@@ -59,6 +63,7 @@ class Instrument:
         stable_ns: int,
         make_book: Callable[[], Book] = OrderBook,
         make_witness: Callable[[], Witness] = TopWitness,
+        trade_channel: str = "",
     ) -> None:
         self.id, self.venue_symbol = instrument_id, venue_symbol
         self.definitions = definitions
@@ -66,8 +71,19 @@ class Instrument:
         self.current: Definition | None = None
         emitter = definitions.emitter
         self.book = BookSync(self, rules, emitter, counts, stable_ns, make_book)
+        self.trade_channel = trade_channel
         self.trades = TradeSync(emitter, counts, numbered=rules.trade_ids)
+        self.more_trades: dict[str, TradeSync] = {}
+        self._make_trades = partial(TradeSync, emitter, counts, numbered=rules.trade_ids)
         self.witness = make_witness()
+
+    def trades_on(self, channel: str) -> TradeSync:
+        """The numbering of one channel: another channel of the venue's numbers its trades by itself."""
+        if channel == self.trade_channel:
+            return self.trades
+        if channel not in self.more_trades:
+            self.more_trades[channel] = self._make_trades()
+        return self.more_trades[channel]
 
     @property
     def defined(self) -> bool:

@@ -19,7 +19,10 @@ __all__ = ["FeedState", "InstrumentState", "structure", "unstructure"]
 
 @attrs.frozen
 class InstrumentState:
-    """One instrument. ``definition``: place in the list of definitions, None before the first."""
+    """One instrument. ``definition``: place in the list of definitions, None before the first.
+
+    ``more_trades``: channel, last and suspect number of trades on a second channel.
+    """
 
     id: str
     venue_symbol: str
@@ -30,6 +33,7 @@ class InstrumentState:
     asks: list[Level]
     last_trade_id: int | None
     suspect_trade_id: int | None = None
+    more_trades: list[tuple[str, int | None, int | None]] = attrs.Factory(list)
 
 
 @attrs.frozen
@@ -61,6 +65,7 @@ _LATER: dict[type, tuple[str, ...]] = {
     BookState: ("number", "bridging", "waiting", "asked"),
     Link: ("number",),
     Stream: ("fetching",),
+    InstrumentState: ("more_trades",),
 }
 for _class, _fields in _LATER.items():
     _overrides: dict[str, Any] = {name: override(omit_if_default=True) for name in _fields}

@@ -8,10 +8,23 @@ from typing import Any
 import attrs
 import pytest
 from feed_desk import Desk, checkpoint_record, read
-from toy_venue import VENUE, ToyAdapter, ToyLog, ToyMarket, ack, toy_config, toy_kits, toy_session
+from toy_venue import (
+    VENUE,
+    ToyAdapter,
+    ToyLog,
+    ToyMarket,
+    ToyNormalizer,
+    ack,
+    toy_config,
+    toy_kits,
+    toy_rules,
+    toy_session,
+)
 
+from mm_framework.contracts.adapter import Channel, Proof
+from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter
 from mm_framework.errors import PluginError, SchemaMismatch
-from mm_framework.feed import Feed, FeedConfig
+from mm_framework.feed import Feed, FeedConfig, VenueKit
 from mm_framework.feed.output import Malformed, Reconnect, Send, StateChanged
 from mm_framework.model.events import NULL, Kind, Reason, RowFlag, SyncState
 from mm_framework.model.frame import RecordKind, encode_http, encode_json
@@ -350,3 +363,30 @@ def test_settings_in_the_log_are_those_that_count() -> None:
     assert feed.next_deadline_ns() == log.mono_ns + 2_000_000_000
     assert feed.feed(log.tick(2_000_000_000)).commands == [Reconnect(0, Reason.IDLE)]
     assert ToyAdapter.idle_timeout_s == 5.0
+
+
+def test_two_trade_channels_of_an_instrument_are_numbered_apart() -> None:
+    class TwoTapes(ToyAdapter):
+        channels = (*ToyAdapter.channels, Channel("prints", "trade", Proof("ids")))
+
+    class Normalizer(ToyNormalizer):
+        def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
+            if b'"prints"' not in frame:
+                return super().decode(frame, connection, out)
+            body = json.loads(frame)
+            if out.begin("prints", "trade", body["sym"]):
+                out.trade(1, "10.5", "1", body["id"])
+                out.end()
+            return FrameClass.DATA
+
+    kits = {"toy": VenueKit(TwoTapes(), Normalizer(), toy_rules())}
+    desk = Desk(channels=("trade", "prints"), kits=kits)
+    desk.open()
+    for n in range(3):
+        body = {"ch": "trade", "sym": "A/B", "trades": [[5_000_000 + n, "buy", "10.5", "1"]]}
+        desk.frame(json.dumps(body).encode())
+        desk.frame(json.dumps({"ch": "prints", "sym": "A/B", "id": 7 + n}).encode())
+    assert (desk.feed.counts.trades, desk.feed.counts.gaps, desk.feed.counts.duplicate_trades) == (6, 0, 0)
+    again = Feed(kits)
+    read(again, [checkpoint_record(desk.feed.checkpoint(), desk.log.records[-1])])
+    assert again.checkpoint() == desk.feed.checkpoint()

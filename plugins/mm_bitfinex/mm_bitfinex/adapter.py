@@ -7,14 +7,13 @@ README.md lists the pages.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from mm_bitfinex import requests
 from mm_bitfinex.names import VENUE, canonical, split_pair, wire_symbol
 from mm_bitfinex.settings import BitfinexSettings
 from mm_bitfinex.sync import CHECKSUM_LEVELS
-from mm_bitfinex.table import Memo
 from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
 from mm_framework.errors import ConfigError, MMError
 from mm_framework.model.fixed import MAX_SCALE, parse
@@ -108,10 +107,10 @@ class BitfinexAdapter:
         return requests.subscriptions(subscriptions, CHECKSUM_LEVELS, req_id)
 
     def unsubscribe(
-        self, subscriptions: Sequence[Subscription], req_id: int, memo: Memo | None = None
+        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
     ) -> list[bytes]:
         """One message for each subscription that has a channel number in the connection's ``memo``."""
-        return requests.unsubscriptions(subscriptions, memo or {})
+        return requests.unsubscriptions(subscriptions, dict(memo or {}))
 
     def ping(self, req_id: int) -> bytes | None:
         """The application ping; its pong tells the venue's clock."""
