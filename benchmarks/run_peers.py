@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from environments import Unavailable, environment
 from figures import Figure, facts_list, number, rounded, table, times
 from machine import kernels, machine
+from peer_environments import Unavailable, environment
 from wires import Made, make
 
 HERE: Final = Path(__file__).resolve().parent

@@ -96,7 +96,7 @@ def test_a_peer_that_cannot_be_installed_is_one_line_and_exit_code_5(
 def test_an_environment_is_made_once_for_the_same_versions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from environments import Unavailable, environment
+    from peer_environments import Unavailable, environment
 
     def no_more(*arguments: object, **options: object) -> None:
         raise OSError("no space left")
