@@ -1,21 +1,33 @@
 """Writing to the disk so that nothing is half there: whole writes, atomic replacement, one lock.
 
-What the operating system refuses becomes EnvironmentFailed, which names the path.
+What the operating system refuses becomes EnvironmentFailed, which names the path. A run bundle is
+written through a `Disk`: that of the machine (`DISK`), or one of a simulation, which fails on demand.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, Protocol
 
 from mm_framework.errors import EnvironmentFailed
 
-__all__ = ["AppendFile", "FolderLock", "replace_file", "sync_folder", "writing"]
+__all__ = [
+    "DISK",
+    "AppendFile",
+    "Disk",
+    "DiskFile",
+    "DiskLock",
+    "FolderLock",
+    "replace_file",
+    "sync_folder",
+    "writing",
+]
 
 
 @contextlib.contextmanager
@@ -41,17 +53,69 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+class DiskFile(Protocol):
+    """An open file of a `Disk`. Raises OSError."""
+
+    def write(self, data: memoryview) -> int:
+        """Hand bytes to the operating system; how many it took."""
+        ...
+
+    def sync(self) -> None:
+        """Force what was written to the disk."""
+        ...
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        ...
+
+
+class DiskLock(Protocol):
+    """A lock on a folder."""
+
+    def release(self) -> None:
+        """Give the lock back; a second call does nothing."""
+        ...
+
+
+class Disk(Protocol):
+    """The file system that a bundle is written to. Raises OSError unless it says otherwise."""
+
+    def create(self, path: Path) -> DiskFile:
+        """Open a new file for writing. Raises FileExistsError."""
+        ...
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Give ``path`` this content at once: after a crash it holds the old bytes or the new ones."""
+        ...
+
+    def make_folder(self, path: Path, *, parents: bool = False) -> None:
+        """Make a folder. ``parents``: also those above it, and it may exist; else raises FileExistsError."""
+        ...
+
+    def sync_folder(self, folder: Path) -> None:
+        """Force the names in a folder to the disk, where the system can."""
+        ...
+
+    def lock(self, folder: Path) -> DiskLock:
+        """Take the writer's lock. Raises EnvironmentFailed when another one holds it."""
+        ...
+
+    def remove(self, folder: Path) -> None:
+        """Remove a folder with all that it holds, as far as that goes; does not raise."""
+        ...
+
+
 class AppendFile:
     """A new file that only grows. What is written survives the end of the process; `sync` may be called
     from another thread than the one that writes. Raises EnvironmentFailed, also when the file exists.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self.path = path
         self._lock = threading.Lock()
-        self._dirty = True
+        self._dirty, self._closed = True, False
         with writing(path):
-            self._file = path.open("xb", buffering=0)
+            self._file = (disk or DISK).create(path)
 
     def write(self, data: bytes) -> None:
         """Hand all of ``data`` to the operating system."""
@@ -62,34 +126,24 @@ class AppendFile:
         self._dirty = True
 
     def sync(self) -> None:
-        """Force what was written to the disk; nothing to do after `close`."""
+        """Force what was written to the disk; nothing to do after `close`, which waits for it."""
         with self._lock:
-            if self._file.closed or not self._dirty:
-                return
-            self._dirty = False
-            descriptor = os.dup(self._file.fileno())
-        try:
-            with writing(self.path):
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            if not self._closed and self._dirty:
+                self._dirty = False
+                with writing(self.path):
+                    self._file.sync()
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         with self._lock:
+            self._closed = True
             self._file.close()
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Give ``path`` this content at once: after a crash it holds the old bytes or the new ones."""
-    temporary = path.with_name(path.name + ".part")
+def replace_file(path: Path, data: bytes, disk: Disk | None = None) -> None:
+    """`Disk.replace`; raises EnvironmentFailed."""
     with writing(path):
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        (disk or DISK).replace(path, data)
 
 
 class FolderLock:
@@ -137,3 +191,51 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+class _File:
+    """Implements `DiskFile`."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("xb", buffering=0)
+
+    def write(self, data: memoryview) -> int:
+        return self._file.write(data)
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Machine:
+    """Implements `Disk`."""
+
+    def create(self, path: Path) -> DiskFile:
+        return _File(path)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        temporary = path.with_name(path.name + ".part")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+    def make_folder(self, path: Path, *, parents: bool = False) -> None:
+        path.mkdir(parents=parents, exist_ok=parents)
+
+    def sync_folder(self, folder: Path) -> None:
+        sync_folder(folder)
+
+    def lock(self, folder: Path) -> DiskLock:
+        return FolderLock(folder)
+
+    def remove(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+DISK: Final[Disk] = _Machine()
+"""The machine's own file system."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from mm_framework.bundle.disk import AppendFile, sync_folder, writing
+from mm_framework.bundle.disk import DISK, AppendFile, Disk, writing
 from mm_framework.bundle.index import IndexBuilder, index_header, index_path
 from mm_framework.bundle.segment import (
     BLOCK_BYTES,
@@ -83,9 +83,10 @@ class LogWriter:
         mono0_ns: int,
         settings: BundleSettings | None = None,
         first_index: int = 0,
+        disk: Disk = DISK,
     ) -> None:
         settings = settings or BundleSettings()
-        self.folder = folder
+        self.folder, self._disk = folder, disk
         self.next_index = first_index
         self._clocks = (wall0_ns, mono0_ns)
         self._shard, self._segment = shard, 0
@@ -145,12 +146,13 @@ class LogWriter:
         self._idx.close()
 
     def _begin_segment(self) -> None:
-        self._log, self._idx = AppendFile(self.path), AppendFile(index_path(self.path))
+        self._log = AppendFile(self.path, self._disk)
+        self._idx = AppendFile(index_path(self.path), self._disk)
         header = SegmentHeader(self._shard, self._segment, self.next_index, *self._clocks)
         self._log.write(header.encode())
         self._idx.write(index_header(self._shard, self._segment))
         with writing(self.folder):
-            sync_folder(self.folder)
+            self._disk.sync_folder(self.folder)
         self._offset = SEGMENT_HEADER_BYTES
         self._index = IndexBuilder()
 

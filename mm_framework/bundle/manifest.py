@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import attrs
 import msgspec
 
-from mm_framework.bundle.disk import replace_file
+from mm_framework.bundle.disk import Disk, replace_file
 from mm_framework.bundle.names import check_run_id
 from mm_framework.contracts.adapter import Subscription
 from mm_framework.errors import ConfigError, EnvironmentFailed, ManifestMismatch, SchemaMismatch
@@ -86,9 +86,9 @@ class Manifest:
         body = {"format": FORMAT, "version": VERSION, **attrs.asdict(self, recurse=True)}
         return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=2) + b"\n"
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, disk: Disk | None = None) -> None:
         """Replace ``manifest.json`` at once and durably. Raises EnvironmentFailed."""
-        replace_file(folder / MANIFEST, self.encode())
+        replace_file(folder / MANIFEST, self.encode(), disk)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:

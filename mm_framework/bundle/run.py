@@ -12,15 +12,14 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
-from mm_framework.bundle.disk import FolderLock, sync_folder, writing
+from mm_framework.bundle.disk import DISK, Disk, DiskLock, writing
 from mm_framework.bundle.frames import LogWriter, Rotation, ShardReader
 from mm_framework.bundle.manifest import MANIFEST, Manifest, RunState
 from mm_framework.bundle.names import check_run_id
@@ -40,9 +39,16 @@ from mm_framework.errors import ConfigError, EnvironmentFailed, ManifestMismatch
 from mm_framework.model.frame import HEADER, encode_json, iter_records
 from mm_framework.model.instrument import Definition
 
-__all__ = ["CAPTURE", "Run", "RunWriter", "open_run"]
+__all__ = ["CAPTURE", "MakeWriter", "Run", "RunWriter", "open_run"]
 
 CAPTURE: Final = "capture"
+
+MakeWriter = Callable[[Sequence[Appender], BundleSettings], BundleFileWriter]
+"""Makes what calls the writers of these files."""
+
+
+def _inline(appenders: Sequence[Appender], settings: BundleSettings) -> InlineWriter:
+    return InlineWriter(appenders)
 
 
 class RunWriter:
@@ -53,10 +59,16 @@ class RunWriter:
     """
 
     def __init__(
-        self, path: Path, manifest: Manifest, lock: FolderLock, files: _Files, writer: BundleFileWriter
+        self,
+        path: Path,
+        manifest: Manifest,
+        disk: Disk,
+        lock: DiskLock,
+        files: _Files,
+        writer: BundleFileWriter,
     ) -> None:
         self.path, self.manifest = path, manifest
-        self._lock, self._files, self._writer = lock, files, writer
+        self._disk, self._lock, self._files, self._writer = disk, lock, files, writer
 
     @classmethod
     def create(
@@ -67,11 +79,14 @@ class RunWriter:
         settings: BundleSettings | None = None,
         threaded: bool = False,
         first_index: Mapping[int, int] | None = None,
+        disk: Disk = DISK,
+        make_writer: MakeWriter | None = None,
     ) -> RunWriter:
         """A new bundle at ``path``, whose name is ``manifest.run_id``.
 
         ``threaded``: file work is done in threads (live runs); otherwise in the caller (virtual time,
-        imports). ``first_index``: shard -> index of its first record, 0 unless given.
+        imports). ``first_index``: shard -> index of its first record, 0 unless given. ``disk`` and
+        ``make_writer`` (instead of ``threaded``) are for simulations.
 
         Raises ConfigError when ``path`` exists, EnvironmentFailed when it cannot be written; nothing
         of the bundle is left then.
@@ -80,9 +95,9 @@ class RunWriter:
             raise RuntimeError(f"run id {manifest.run_id!r} for a bundle at {path}")
         settings = settings or BundleSettings()
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            disk.make_folder(path.parent, parents=True)
             try:
-                path.mkdir()
+                disk.make_folder(path)
             except FileExistsError:
                 raise ConfigError(
                     f"run {path} exists and is never overwritten: choose another run id",
@@ -90,16 +105,16 @@ class RunWriter:
                     value=manifest.run_id,
                 ) from None
         with contextlib.ExitStack() as undo:
-            undo.callback(shutil.rmtree, path, ignore_errors=True)
-            lock = FolderLock(path)
+            undo.callback(disk.remove, path)
+            lock = disk.lock(path)
             undo.callback(lock.release)
-            files = _Files.create(path, manifest, settings, first_index or {}, undo)
-            manifest.write(path)
+            files = _Files.create(path, manifest, settings, first_index or {}, disk, undo)
+            manifest.write(path, disk)
             with writing(path):
-                sync_folder(path.parent)
+                disk.sync_folder(path.parent)
             undo.pop_all()
-        writer = ThreadedWriter(files.all(), settings) if threaded else InlineWriter(files.all())
-        return cls(path, manifest, lock, files, writer)
+        make_writer = make_writer or (ThreadedWriter if threaded else _inline)
+        return cls(path, manifest, disk, lock, files, make_writer(files.all(), settings))
 
     @property
     def full(self) -> bool:
@@ -142,7 +157,7 @@ class RunWriter:
     def update(self, **changes: Any) -> None:
         """Replace the manifest with these fields changed."""
         self.manifest = attrs.evolve(self.manifest, **changes)
-        self.manifest.write(self.path)
+        self.manifest.write(self.path, self._disk)
 
     def drain(self) -> None:
         """Return when everything so far has been handed to the operating system."""
@@ -153,7 +168,7 @@ class RunWriter:
         with contextlib.suppress(MMError):
             self._writer.close()
         self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        self._disk.remove(self.path)
 
     def close(self, state: RunState = "complete", result: dict[str, Any] | None = None) -> None:
         """End the run: close all files, then say so in the manifest. No call follows."""
@@ -181,11 +196,12 @@ class _Files:
         manifest: Manifest,
         settings: BundleSettings,
         first_index: Mapping[int, int],
+        disk: Disk,
         undo: contextlib.ExitStack,
     ) -> _Files:
         """Open all files; how to close each goes to ``undo``."""
         with writing(path):
-            (path / CAPTURE).mkdir()
+            disk.make_folder(path / CAPTURE)
         logs = {}
         for info in manifest.shards:
             logs[info.shard] = log = LogWriter(
@@ -195,11 +211,12 @@ class _Files:
                 mono0_ns=manifest.mono0_ns,
                 settings=settings,
                 first_index=first_index.get(info.shard, 0),
+                disk=disk,
             )
             undo.callback(log.abandon)
         tables = []
         for name in (RUNLOG, INSTRUMENTS, CONNECTIONS):
-            tables.append(LineFile(path / name))
+            tables.append(LineFile(path / name, disk))
             undo.callback(tables[-1].abandon)
         return cls(logs, {shard: Rotation(settings) for shard in logs}, *tables)
 

@@ -105,7 +105,7 @@ def test_an_existing_segment_is_not_overwritten(tmp_path: Path) -> None:
 def test_a_full_disk_is_an_environment_error_that_names_the_file(tmp_path: Path) -> None:
     writer = LogWriter(tmp_path, 0, wall0_ns=0, mono0_ns=0)
     with open("/dev/full", "wb", buffering=0) as full:
-        os.dup2(full.fileno(), writer._log._file.fileno())
+        os.dup2(full.fileno(), writer._log._file._file.fileno())
     writer.append(plain_records(1)[0])
     with pytest.raises(EnvironmentFailed, match=r"cannot write .*shard_00\.frames: No space left"):
         writer.flush()
