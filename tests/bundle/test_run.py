@@ -161,7 +161,7 @@ def test_a_data_directory_that_is_a_file_is_an_environment_error(tmp_path: Path)
 def test_a_bundle_that_cannot_be_begun_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(self: Manifest, folder: Path) -> None:
+    def refuse(self: Manifest, folder: Path, disk: object) -> None:
         raise EnvironmentFailed("the disk is full")
 
     monkeypatch.setattr(Manifest, "write", refuse)
