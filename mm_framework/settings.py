@@ -51,6 +51,7 @@ T = TypeVar("T")
 CORE_SECTIONS: Mapping[str, str] = {
     "bundle": "mm_framework.bundle.settings",
     "capture": "mm_framework.capture.settings",
+    "clock": "mm_framework.feed.clock_offset",
     "data": "mm_framework.settings",
     "feed": "mm_framework.feed.config",
     "fee.flat": "mm_framework.trading.fees",

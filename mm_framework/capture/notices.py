@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -37,7 +37,6 @@ class NoticeLog:
     def __init__(self) -> None:
         self._begun: set[tuple[str, str | None]] = set()
         self._malformed: Counter[int] = Counter()
-        self._samples: dict[int, ClockSample] = {}
 
     def tell(self, shard: Shard, notices: list[Notice]) -> VenueRefused | None:
         """Log the notices; the error that ends the run, if they are one."""
@@ -50,10 +49,6 @@ class NoticeLog:
             else:
                 self._tell(shard, notice)
         return _refusal(shard.plan.venue, refused) if refused else None
-
-    def clock_samples(self) -> tuple[dict[str, Any], ...]:
-        """Of each connection the sample with the shortest round trip, which is the most exact."""
-        return tuple(attrs.asdict(sample) for _, sample in sorted(self._samples.items()))
 
     def _tell(self, shard: Shard, notice: Notice) -> None:
         match notice:
@@ -77,10 +72,7 @@ class NoticeLog:
                     instrument=instrument,
                     channel=channel,
                 )
-            case ClockSample(connection=connection, delay_ns=delay_ns):
-                best = self._samples.get(connection)
-                if best is None or delay_ns < best.delay_ns:
-                    self._samples[connection] = notice
+            case ClockSample():
                 shard.log(logging.DEBUG, "clock_sample", **attrs.asdict(notice))
             case StatusChanged(text, online, instrument):
                 if instrument is None:

@@ -22,6 +22,7 @@ import attrs
 from mm_framework.bundle.manifest import RunState
 from mm_framework.capture.backoff import Rate
 from mm_framework.capture.clock import Stamp
+from mm_framework.capture.clock_watch import ClockWatch
 from mm_framework.capture.http import Fetcher
 from mm_framework.capture.notices import NoticeLog
 from mm_framework.capture.plan import Plan
@@ -33,6 +34,7 @@ from mm_framework.capture.transport import HttpClient, HttpOptions, Transport, T
 from mm_framework.contracts.adapter import HttpRequest, VenueLimits
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
 from mm_framework.feed import FeedConfig, FeedSettings, VenueKit
+from mm_framework.feed.clock_offset import ClockSettings, OffsetDecision, Verdict
 from mm_framework.feed.output import Command, Notice
 from mm_framework.model.frame import RecordKind
 
@@ -82,6 +84,7 @@ class Capture:
         feed_settings: FeedSettings | None = None,
         writer: CaptureLog | None = None,
         listeners: Sequence[Listener] = (),
+        clock_settings: ClockSettings | None = None,
         tls: ssl.SSLContext | None = None,
         progress: Callable[[Status], None] | None = None,
     ) -> None:
@@ -100,7 +103,8 @@ class Capture:
             )
             for shard in plan.shards
         ]
-        self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react)
+        self._clocks = ClockWatch(clock_settings or ClockSettings(), stamp, self._tell_offset)
+        self._recorder = Recorder(configs, kits, stamp, writer, (self._clocks, *listeners), self._react)
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
         self._fetcher = self._make_fetcher(transport, tls)
         self._fetches = any(hasattr(kits[shard.venue].adapter, "snapshot_request") for shard in plan.shards)
@@ -233,7 +237,7 @@ class Capture:
 
     def _close_bundle(self, writer: CaptureLog, state: RunState, result: CaptureResult) -> None:
         try:
-            writer.update(clock_samples=self._notices.clock_samples())
+            writer.update(clock_samples=self._clocks.samples())
         finally:
             writer.close(state, result.to_json())
 
@@ -299,6 +303,12 @@ class Capture:
         if refusal is not None:
             self.fail(refusal)
         shard.obey(commands)
+
+    def _tell_offset(self, number: int, decision: OffsetDecision) -> None:
+        """A measured offset of the venue's clock was accepted, or rejected for a reason."""
+        level = logging.INFO if decision.verdict is Verdict.ACCEPTED else logging.WARNING
+        facts = {**decision.to_json(), "mono_ns": None}
+        self._shards[number].log(level, "clock_offset", **{k: v for k, v in facts.items() if v is not None})
 
     # deadlines
 

@@ -13,6 +13,7 @@ from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
+from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.feed.config import FeedSettings
 from mm_framework.settings import DataSettings, Given
 
@@ -60,6 +61,7 @@ __all__ = ["command"]
 @click.option("--ca-file", metavar="FILE", help="Same as --capture-ca-file. [the system's trust]")
 @settings_options(CaptureSettings)
 @settings_options(FeedSettings)
+@settings_options(ClockSettings)
 @settings_options(BundleSettings)
 @settings_options(DataSettings)
 @json_option

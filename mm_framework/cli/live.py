@@ -31,6 +31,7 @@ from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.cli.app import App
 from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
+from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.model.instrument import parse_id
 from mm_framework.plugins.kits import venue_kits
 
@@ -77,6 +78,7 @@ def run_live(
     """
     settings = app.load(CaptureSettings).value
     feed_settings = app.load(FeedSettings).value
+    clock_settings = app.load(ClockSettings).value
     kits, plan = planned(app, request)
     kits = {venue: wrap_kit(kit) for venue, kit in kits.items()}
     if settings.insecure_tls:
@@ -93,6 +95,7 @@ def run_live(
             stamp=stamp,
             settings=settings,
             feed_settings=feed_settings,
+            clock_settings=clock_settings,
             writer=writer,
             listeners=listeners,
             tls=tls,

@@ -9,7 +9,6 @@ from mm_framework.capture.notices import MALFORMED_TOLD, NoticeLog
 from mm_framework.capture.shard import Shard
 from mm_framework.feed.output import (
     Acknowledged,
-    ClockSample,
     Malformed,
     Notice,
     Refusal,
@@ -61,13 +60,6 @@ def test_a_resync_is_a_warning() -> None:
     ]
     shard, _ = tell(NoticeLog(), *changes)
     assert [level for level, _, _ in shard.lines] == [30, 20]
-
-
-def test_of_the_clock_samples_the_quickest_of_each_connection_is_kept() -> None:
-    log = NoticeLog()
-    tell(log, *(ClockSample(1, "pong", offset, delay) for offset, delay in ((5, 300), (7, 100), (9, 200))))
-    tell(log, ClockSample(0, "acknowledgement", 1, 900))
-    assert [(s["connection"], s["offset_ns"]) for s in log.clock_samples()] == [(0, 1), (1, 7)]
 
 
 def test_the_venues_own_status_is_kept_that_of_a_market_is_not() -> None:

@@ -1,0 +1,81 @@
+"""A day of capture on virtual time: decisions on the venue's clock are told, kept and replayable."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from toy_server import MS, S, ToyServer, World
+from toy_venue import VENUE, ToyAdapter, ToyNormalizer, toy_rules
+
+from mm_framework.capture.clock import VirtualClock
+from mm_framework.capture.memory import Wire
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.feed import Feed, VenueKit
+from mm_framework.feed.clock_offset import ClockOffsets, ClockSettings
+from mm_framework.model.frame import encode_json
+
+HOUR_S = 3600
+
+
+class TimedServer(ToyServer):
+    """Answers pings with its time: 10 ppm fast, and once, at 6 h, off by 0.8 s for twenty minutes."""
+
+    def __init__(self, start_ns: int, offset_ns: int) -> None:
+        super().__init__(rate=0.1)
+        self.start_ns, self.offset_ns = start_ns, offset_ns
+
+    def receive(self, wire: Wire, message: bytes, now_ns: int) -> None:
+        body = json.loads(message)
+        if body["op"] == "ping":
+            time_ns = self.time_ns(now_ns)
+            pong = {"op": "pong", "id": body["id"], "in": time_ns, "out": time_ns}
+            self._say(wire, encode_json(pong), now_ns)
+        else:
+            super().receive(wire, message, now_ns)
+
+    def time_ns(self, now_ns: int) -> int:
+        age_ns = now_ns - self.start_ns
+        wrong = 6 * HOUR_S * S <= age_ns < 6 * HOUR_S * S + 1200 * S
+        return now_ns + self.offset_ns + age_ns // 100_000 + (800 * MS if wrong else 0)
+
+
+class Watcher(ToyAdapter):
+    ping_interval_s = 30.0
+    idle_timeout_s = 60.0
+
+
+def test_a_day_of_capture_tells_and_keeps_every_decision_and_a_replay_comes_to_the_same() -> None:
+    clock = VirtualClock()
+    server = TimedServer(clock.now_ns, clock.wall_offset_ns + 20 * MS)
+    settings = CaptureSettings(jitter_seed=1, heartbeat_s=3600, no_data_warn_s=0)
+    world = World(server, adapter=Watcher(), settings=settings)
+
+    def step(now_ns: int) -> None:
+        world.clock.wall_offset_ns -= 600 * MS
+
+    world.at(12 * HOUR_S, step)
+    world.capture(24 * HOUR_S)
+
+    told = world.log.events("clock_offset")
+    verdicts = [line["verdict"] for line in told]
+    assert verdicts.count("rejected_jump") in range(10, 21)
+    assert verdicts.count("accepted") in range(90, 99)
+    assert {line["level"] for line in told if line["verdict"] != "accepted"} == {"warning"}
+    kept: list[dict[str, Any]] = list(world.log.manifest["clock_samples"])
+    assert [one["verdict"] for one in kept] == verdicts
+
+    before = [one["offset_ns"] for one in kept if one["verdict"] == "accepted"]
+    assert 20 * MS <= before[0] <= 21 * MS
+    last_ms = before[-1] / MS  # 10 ppm of a day, and the step of our clock
+    assert 600 + 20 + 0.01 * 23 * HOUR_S < last_ms < 600 + 20 + 0.01 * 24 * HOUR_S + 1
+
+    feed = Feed({VENUE: VenueKit(Watcher(), ToyNormalizer(), toy_rules())}, 0)
+    config = world.run._recorder._configs[0]
+    offsets = ClockOffsets(ClockSettings(), config.wall0_ns, config.mono0_ns)
+    again = [
+        {"shard": shard, **decision.to_json()}
+        for shard, record in world.log.records
+        for decision in offsets.take(shard, record, feed.feed(record))
+    ]
+    assert again == kept
