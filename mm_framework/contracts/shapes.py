@@ -33,6 +33,7 @@ __all__ = [
     "UPDATE",
     "Array",
     "Choice",
+    "Ending",
     "Integer",
     "Literal",
     "Maybe",
@@ -152,7 +153,7 @@ class Truth:
 
 @attrs.frozen
 class Integer:
-    """A whole number from 0 to ``high``.
+    """A whole number from ``low`` (0 or less) to ``high``.
 
     ``field``: trade_id (of a row), checksum, first, last or prev (of a message), or sequence (of the frame
     on its connection).
@@ -161,6 +162,7 @@ class Integer:
     field: str
     high: int = 2**63 - 1
     quoted: bool = False
+    low: int = 0
 
 
 @attrs.frozen
@@ -203,6 +205,13 @@ class Literal:
 
 
 @attrs.frozen
+class Ending:
+    """A JSON string that ends with one of these; any other one means that the frame is of another shape."""
+
+    texts: tuple[str, ...]
+
+
+@attrs.frozen
 class WholeBook:
     """A field that only a snapshot has: the frame is left to ``decode``."""
 
@@ -229,6 +238,7 @@ Node: TypeAlias = (
     | Symbol
     | Choice
     | Literal
+    | Ending
     | WholeBook
     | Skip
 )

@@ -104,7 +104,8 @@ NODE_TEMPLATE: Final = 88
 NODE_KEY_LENGTH: Final = 96
 NODE_KEY: Final = 104  # 32 bytes, then their mask
 NODE_KEY_MASK: Final = 136
-NODE_BYTES: Final = 168
+NODE_LEAST: Final = 168  # of an integer
+NODE_BYTES: Final = 176
 MAX_KEY: Final = 30
 
 # How a row's text usually runs: three literals of at most 16 bytes, each (length, 16 bytes, mask).
@@ -141,6 +142,7 @@ class NodeKind(enum.IntEnum):
     WHOLE_BOOK = 10
     TRUTH = 11
     ORDERS = 12
+    ENDING = 13
 
 
 class NodeFlag(enum.IntFlag):

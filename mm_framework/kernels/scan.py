@@ -26,6 +26,7 @@ from mm_framework.kernels.layout import (
     NODE_KEY_LENGTH,
     NODE_KEY_MASK,
     NODE_KIND,
+    NODE_LEAST,
     NODE_ORDER,
     NODE_REQUIRED,
     NODE_SCOPE,
@@ -108,6 +109,7 @@ CHOICE: Final = int(NodeKind.CHOICE)
 LITERAL: Final = int(NodeKind.LITERAL)
 TRUTH: Final = int(NodeKind.TRUTH)
 ORDERS: Final = int(NodeKind.ORDERS)
+ENDING: Final = int(NodeKind.ENDING)
 
 QUOTED: Final = int(NodeFlag.QUOTED)
 IN_ROW: Final = int(NodeFlag.IN_ROW)
@@ -282,6 +284,19 @@ def _choose(node: int, p: int) -> int:
 
 
 @helper
+def _ends(node: int, p: int, close: int) -> bool:
+    """Whether the text from ``p`` to its quote at ``close`` ends as one of the node's texts."""
+    child = load_i8(node + NODE_CHILD)
+    last = child + load_i8(node + NODE_CHILDREN) * NODE_BYTES
+    while child < last:
+        at = close + 1 - load_i8(child + NODE_KEY_LENGTH)
+        if at >= p and _fits(child, at):
+            return True
+        child += NODE_BYTES
+    return False
+
+
+@helper
 def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int, row: int) -> tuple[int, int]:
     """Read the leaves that are not decimals: ``(end, refusal)``."""
     base = s if flags & FRAME else told
@@ -320,8 +335,11 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
             if load_u1(p) != QUOTE:
                 return p, NUMBER
             p += 1
-        p, value = integer(p)
-        if p == 0 or value > load_i8(node + NODE_VALUE):
+        least = load_i8(node + NODE_LEAST)
+        negative = least < 0 and load_u1(p) == MINUS
+        p, value = integer(p + 1 if negative else p)
+        value = -value if negative else value
+        if p == 0 or value > load_i8(node + NODE_VALUE) or value < least:
             return p, NUMBER
         if flags & QUOTED:
             if load_u1(p) != QUOTE:
@@ -353,6 +371,11 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
         elif load_i8(child + NODE_VALUE) != 0:
             return p, SNAPSHOT
         return p + 1 + load_i8(child + NODE_KEY_LENGTH), READ
+    if kind == ENDING:
+        close = text_end(p + 1, end) if load_u1(p) == QUOTE else 0
+        if close == 0:
+            return p, TEXT
+        return close + 1, (READ if _ends(node, p + 1, close) else OTHER_SHAPE)
     return p, SNAPSHOT
 
 

@@ -11,6 +11,7 @@ from mm_framework.contracts.shapes import (
     SNAPSHOT,
     Array,
     Choice,
+    Ending,
     Integer,
     Literal,
     Maybe,
@@ -204,6 +205,7 @@ class _Compiler:
             case Integer():
                 target, flag = _INTEGERS[node.field]
                 words[layout.NODE_TARGET], words[layout.NODE_VALUE] = target, node.high
+                words[layout.NODE_LEAST] = node.low
                 return NodeKind.INTEGER, flag | (NodeFlag.QUOTED if node.quoted else NodeFlag(0))
             case Time():
                 return NodeKind.TIME, self._time(words, node)
@@ -220,9 +222,10 @@ class _Compiler:
                 if node.field == "kind" and set(node.values.values()) - {0, SNAPSHOT}:
                     raise self._wrong("a kind is UPDATE or SNAPSHOT")
                 return NodeKind.CHOICE, NodeFlag.SIDE if node.field == "side" else NodeFlag(0)
-            case Literal():
+            case Literal() | Ending():
                 self._reserve(node.texts, self.entries.index(entry))
-                return NodeKind.LITERAL, NodeFlag(0)
+                kind = NodeKind.LITERAL if isinstance(node, Literal) else NodeKind.ENDING
+                return kind, NodeFlag(0)
             case WholeBook():
                 return NodeKind.WHOLE_BOOK, NodeFlag(0)
         return NodeKind.SKIP, NodeFlag(0)

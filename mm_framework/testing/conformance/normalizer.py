@@ -167,12 +167,12 @@ class NormalizerConformance(Conformance):
             compare(self.venue.kits, records, seed=number)
 
     def test_the_scanner_reads_frames_of_its_shapes(self, recordings: Sequence[Sequence[Path]]) -> None:
-        """A fifth of the log that suits it best: a declaration that no frame fits is of no use."""
+        """Most of the log that suits it best: a declaration that no frame fits is of no use."""
         self._need_kernels()
         twins = [compare(self.venue.kits, records, seed=7) for records in self.logs(recordings)]
         best = min(twins, key=lambda twin: twin.slow / max(twin.frames, 1))
         said = f"the scanner left {best.slow} of {best.frames} frames to the reference path"
-        assert best.slow < 0.8 * best.frames, said
+        assert best.slow < 0.5 * best.frames, said
 
     def test_damaged_frames_are_read_alike_by_both_paths(self, recordings: Sequence[Sequence[Path]]) -> None:
         """Frames damaged from a seed, among whole ones."""

@@ -1,7 +1,8 @@
 """The hot frames as data, for the core's compiled scanner: they say what `events` says of the same frames.
 
-Left out, and read there: updates of futures, since only the end of the stream's name tells them from
-streams of the best levels; best prices with an empty side; answers, REST bodies, all else.
+Only the end of the stream's name tells updates of futures from streams of their best levels. Left out, and
+read there: updates of futures on a raw connection, whose address alone names the stream; best prices with
+an empty side; answers, REST bodies, all else.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from typing import Final
 
 from mm_binance.markets import Market
 from mm_framework.contracts.shapes import (
+    Ending,
     Integer,
     Literal,
     Maybe,
     Message,
+    Node,
     Object,
     Price,
     Row,
@@ -86,18 +89,29 @@ def _book_ticker() -> Message:
     )
 
 
-def _both(channel: str, carries: str, body: Message, begins: str) -> tuple[Shape, Shape]:
-    """The event alone, and in the wrapper of a combined stream, which has no other keys."""
-    wrapped = Object({"stream": Skip(), "data": body}, closed=True)
-    return Shape(channel, carries, wrapped, _COMBINED), Shape(channel, carries, body, begins)
+def _combined(channel: str, carries: str, body: Message, stream: Node) -> Shape:
+    """The event in the wrapper of a combined stream, which has no other keys."""
+    return Shape(channel, carries, Object({"stream": stream, "data": body}, closed=True), _COMBINED)
+
+
+def _both(channel: str, carries: str, body: Message, begins: str) -> list[Shape]:
+    """The event in its wrapper, and alone."""
+    return [_combined(channel, carries, body, Skip()), Shape(channel, carries, body, begins)]
+
+
+def _depths(market: Market) -> list[Shape]:
+    """Updates of the book. The streams of the best levels end in no such way: ``@depth5@100ms``."""
+    if not market.futures:
+        return _both("depth", "book", _depth(), '{"e":"depthUpdate"')
+    endings = Ending(("@depth", *(f"@depth@{ms}ms" for ms in market.depth_ms)))
+    return [_combined("depth", "book", _depth(), endings)]
 
 
 def shapes_of_market(market: Market) -> tuple[Shape, ...]:
-    """Both forms, combined and raw, of each hot event."""
+    """The forms, combined and raw, of each hot event."""
     trades = (("aggTrade", "a"),) if market.futures else (("trade", "t"), ("aggTrade", "a"))
-    shapes = [_both("bookTicker", "ticker", _book_ticker(), '{"e":"b' if market.futures else '{"u":')]
-    if not market.futures:
-        shapes.append(_both("depth", "book", _depth(), '{"e":"depthUpdate"'))
+    shapes = _both("bookTicker", "ticker", _book_ticker(), '{"e":"b' if market.futures else '{"u":')
+    shapes += _depths(market)
     for name, number in trades:
-        shapes.append(_both(name, "trade", _trade(name, number), f'{{"e":"{name}"'))
-    return tuple(shape for pair in shapes for shape in pair)
+        shapes += _both(name, "trade", _trade(name, number), f'{{"e":"{name}"')
+    return tuple(shapes)

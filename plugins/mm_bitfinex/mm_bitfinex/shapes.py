@@ -1,8 +1,8 @@
-"""The hot frames as data, for the core's compiled scanner: changes of a book, heartbeats.
+"""The hot frames as data, for the core's compiled scanner: changes of a book, checksums, heartbeats.
 
 They say what `frames` says of the same frames. What they leave out is read there: snapshots and bulk
-updates, checksums (signed numbers), numbers with an exponent, trades (``te`` and ``tu`` are one trade,
-which takes a memory), tickers (prices without sizes).
+updates, numbers with an exponent, trades (``te`` and ``tu`` are one trade, which takes a memory), tickers
+(prices without sizes).
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ def _book(tail: tuple[Node, ...]) -> Shape:
     return Shape("book", "book", Message(Tuple((Symbol(number=True), Row(level), *tail))), "[")
 
 
+def _checksum(tail: tuple[Node, ...]) -> Shape:
+    digest = Integer("checksum", low=-(2**31), high=2**31 - 1)
+    word = Choice("kind", {"cs": UPDATE})
+    return Shape("book", "book", Message(Tuple((Symbol(number=True), word, digest, *tail))), "[")
+
+
 def _heartbeat(tail: tuple[Node, ...]) -> Shape:
     """A choice of one word: a literal that fits would settle what stands behind it, too."""
     return Shape("heartbeat", "heartbeat", Tuple((Skip(), Choice("kind", {"hb": UPDATE}), *tail)), "[")
@@ -52,5 +58,6 @@ def _heartbeat(tail: tuple[Node, ...]) -> Shape:
 
 SHAPES: Final = (
     *(_book(tail) for tail in _tails()),
+    *(_checksum(tail) for tail in _tails()),
     *(_heartbeat(tail) for tail in _tails()),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -84,6 +85,26 @@ def test_heartbeats_take_the_scanner_in_every_layout(tail: str) -> None:
     assert twin.compiled.fallbacks == {}
 
 
+@pytest.mark.parametrize("tail", ["", ",%d", ",%d,1618677543951"])
+def test_checksums_take_the_scanner_in_every_layout(tail: str) -> None:
+    levels = [(100, "1.5"), (101, "-1"), (99, "2"), (102, "-0.25")]
+    text = ":".join(f"{price}:{amount}" for price, amount in levels)
+    value = zlib.crc32(text.encode())
+    signed = value - 2**32 if value >= 2**31 else value
+    frames = [f'[7,"cs",{signed}' + (tail % number if tail else "") + "]" for number in range(2, 60)]
+    twin, _ = twin_over(
+        KITS["venue"], records_of([*OPEN, *(frame.encode() for frame in frames)]), random.Random(2)
+    )
+    assert twin.slow <= len(OPEN) + 1
+    assert twin.compiled.counts.checksums_verified == 58
+    assert twin.compiled.fallbacks == {}
+
+
+CHECKSUMS = [
+    "-2147483648", "-2147483649", "2147483647", "2147483648", "-0", "0", "--1", "- 1", "+1", "-01", "-",
+    "-1.0", "-1e2", '"-1"', "null", "[]", "-99999999999999999999",
+]  # fmt: skip
+
 HOSTILE = [
     "[7,[5,1,0],2]", "[7,[5,0,0],2]", "[7,[5,0,-1.50],2]", "[7,[5,1,-0.0],2]", "[7,[0,1,1],2]",
     "[7,[-5,1,1],2]", "[7,[2e-8,0,1],2]", "[7,[5,1.0,1],2]", "[7,[5,-1,1],2]", "[7,[5,01,1],2]",
@@ -98,6 +119,8 @@ HOSTILE = [
     '[7,"hb",2,1618677543951,4]', '[7,"\\u0068b",2,1618677543951]', '[7,"cs",-5,2,1618677543951]',
     '[8,"te",[1,1618677543951,-1,5],2]', "[8,[5,1,1],2]", "[7,[123456789012345678901,1,1],2]",
     "[7,[5,1,1.123456789],2]", "[7,[5,123456789012345678901,1],2]",
+    *(f'[7,"cs",{value},2]' for value in CHECKSUMS), '[7,"cs",5]', '[7,"cs",5,2,1618677543951,4]', '[7,"cs"]',
+    '[77,"cs",5,2]', '[7,"ct",5,2]',
 ]  # fmt: skip
 
 
