@@ -69,7 +69,15 @@ class _Times:
     def level(self, side: int, price: str, size: str) -> None:
         """A level has no time."""
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
         """Note the time of the match."""
         self.newest_ns = max(self.newest_ns, ts_venue_ns)
 
@@ -86,6 +94,7 @@ class _Times:
         ts_venue_ns: int = NULL,
         depth: int | None = None,
         digest: str | None = None,
+        time_text: str | None = None,
     ) -> None:
         """Note the time of the message."""
         self.newest_ns = max(self.newest_ns, ts_venue_ns)

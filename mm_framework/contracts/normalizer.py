@@ -167,8 +167,18 @@ class MessageWriter(Protocol):
         """A level's new absolute size (0 removes it), numbers as the venue wrote them."""
         ...
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
-        """A print; ``side`` is the aggressor's (1 buy, -1 sell, 0 unsaid)."""
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
+        """A print; ``side`` is the aggressor's (1 buy, -1 sell, 0 unsaid), ``order_type`` the venue's word for
+        the aggressor's order, for files that repeat it.
+        """
         ...
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
@@ -185,9 +195,11 @@ class MessageWriter(Protocol):
         ts_venue_ns: int = NULL,
         depth: int | None = None,
         digest: str | None = None,
+        time_text: str | None = None,
     ) -> None:
         """Close the message. ``depth`` when the frame itself names the subscription's depth; ``digest``
-        is the venue's hash of the book after it, for `sync_engine.HashCheck`.
+        is the venue's hash of the book after it, for `sync_engine.HashCheck`; ``time_text`` the time of a
+        ticker as the venue wrote it, for files that repeat it.
         """
         ...
 

@@ -166,7 +166,15 @@ class FrameWriter:
         """See the contract."""
         self._present().levels.append((side, price, size))
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
         """See the contract."""
         _check_words(trade_id, ts_venue_ns)
         self._present().trades.append((side, price, size, trade_id, ts_venue_ns))
@@ -194,6 +202,7 @@ class FrameWriter:
         ts_venue_ns: int = NULL,
         depth: int | None = None,
         digest: str | None = None,
+        time_text: str | None = None,
     ) -> None:
         """See the contract."""
         _check_words(first, last, prev, checksum, ts_venue_ns)

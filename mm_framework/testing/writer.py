@@ -28,7 +28,8 @@ class ToldMessage:
 
     ``rows``: levels ``(side, price, size)``, trades ``(side, price, size, trade_id, ts_venue_ns)`` or tops
     ``(bid, bid_size, ask, ask_size)``, numbers as texts. ``numbers``: what ``end`` was given, without
-    what is NULL or None.
+    what is NULL or None. ``time_text``, ``order_types`` (one a trade): the venue's own words; two messages
+    are equal whatever these are.
     """
 
     channel: str
@@ -37,6 +38,8 @@ class ToldMessage:
     rows: tuple[tuple[Any, ...], ...] = ()
     snapshot: bool = False
     numbers: Mapping[str, Any] = attrs.field(factory=dict)
+    time_text: str | None = attrs.field(default=None, eq=False)
+    order_types: tuple[str, ...] = attrs.field(default=(), eq=False)
 
 
 @attrs.frozen
@@ -71,6 +74,7 @@ class KeepingWriter:
         self.number: int | None = None
         self._open: ToldMessage | None = None
         self._rows: list[tuple[Any, ...]] = []
+        self._order_types: list[str] = []
 
     def begin(
         self,
@@ -89,6 +93,7 @@ class KeepingWriter:
         if not self.followed(venue_symbol):
             return False
         self._open, self._rows = ToldMessage(channel, carries, venue_symbol, (), snapshot), []
+        self._order_types = []
         return True
 
     def level(self, side: int, price: str, size: str) -> None:
@@ -96,24 +101,49 @@ class KeepingWriter:
         self._row("book", (side, price, size), [price, size])
         assert side in (1, -1), f"side of a level is {side!r}, expected 1 or -1"
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
         """See the contract."""
         self._row("trade", (side, price, size, trade_id, ts_venue_ns), [price, size])
         assert side in (1, -1, 0), f"side of a trade is {side!r}, expected 1, -1 or 0"
+        assert isinstance(order_type, str), f"order type {order_type!r} is not a text"
         _whole(trade_id=trade_id, ts_venue_ns=ts_venue_ns)
+        self._order_types.append(order_type)
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
         """See the contract."""
         row = (bid, bid_size, ask, ask_size)
         self._row("ticker", row, [text for text in row if text is not None])
 
-    def end(self, *, depth: int | None = None, digest: str | None = None, **numbers: int) -> None:
+    def end(
+        self,
+        *,
+        depth: int | None = None,
+        digest: str | None = None,
+        time_text: str | None = None,
+        **numbers: int,
+    ) -> None:
         """See the contract."""
         assert self._open is not None, "end without begin"
         _whole(**numbers)
         told = {**numbers, "depth": depth, "digest": digest}
         kept = {name: value for name, value in told.items() if value is not None and value != NULL}
-        self.messages.append(attrs.evolve(self._open, rows=tuple(self._rows), numbers=kept))
+        self.messages.append(
+            attrs.evolve(
+                self._open,
+                rows=tuple(self._rows),
+                numbers=kept,
+                time_text=time_text,
+                order_types=tuple(self._order_types),
+            )
+        )
         self._open = None
 
     def sequence(self, number: int) -> None:

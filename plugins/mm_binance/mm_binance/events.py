@@ -67,7 +67,7 @@ def best(shown: Levels | PartialDepth, channel: str, symbol: str, out: MessageWr
         bid, bid_size = (shown.bids[0].price, shown.bids[0].size) if shown.bids else (None, None)
         ask, ask_size = (shown.asks[0].price, shown.asks[0].size) if shown.asks else (None, None)
         out.top(bid, bid_size, ask, ask_size)
-        out.end(last=shown.number, ts_venue_ns=_time_ns(shown.time))
+        out.end(last=shown.number, ts_venue_ns=_time_ns(shown.time), time_text=_time_text(shown.time))
 
 
 class Depth(msgspec.Struct):
@@ -132,7 +132,7 @@ class BookTicker(msgspec.Struct):
         """Tell them."""
         if out.begin("bookTicker", "ticker", self.symbol):
             out.top(*_side(self.bid, self.bid_size), *_side(self.ask, self.ask_size))
-            out.end(last=self.number, ts_venue_ns=_time_ns(self.time))
+            out.end(last=self.number, ts_venue_ns=_time_ns(self.time), time_text=_time_text(self.time))
 
 
 _ZERO: Final = re.compile(r"0(?:\.0+)?")
@@ -146,6 +146,10 @@ def _levels(bids: list[Level], asks: list[Level], out: MessageWriter) -> None:
     for side, levels in ((BID, bids), (ASK, asks)):
         for level in levels:
             out.level(side, level.price, level.size)
+
+
+def _time_text(written: int | UnsetType) -> str | None:
+    return None if written is UNSET else str(written)
 
 
 def _time_ns(written: int | UnsetType) -> int:

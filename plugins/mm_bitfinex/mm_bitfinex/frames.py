@@ -187,7 +187,7 @@ def _ticker(data: _Data, out: MessageWriter) -> None:
     data.known["fresh"] = False
     if data.begin(out, "ticker", "ticker", snapshot=snapshot):
         out.top(bid, None, ask, None)
-        out.end(ts_venue_ns=data.time_ns)
+        out.end(ts_venue_ns=data.time_ns, time_text=_time_text(data.time_ns))
 
 
 def _best(token: str) -> str | None:
@@ -245,6 +245,14 @@ def _time_ns(token: str) -> int:
     if ns > MAX:
         raise _malformed("a time in ms", token)
     return ns
+
+
+def _time_text(time_ns: int) -> str | None:
+    """A time as it is written: ms, or us where it has them."""
+    if time_ns == NULL:
+        return None
+    ms, rest = divmod(time_ns, 1_000_000)
+    return str(time_ns // 1000 if rest else ms)
 
 
 def _is_zero(token: str) -> bool:

@@ -40,13 +40,21 @@ class KeepingWriter:
     def level(self, side: int, price: str, size: str) -> None:
         self.messages[-1]["rows"].append((side, price, size))
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
         self.messages[-1]["rows"].append((side, price, size, trade_id, ts_venue_ns))
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
         self.messages[-1]["rows"].append((bid, bid_size, ask, ask_size))
 
-    def end(self, **numbers: Any) -> None:
+    def end(self, *, time_text: str | None = None, **numbers: Any) -> None:
         self.messages[-1].update({key: value for key, value in numbers.items() if value not in (NULL, None)})
 
     def sequence(self, number: int) -> None:

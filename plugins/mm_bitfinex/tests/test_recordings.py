@@ -83,7 +83,15 @@ class Watcher:
             best[place] = pick(sides[place], default=least)
         self.crossed += best[0] >= best[1]
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
         self.counts["trades"] += 1
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:

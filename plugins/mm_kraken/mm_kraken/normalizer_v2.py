@@ -10,7 +10,7 @@ lose them.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
@@ -85,7 +85,7 @@ class _Book(msgspec.Struct, tag_field="channel", tag="book"):
 
 
 class _TradeEntry(msgspec.Struct):
-    """One print; ``side`` is the taker's."""
+    """One print; ``side`` is the taker's, ``ord_type`` his order's (limit, market)."""
 
     symbol: Symbol
     side: Literal["buy", "sell"]
@@ -93,6 +93,11 @@ class _TradeEntry(msgspec.Struct):
     qty: Raw
     trade_id: _TradeId
     timestamp: str | None = None
+    ord_type: Any = ""
+
+    @property
+    def order_type(self) -> str:
+        return self.ord_type if isinstance(self.ord_type, str) else ""
 
 
 class _Trade(msgspec.Struct, tag_field="channel", tag="trade"):
@@ -111,7 +116,8 @@ class _Trade(msgspec.Struct, tag_field="channel", tag="trade"):
                     ts = _time_ns(entry.timestamp)
                     newest = max(newest, ts)
                     side = BID if entry.side == "buy" else ASK
-                    out.trade(side, number(entry.price), number(entry.qty), entry.trade_id, ts)
+                    price, size = number(entry.price), number(entry.qty)
+                    out.trade(side, price, size, entry.trade_id, ts, entry.order_type)
                 out.end(ts_venue_ns=newest)
         return FrameClass.DATA
 
@@ -130,7 +136,7 @@ class _TickerEntry(msgspec.Struct):
         if out.begin("ticker", "ticker", self.symbol, snapshot=snapshot):
             out.top(*_top(self.bid, self.bid_qty), *_top(self.ask, self.ask_qty))
             ts = _time_ns(self.timestamp)
-            out.end(ts_venue_ns=ts if ts > 0 else NULL)
+            out.end(ts_venue_ns=ts if ts > 0 else NULL, time_text=self.timestamp)
 
 
 class _Ticker(msgspec.Struct, tag_field="channel", tag="ticker"):

@@ -204,7 +204,7 @@ class _BestBidAsk(msgspec.Struct, tag_field="event_type", tag="best_bid_ask"):
         if out.begin("best_bid_ask", "ticker", self.asset_id):
             bid, ask = _present(self.best_bid), _present(self.best_ask)
             out.top(bid, None, ask, None)
-            out.end(ts_venue_ns=_time_ns(self.timestamp))
+            out.end(ts_venue_ns=_time_ns(self.timestamp), time_text=str(self.timestamp))
         return FrameClass.DATA
 
 
