@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mm_framework.contracts.spec import FeeModelSpec
+from mm_framework.contracts.spec import FeeModelSpec, SinkSpec
 from mm_framework.hookspecs import hookimpl
+from mm_framework.sinks.bbo_csv import BboCsv, BboSettings
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 
-__all__ = ["mm_register_fee_models"]
+__all__ = ["mm_register_fee_models", "mm_register_sinks"]
 
 
 @hookimpl
@@ -18,5 +19,19 @@ def mm_register_fee_models() -> list[FeeModelSpec]:
             factory=FlatFee,
             settings=FlatFeeSettings,
             description="The same share of the notional for every fill",
+        )
+    ]
+
+
+@hookimpl
+def mm_register_sinks() -> list[SinkSpec]:
+    """The files of the earlier collectors."""
+    return [
+        SinkSpec(
+            name="bbo-csv",
+            factory=BboCsv,
+            settings=BboSettings,
+            capabilities=frozenset({"file"}),
+            description="Best prices and the age of the data, one CSV of 12 columns",
         )
     ]

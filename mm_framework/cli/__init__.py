@@ -31,6 +31,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "Serve an emulated venue on this machine, with faults on demand.",
     ),
     "import": ("mm_framework.cli.import_cmd", "Turn recordings of other tools into a run bundle."),
+    "export": ("mm_framework.cli.export_cmd", "Write the files of a sink from a run bundle."),
     "verify": ("mm_framework.cli.verify_cmd", "Prove that a run bundle is what the venue said."),
     "inspect": ("mm_framework.cli.inspect_cmd", "Look into a run bundle."),
     "slice": ("mm_framework.cli.slice_cmd", "Cut a time range out of a run bundle."),

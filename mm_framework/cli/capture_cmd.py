@@ -59,6 +59,13 @@ __all__ = ["command"]
 )
 @click.option("--transport", metavar="[websockets|picows]", help="Same as --capture-transport. [websockets]")
 @click.option("--ca-file", metavar="FILE", help="Same as --capture-ca-file. [the system's trust]")
+@click.option(
+    "--sink",
+    "sinks",
+    multiple=True,
+    metavar="NAME[=PATH]",
+    help="Also write the files of a sink, such as bbo-csv=FILE or day-files; repeats.",
+)
 @settings_options(CaptureSettings)
 @settings_options(FeedSettings)
 @settings_options(ClockSettings)
@@ -80,6 +87,7 @@ def command(
     max_seconds: float | None,
     transport: str | None,
     ca_file: str | None,
+    sinks: tuple[str, ...],
 ) -> None:
     """Record public market data into a new run bundle, with what proves it.
 
@@ -88,6 +96,7 @@ def command(
     """
     from mm_framework.cli.bundles import new_run
     from mm_framework.cli.live import LiveRequest, run_live
+    from mm_framework.cli.sink_options import sink_requests
 
     for name, flag, value in (("transport", "--transport", transport), ("ca_file", "--ca-file", ca_file)):
         if value is not None:
@@ -103,6 +112,7 @@ def command(
         endpoint or earlier_endpoint,
         record=path,
         max_seconds=max_seconds,
+        sinks=tuple(sink_requests(sinks)),
     )
     result = run_live(app, request)
     document = {"ok": True, "run_id": path.name, "path": str(path), **result.to_json()}

@@ -19,6 +19,7 @@ import click
 
 from mm_framework import __version__
 from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
+from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.clock import RealClock, Stamp
@@ -29,6 +30,7 @@ from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.telemetry import CaptureResult, Status
 from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.cli.app import App
+from mm_framework.cli.sink_options import SinkRequest, live_sinks
 from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
@@ -49,7 +51,7 @@ class LiveRequest:
 
     ``instruments`` are ids; ``venue`` with ``symbols`` (ids or the venue's names) is the other way to
     say it. ``channels`` empty: books and trades. ``record``: the new bundle's folder, None records
-    nothing.
+    nothing. ``sinks``: what is written beside it.
     """
 
     instruments: tuple[str, ...]
@@ -61,6 +63,7 @@ class LiveRequest:
     endpoint: str | None = None
     record: Path | None = None
     max_seconds: float | None = None
+    sinks: tuple[SinkRequest, ...] = ()
 
 
 def run_live(
@@ -86,8 +89,9 @@ def run_live(
     transport = make_transport(settings.transport)
     tls = tls_context(settings.ca_file, settings.insecure_tls)
     stamp = Stamp(RealClock())
-    writer = None if request.record is None else _writer(app, request.record, plan, stamp)
-    with _status_line(app) as progress:
+    run_id = default_run_id(stamp.wall0_ns) if request.record is None else request.record.name
+    with _status_line(app) as progress, live_sinks(app, request.sinks, plan, stamp, run_id) as sinks:
+        writer = None if request.record is None else _writer(app, request.record, plan, stamp)
         run = Capture(
             plan,
             kits,
@@ -97,7 +101,7 @@ def run_live(
             feed_settings=feed_settings,
             clock_settings=clock_settings,
             writer=writer,
-            listeners=listeners,
+            listeners=(*listeners, *sinks),
             tls=tls,
             progress=progress,
         )

@@ -176,8 +176,8 @@ class MessageWriter(Protocol):
         ts_venue_ns: int = NULL,
         order_type: str = "",
     ) -> None:
-        """A print; ``side`` is the aggressor's (1 buy, -1 sell, 0 unsaid), ``order_type`` the venue's word for
-        the aggressor's order, for files that repeat it.
+        """A print; ``side`` is the aggressor's (1 buy, -1 sell, 0 unsaid), ``order_type`` the venue's word
+        for the aggressor's order, for files that repeat it.
         """
         ...
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mm_framework.feed.clock_offset import ClockSettings
     from mm_framework.feed.output import Output
+    from mm_framework.feed.state import FeedState
 
 __all__ = ["Followed", "Seen", "Sink", "SinkRun", "Told", "ToldTrade"]
 
@@ -85,7 +86,8 @@ class Seen:
     ``block``: the encoded record; ``ts_recv_ns``: None in a recording without receive times; ``output``:
     what `Feed` made of it, its commands included; ``told``: what it says in the venue's words;
     ``controls``: what else it says; ``followed``, ``unfollowed``: subscriptions that begin or end with it;
-    ``definitions``: instrument number -> definition in force, of all shards.
+    ``definitions``: instrument number -> definition in force, of all shards; ``restored``: the state with
+    which a shard begins whose log begins with a checkpoint.
     """
 
     shard: int
@@ -99,6 +101,7 @@ class Seen:
     followed: tuple[Followed, ...]
     unfollowed: tuple[Followed, ...]
     definitions: Mapping[int, Definition]
+    restored: FeedState | None = None
 
 
 @attrs.frozen

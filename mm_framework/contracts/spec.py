@@ -86,7 +86,10 @@ class StrategySpec(Spec):
 
 @attrs.frozen
 class SinkSpec(Spec):
-    """A live or exported output: ``factory(settings) -> contracts.sink.Sink``."""
+    """A live or exported output: ``factory(settings) -> contracts.sink.Sink``.
+
+    Capability ``file``: its output is one file (``--out FILE``), else a folder.
+    """
 
     kind: ClassVar[str] = "sinks"
 

@@ -47,10 +47,10 @@ class SinkSet:
         self._observer = Observer(kits)
         self._open: list[Sink] = []
 
-    def open(self, run: SinkRun, outs: Sequence[SinkRun] = ()) -> None:
-        """Open all sinks, or none. ``outs``: the run as each sink shall see it, ``run`` for all if empty."""
+    def open(self, runs: Sequence[SinkRun]) -> None:
+        """Open all sinks, or none. ``runs``: the run as each sink shall see it."""
         try:
-            for sink, told in zip(self._sinks, outs or [run] * len(self._sinks), strict=True):
+            for sink, told in zip(self._sinks, runs, strict=True):
                 sink.open(told)
                 self._open.append(sink)
         except BaseException:
@@ -95,6 +95,7 @@ class LiveSinks:
         self._stop = threading.Event()
         self._room = threading.Condition()
         self._error: Exception | None = None
+        self._closed = False
         self._thread: threading.Thread | None = None
         if threaded:
             self._thread = threading.Thread(target=self._work, name="sinks", daemon=True)
@@ -121,6 +122,13 @@ class LiveSinks:
 
     def on_end(self, mono_ns: int) -> None:
         """See `Listener`: all files are whole when this returns. Raises what a sink raised."""
+        self.close()
+
+    def close(self) -> None:
+        """Write what waits and close all sinks; a second call does nothing. Raises what a sink raised."""
+        if self._closed:
+            return
+        self._closed = True
         self._stop.set()
         if self._thread is not None:
             self._thread.join()

@@ -6,7 +6,7 @@ The output is made in a folder beside its place and moved there when it is whole
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import attrs
@@ -52,22 +52,26 @@ def export(
     ``kits``: for `Feed`, and for the sink. Raises ConfigError when something is there already,
     CorruptFrame at damage, EnvironmentFailed; ``out`` is untouched then.
     """
-    for path in (out, *out.parent.glob(f"{out.name}.*")):
-        if path.exists():
-            raise ConfigError(
-                f"{path} exists and is never overwritten: name another with --out", key="out", value=str(out)
-            )
+    _refuse([out])
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(prefix=".export-", dir=out.parent)
     with folder as name:
         made = Path(name)
         _drive(run, sink, attrs.evolve(told, out=made / out.name), kits, progress)
-        moved = []
-        for path in sorted(made.iterdir()):
-            with writing(out):
-                moved.append(path.rename(out.parent / path.name))
-    return moved
+        targets = {path: out.parent / path.name for path in sorted(made.iterdir())}
+        _refuse(targets.values())
+        with writing(out):
+            return [path.rename(target) for path, target in targets.items()]
+
+
+def _refuse(paths: Iterable[Path]) -> None:
+    """Raise ConfigError when one of these is there."""
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise ConfigError(
+                f"{path} exists and is never overwritten: name another with --out", key="out", value=str(path)
+            )
 
 
 def _drive(
@@ -78,7 +82,7 @@ def _drive(
     progress: Callable[[int], object],
 ) -> None:
     sinks = SinkSet([sink], kits[1])
-    sinks.open(told)
+    sinks.open([told])
     feeds = {reader.shard: Feed(kits[0], reader.shard) for reader in run.shards}
     try:
         for shard, record in run.records():

@@ -51,7 +51,7 @@ class Observer:
         for notice in output.notices:
             if isinstance(notice, Defined):
                 self.definitions[notice.definition.number] = notice.definition
-        one = self._shards.get(shard)
+        one, state = self._shards.get(shard), None
         if one is None:
             config, state = _beginning(record)
             one = self._shards[shard] = _Shard(config, self._kits[config.venue])
@@ -71,6 +71,7 @@ class Observer:
             followed=one.take_followed(),
             unfollowed=one.take_unfollowed(),
             definitions=self.definitions,
+            restored=state,
         )
 
 

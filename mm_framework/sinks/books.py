@@ -1,0 +1,131 @@
+"""The books of a run as its rows tell them, for sinks: levels, state, epoch of each instrument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+
+from mm_framework.contracts.sink import Followed, Seen
+from mm_framework.feed.state import FeedState
+from mm_framework.model.book import Level, OrderBook
+from mm_framework.model.events import Kind, Message, Row, SyncState, iter_messages, iter_rows
+from mm_framework.model.fixed import InexactValue, digits, text
+from mm_framework.model.instrument import Definition
+
+__all__ = ["Book", "BookTracker", "rows_of"]
+
+_BOOK_KINDS = (Kind.LEVEL, Kind.SNAPSHOT_START)
+
+
+@attrs.define
+class Book:
+    """One instrument's book, its state and epoch."""
+
+    definition: Definition
+    levels: OrderBook = attrs.Factory(OrderBook)
+    state: SyncState = SyncState.CONNECTING
+    epoch: int = 1
+
+    @property
+    def synced(self) -> bool:
+        """Whether the book is provably the venue's."""
+        return self.state is SyncState.SYNCED
+
+    def price(self, value: int) -> str:
+        """A price as the venue prints it where that is known, else its shortest decimals."""
+        return _printed(value, self.definition.price_scale, self.definition.price_decimals)
+
+    def size(self, value: int) -> str:
+        """A size, likewise."""
+        return _printed(value, self.definition.size_scale, self.definition.size_decimals)
+
+    def best(self) -> tuple[str | None, str | None, str | None, str | None]:
+        """Best bid, its size, best ask, its size, as text."""
+        bid, ask = self.levels.best_bid, self.levels.best_ask
+        return (*self._texts(bid), *self._texts(ask))
+
+    def _texts(self, level: Level | None) -> tuple[str | None, str | None]:
+        return (None, None) if level is None else (self.price(level[0]), self.size(level[1]))
+
+    def apply(self, rows: Iterator[Row]) -> None:
+        """The rows of one book message; the book is cut to its depth after them."""
+        for row in rows:
+            if row.kind == Kind.SNAPSHOT_START:
+                self.levels.clear()
+            else:
+                self.levels.apply(row.side, row.price, row.size)
+        if self.definition.depth is not None:
+            self.levels.truncate(self.definition.depth)
+
+
+class BookTracker:
+    """All books. ``touched``: those whose levels the last record changed, in order."""
+
+    def __init__(self) -> None:
+        self.books: dict[str, Book] = {}
+        self.touched: list[str] = []
+        self._channels: dict[tuple[str, str], str] = {}
+
+    def take(self, seen: Seen) -> None:
+        """Apply a record."""
+        self.touched = []
+        for followed in seen.followed:
+            self._note(followed)
+        if seen.restored is not None:
+            self._restore(seen.restored)
+        for message in iter_messages(seen.output.messages):
+            definition = seen.definitions[message.instrument]
+            book = self.books.get(definition.id)
+            if book is None:
+                book = self.books[definition.id] = Book(definition)
+            elif book.definition is not definition:
+                if book.definition.number != definition.number:
+                    book.levels.clear()
+                book.definition = definition
+            self._apply(book, message, seen)
+
+    def best(self, instrument: str) -> tuple[str | None, str | None, str | None, str | None] | None:
+        """The best prices and sizes as text, None while they are not proved."""
+        book = self.books[instrument]
+        return book.best() if book.synced else None
+
+    def symbols(self, channel: str | None) -> Iterator[tuple[str, str]]:
+        """``(instrument, venue symbol)`` of the books on a channel."""
+        return ((key[0], symbol) for key, symbol in self._channels.items() if key[1] == channel)
+
+    def _note(self, followed: Followed) -> None:
+        one = followed.subscription
+        if followed.carries == "book":
+            self._channels[one.instrument, one.channel] = one.venue_symbol
+
+    def _restore(self, state: FeedState) -> None:
+        for kept in state.instruments:
+            if kept.definition is not None:
+                book = Book(state.definitions[kept.definition], state=kept.book.state, epoch=kept.book.epoch)
+                book.levels.load(kept.bids, kept.asks)
+                self.books[kept.id] = book
+
+    def _apply(self, book: Book, message: Message, seen: Seen) -> None:
+        if message.kind in _BOOK_KINDS:
+            book.apply(rows_of(seen, message))
+            if book.definition.id not in self.touched:
+                self.touched.append(book.definition.id)
+        elif message.kind == Kind.SYNC_CHANGE:
+            (row,) = rows_of(seen, message)
+            book.state, book.epoch = SyncState(row.size), row.epoch
+
+
+def rows_of(seen: Seen, message: Message) -> Iterator[Row]:
+    """The rows of a message."""
+    first = message.first_row * 64
+    return iter_rows(seen.output.rows[first : first + message.n_rows * 64])
+
+
+def _printed(value: int, scale: int, decimals: int | None) -> str:
+    if decimals is None:
+        return text(value, scale)
+    try:
+        return digits(value, scale, decimals)
+    except InexactValue:
+        return text(value, scale)
