@@ -3,6 +3,7 @@
     data/runs/<run_id>/
       manifest.json  runlog.ndjson  instruments.ndjson  connections.ndjson  .lock
       capture/shard_00.frames  shard_00.idx  shard_00.0001.frames  ...
+      metrics/global.ndjson  shard_00.ndjson  ...      latency_report.json  .txt      (live runs)
 
 The manifest is the last file of a new bundle: whatever has one has all the others.
 """
@@ -21,6 +22,13 @@ import attrs
 
 from mm_framework.bundle.disk import DISK, Disk, DiskLock, writing
 from mm_framework.bundle.frames import LogWriter, Rotation, ShardReader
+from mm_framework.bundle.latency import (
+    LATENCY_JSON,
+    LATENCY_TXT,
+    LatencyTally,
+    latency_document,
+    latency_text,
+)
 from mm_framework.bundle.manifest import MANIFEST, Manifest, RunState
 from mm_framework.bundle.names import check_run_id
 from mm_framework.bundle.segment import parse_segment_name, segment_name
@@ -29,9 +37,11 @@ from mm_framework.bundle.tables import (
     CONNECTION_KINDS,
     CONNECTIONS,
     INSTRUMENTS,
+    METRICS,
     RUNLOG,
     connection_line,
     definition_line,
+    metrics_name,
     read_lines,
 )
 from mm_framework.bundle.writer import Appender, BundleFileWriter, InlineWriter, LineFile, ThreadedWriter
@@ -69,6 +79,7 @@ class RunWriter:
     ) -> None:
         self.path, self.manifest = path, manifest
         self._disk, self._lock, self._files, self._writer = disk, lock, files, writer
+        self._latency = LatencyTally()
 
     @classmethod
     def create(
@@ -79,13 +90,15 @@ class RunWriter:
         settings: BundleSettings | None = None,
         threaded: bool = False,
         first_index: Mapping[int, int] | None = None,
+        metrics: bool = False,
         disk: Disk = DISK,
         make_writer: MakeWriter | None = None,
     ) -> RunWriter:
         """A new bundle at ``path``, whose name is ``manifest.run_id``.
 
         ``threaded``: file work is done in threads (live runs); otherwise in the caller (virtual time,
-        imports). ``first_index``: shard -> index of its first record, 0 unless given. ``disk`` and
+        imports). ``first_index``: shard -> index of its first record, 0 unless given. ``metrics``: the
+        run tells its telemetry (`metric`), and `close` writes the latency report. ``disk`` and
         ``make_writer`` (instead of ``threaded``) are for simulations.
 
         Raises ConfigError when ``path`` exists, EnvironmentFailed when it cannot be written; nothing
@@ -108,7 +121,7 @@ class RunWriter:
             undo.callback(disk.remove, path)
             lock = disk.lock(path)
             undo.callback(lock.release)
-            files = _Files.create(path, manifest, settings, first_index or {}, disk, undo)
+            files = _Files.create(path, manifest, settings, first_index or {}, metrics, disk, undo)
             manifest.write(path, disk)
             with writing(path):
                 disk.sync_folder(path.parent)
@@ -152,7 +165,16 @@ class RunWriter:
 
     def log(self, event: Mapping[str, Any]) -> None:
         """Add a line to ``runlog.ndjson``; JSON values only."""
+        self._latency.hear(event)
         self._writer.put(self._files.runlog, encode_json(event) + b"\n")
+
+    def metric(self, shard: int | None, line: Mapping[str, Any]) -> None:
+        """Add a line to the metrics of a shard, or of the run (None), unless the bundle keeps none."""
+        file = self._files.metrics.get(shard)
+        if file is not None:
+            if shard is not None:
+                self._latency.sample(line)
+            self._writer.put(file, encode_json(line) + b"\n")
 
     def update(self, **changes: Any) -> None:
         """Replace the manifest with these fields changed."""
@@ -174,9 +196,17 @@ class RunWriter:
         """End the run: close all files, then say so in the manifest. No call follows."""
         try:
             self._writer.close()
+            if self._files.metrics:
+                self._report()
             self.update(state=state, result=result)
         finally:
             self._lock.release()
+
+    def _report(self) -> None:
+        report, run_id = self._latency.report(), self.manifest.run_id
+        with writing(self.path):
+            self._disk.replace(self.path / LATENCY_JSON, latency_document(run_id, report))
+            self._disk.replace(self.path / LATENCY_TXT, latency_text(run_id, report).encode())
 
 
 @attrs.frozen
@@ -188,6 +218,7 @@ class _Files:
     runlog: LineFile
     instruments: LineFile
     connections: LineFile
+    metrics: dict[int | None, LineFile]
 
     @classmethod
     def create(
@@ -196,6 +227,7 @@ class _Files:
         manifest: Manifest,
         settings: BundleSettings,
         first_index: Mapping[int, int],
+        metrics: bool,
         disk: Disk,
         undo: contextlib.ExitStack,
     ) -> _Files:
@@ -214,14 +246,24 @@ class _Files:
                 disk=disk,
             )
             undo.callback(log.abandon)
-        tables = []
-        for name in (RUNLOG, INSTRUMENTS, CONNECTIONS):
-            tables.append(LineFile(path / name, disk))
-            undo.callback(tables[-1].abandon)
-        return cls(logs, {shard: Rotation(settings) for shard in logs}, *tables)
+
+        def line_file(name: str) -> LineFile:
+            file = LineFile(path / name, disk)
+            undo.callback(file.abandon)
+            return file
+
+        runlog, instruments, connections = map(line_file, (RUNLOG, INSTRUMENTS, CONNECTIONS))
+        told: dict[int | None, LineFile] = {}
+        if metrics:
+            with writing(path):
+                disk.make_folder(path / METRICS)
+            told = {shard: line_file(f"{METRICS}/{metrics_name(shard)}") for shard in (None, *logs)}
+        rotations = {shard: Rotation(settings) for shard in logs}
+        return cls(logs, rotations, runlog, instruments, connections, told)
 
     def all(self) -> list[Appender]:
-        return [*self.logs.values(), self.runlog, self.instruments, self.connections]
+        tables = (self.runlog, self.instruments, self.connections)
+        return [*self.logs.values(), *tables, *self.metrics.values()]
 
 
 @attrs.frozen

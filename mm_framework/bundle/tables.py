@@ -5,7 +5,7 @@ Both are functions of the log: a live run writes them as it goes on, `mm recover
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,15 +20,19 @@ __all__ = [
     "CONNECTIONS",
     "CONNECTION_KINDS",
     "INSTRUMENTS",
+    "METRICS",
     "RUNLOG",
     "connection_line",
     "definition_line",
+    "iter_lines",
+    "metrics_name",
     "precedes",
     "read_lines",
 ]
 
 CONNECTIONS: Final = "connections.ndjson"
 INSTRUMENTS: Final = "instruments.ndjson"
+METRICS: Final = "metrics"
 RUNLOG: Final = "runlog.ndjson"
 
 CONNECTION_KINDS: Final = {RecordKind.OPEN: "open", RecordKind.LOST: "lost"}
@@ -65,16 +69,26 @@ def definition_line(definition: Definition) -> bytes:
     return encode_json(definition.as_json()) + b"\n"
 
 
+def metrics_name(shard: int | None) -> str:
+    """The file of a shard's metrics in the folder METRICS; None is the run as a whole."""
+    return "global.ndjson" if shard is None else f"shard_{shard:02d}.ndjson"
+
+
 def read_lines(path: Path) -> list[dict[str, Any]]:
+    """All lines that `iter_lines` gives."""
+    return list(iter_lines(path))
+
+
+def iter_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The whole lines of a table; a last line without its line feed was cut and is left out.
 
     Raises CorruptFrame at any other line that is no JSON object, FileNotFoundError without the file.
     """
-    *lines, _ = path.read_bytes().split(b"\n")
-    result = []
-    for number, line in enumerate(lines, 1):
-        try:
-            result.append(msgspec.json.decode(line, type=dict[str, Any]))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise CorruptFrame(f"line {number} of {path} is not readable: {error}", path=path) from None
-    return result
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield msgspec.json.decode(line, type=dict[str, Any])
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise CorruptFrame(f"line {number} of {path} is not readable: {error}", path=path) from None

@@ -42,6 +42,11 @@ class Link:
         """Whether messages may come and go."""
         return self._connection is not None and self.loss is None
 
+    @property
+    def waiting(self) -> int:
+        """Messages that were read and are not records yet."""
+        return 0 if self._connection is None or self.loss is not None else self._connection.waiting
+
     # from the transport
 
     def on_open(self, connection: Connection) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 import attrs
 
 from mm_framework.capture.clock import Stamp
+from mm_framework.capture.metrics import ShardMeter
 from mm_framework.feed import Feed, FeedConfig, Output, VenueKit
 from mm_framework.feed.output import Command, Defined, Notice
 from mm_framework.model.frame import RecordKind, encode_json, encode_record
@@ -68,17 +69,19 @@ class Log(Protocol):
 
 @attrs.define(eq=False)
 class Lane:
-    """A shard as the recorder sees it: its `Feed` and the index of its next record."""
+    """A shard as the recorder sees it: its `Feed`, its meter and the index of its next record."""
 
     shard: int
     feed: Feed
+    meter: ShardMeter
     next_index: int = 0
 
 
 class Recorder:
     """Makes records. ``react(shard, commands, notices)`` is called after the listeners.
 
-    ``log`` None: nothing is written, everything else is the same.
+    ``log`` None: nothing is written, everything else is the same. ``samples``: how many durations of
+    frames a meter keeps of a heartbeat.
     """
 
     def __init__(
@@ -89,12 +92,17 @@ class Recorder:
         log: Log | None,
         listeners: Sequence[Listener],
         react: Callable[[int, list[Command], list[Notice]], None],
+        samples: int = 1024,
     ) -> None:
         self.stamp = stamp
-        self.lanes = {config.shard: Lane(config.shard, Feed(kits, config.shard)) for config in configs}
+        self.lanes = {
+            config.shard: Lane(config.shard, Feed(kits, config.shard), ShardMeter(samples))
+            for config in configs
+        }
         self.last_ns = stamp.mono0_ns
         self._configs = configs
         self._log, self._listeners, self._react = log, tuple(listeners), react
+        self._now = stamp.clock.mono_ns
 
     def start(self) -> None:
         """The first record of every shard."""
@@ -168,6 +176,7 @@ class Recorder:
         lane.next_index += 1
         self.last_ns = mono_ns
         output = lane.feed.feed(record)
+        parsed_ns = self._now()
         for listener in self._listeners:
             listener.on_output(lane.shard, record, mono_ns, output)
         commands, notices = list(output.commands), list(output.notices)
@@ -176,6 +185,8 @@ class Recorder:
                 if isinstance(notice, Defined):
                     self._log.definition(notice.definition)
         self._react(lane.shard, commands, notices)
+        if kind == RecordKind.FRAME:
+            lane.meter.frame(len(payload), mono_ns, parsed_ns, self._now())
 
 
 def _earliest(times_ns: Iterable[int | None]) -> int | None:

@@ -13,23 +13,22 @@ import asyncio
 import logging
 import random
 import ssl
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
-
-import attrs
 
 from mm_framework.bundle.manifest import RunState
 from mm_framework.capture.backoff import Rate
 from mm_framework.capture.clock import Stamp
 from mm_framework.capture.clock_watch import ClockWatch
+from mm_framework.capture.heartbeat import Beat, Heartbeats, ShardNow
+from mm_framework.capture.host import HostUsage
 from mm_framework.capture.http import Fetcher
 from mm_framework.capture.notices import NoticeLog
 from mm_framework.capture.plan import Plan
 from mm_framework.capture.recorder import Listener, Log, Recorder
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.shard import Network, Shard
-from mm_framework.capture.telemetry import CaptureResult, Status, Tally, instrument_lines, total_counts
+from mm_framework.capture.telemetry import CaptureResult, Tally, instrument_lines, total_counts
 from mm_framework.capture.transport import HttpClient, HttpOptions, Transport, TransportOptions
 from mm_framework.contracts.adapter import HttpRequest, VenueLimits
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
@@ -42,6 +41,7 @@ __all__ = ["Capture", "CaptureLog"]
 
 MAX_CONNECTIONS = 2**16
 ROOM_POLL_S = 0.02
+LAG_PROBE_S = 0.1
 
 logger = logging.getLogger("mm_framework.capture")
 
@@ -57,6 +57,10 @@ class CaptureLog(Log, Protocol):
         """Add a line to the run log."""
         ...
 
+    def metric(self, shard: int | None, line: Mapping[str, Any]) -> None:
+        """Add a line to the metrics of a shard, or of the run (None)."""
+        ...
+
     def update(self, **changes: Any) -> None:
         """Change fields of the manifest."""
         ...
@@ -69,8 +73,8 @@ class CaptureLog(Log, Protocol):
 class Capture:
     """One live run. ``writer`` None: nothing is kept, listeners hear the same.
 
-    ``tls`` is for wss endpoints, None takes the system's trust; ``progress`` is told the status at each
-    heartbeat. `run` once, `stop` from anywhere in the loop.
+    ``tls`` is for wss endpoints, None takes the system's trust; ``progress`` is given each heartbeat;
+    ``host`` looks at the machine, in a thread. `run` once, `stop` from anywhere in the loop.
     """
 
     def __init__(
@@ -86,7 +90,8 @@ class Capture:
         listeners: Sequence[Listener] = (),
         clock_settings: ClockSettings | None = None,
         tls: ssl.SSLContext | None = None,
-        progress: Callable[[Status], None] | None = None,
+        progress: Callable[[Beat], None] | None = None,
+        host: Callable[[], HostUsage] | None = None,
     ) -> None:
         self.settings = settings = settings or CaptureSettings()
         self.tally = Tally()
@@ -104,13 +109,16 @@ class Capture:
             for shard in plan.shards
         ]
         self._clocks = ClockWatch(clock_settings or ClockSettings(), stamp, self._tell_offset)
-        self._recorder = Recorder(configs, kits, stamp, writer, (self._clocks, *listeners), self._react)
+        listeners, samples = (self._clocks, *listeners), settings.metrics_max_samples
+        self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react, samples)
+        self._heartbeats = Heartbeats(settings, stamp.mono0_ns)
+        self._host = host
+        self._usage: HostUsage | None = None
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
         self._fetcher = self._make_fetcher(transport, tls)
         self._fetches = any(hasattr(kits[shard.venue].adapter, "snapshot_request") for shard in plan.shards)
         self._notices = NoticeLog()
         self._connections = 0
-        self._beaten = (0.0, 0)
         self._instruments: dict[str, dict[str, Any]] = {}
         self._overrun = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -196,6 +204,9 @@ class Capture:
         for shard in self._shards.values():
             self._start(self._workers, shard.keep_connected(), f"shard {shard.number}")
         self._start(self._workers, self._beat(), "heartbeat")
+        self._start(self._workers, self._watch_loop(), "loop lag")
+        if self._host is not None and self.settings.disk_usage_interval_seconds > 0:
+            self._start(self._workers, self._watch_host(self._host), "disk usage")
 
     def _check_connected(self, stopped_by: str) -> None:
         if stopped_by == "max_seconds" and not self.tally.connects:
@@ -376,51 +387,72 @@ class Capture:
         self._log_line({"event": event, "level": logging.getLevelName(level).lower(), **facts})
 
     def _log_line(self, line: dict[str, Any]) -> None:
+        line |= self._stamps()
+        self._heartbeats.hear(line)
         if self._writer is None:
             return
         try:
-            stamps = {"mono_ns": self._clock.mono_ns(), "wall_ns": self._clock.wall_ns()}
-            self._writer.log({**line, **stamps})
+            self._writer.log(line)
         except MMError as error:
             self.fail(error)
 
+    def _stamps(self) -> dict[str, int]:
+        return {"mono_ns": self._clock.mono_ns(), "wall_ns": self._clock.wall_ns()}
+
     async def _beat(self) -> None:
-        """The heartbeat: a line in the run log, the loop's lateness with it."""
+        """The heartbeat: a line in the run log, and the metrics of the time since the last one."""
         loop, interval_s = asyncio.get_running_loop(), self.settings.heartbeat_s
         due_s = loop.time() + interval_s
         while True:
             await asyncio.sleep(due_s - loop.time())
             now_s = loop.time()
-            self._heartbeat(lag_s=now_s - due_s)
+            self._heartbeats.lag(round((now_s - due_s) * 1e9))
+            self._heartbeat()
             due_s = max(due_s + interval_s, now_s)
 
-    def _heartbeat(self, lag_s: float) -> None:
-        status = self._status()
-        line = {"event": "heartbeat", "loop_lag_ms": round(lag_s * 1e3, 3), "paused": self.paused}
-        self._log_line({**line, **attrs.asdict(status), "dropped_messages": self.tally.dropped_frames})
+    async def _watch_loop(self) -> None:
+        """Between heartbeats: how late the loop comes to its timers, and what waits in the sockets."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + LAG_PROBE_S
+            await asyncio.sleep(LAG_PROBE_S)
+            self._heartbeats.lag(round((loop.time() - due_s) * 1e9))
+            for number, shard in self._shards.items():
+                self._recorder.lanes[number].meter.depth.add(shard.waiting)
+
+    async def _watch_host(self, host: Callable[[], HostUsage]) -> None:
+        """Disk and memory, off the loop."""
+        while True:
+            try:
+                self._usage = await asyncio.to_thread(host)
+            except OSError as error:
+                self.log(logging.WARNING, "disk_usage_unknown", error=str(error))
+            await asyncio.sleep(self.settings.disk_usage_interval_seconds)
+
+    def _heartbeat(self) -> None:
+        usage, self._usage = self._usage, None
+        shards = (
+            ShardNow(number, shard.plan.venue, self._recorder.lanes[number].meter, shard.connected)
+            for number, shard in self._shards.items()
+        )
+        counts = total_counts(self._recorder.feeds)
+        beat = self._heartbeats.beat(self._clock.mono_ns(), shards, counts, self.tally, usage)
+        self._log_line(beat.line)
+        if self._writer is not None:
+            self._write_metrics(self._writer, beat)
         for shard in self._shards.values():
             shard.warn_of_silence()
         if self._progress is not None:
-            self._progress(status)
+            self._progress(beat)
 
-    def _status(self) -> Status:
-        counts = total_counts(self._recorder.feeds)
-        elapsed_s = (self._clock.mono_ns() - self._stamp.mono0_ns) / 1e9
-        frames_per_s = (counts.frames - self._beaten[1]) / max(elapsed_s - self._beaten[0], 1e-9)
-        self._beaten = (elapsed_s, counts.frames)
-        states = Counter(one.state.name for feed in self._recorder.feeds for one in feed.instruments())
-        return Status(
-            elapsed_s=round(elapsed_s, 3),
-            frames=counts.frames,
-            frames_per_s=round(frames_per_s, 1),
-            checksums_verified=counts.checksums_verified,
-            checksums_failed=counts.checksums_failed,
-            gaps=counts.gaps,
-            epochs=counts.epochs,
-            connected=sum(1 for s in self._shards.values() if s.link is not None and s.link.is_open),
-            reconnects=self.tally.unplanned,
-            states=dict(sorted(states.items())),
-        )
+    def _write_metrics(self, writer: CaptureLog, beat: Beat) -> None:
+        stamps = self._stamps()
+        try:
+            writer.metric(None, beat.overall | stamps)
+            for shard, line in beat.shards.items():
+                writer.metric(shard, line | stamps)
+        except MMError as error:
+            self.fail(error)
 
     def _result(self, stopped_by: str) -> CaptureResult:
         return CaptureResult(

@@ -57,6 +57,23 @@ class CaptureSettings:
     heartbeat_s: float = setting(
         1.0, help="Time between heartbeat lines in the run log.", validator=validators.gt(0)
     )
+    metrics_max_samples: int = setting(
+        1024,
+        help="Samples of each metric of a shard, the latest of a heartbeat, that percentiles are made of.",
+        aliases=("capture_metrics_max_samples",),
+        validator=validators.ge(1),
+    )
+    coverage_metrics_interval_seconds: float = setting(
+        5.0,
+        help="Least time between two lines of metrics that count books and streams.",
+        aliases=("capture_coverage_metrics_interval_seconds",),
+        validator=validators.gt(0),
+    )
+    disk_usage_interval_seconds: float = setting(
+        10.0,
+        help="Time between looks at the disk and at memory, in a thread; 0: never.",
+        aliases=("capture_disk_usage_interval_seconds",),
+    )
     overrun_mib: float = setting(
         16.0,
         help="What may still be kept of connections whose reading is paused because the disk is slow;"

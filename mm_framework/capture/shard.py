@@ -73,6 +73,16 @@ class Shard:
         """Whether connections are not read because the disk is slow."""
         return self._run.paused
 
+    @property
+    def connected(self) -> int:
+        """Open connections."""
+        return int(self.link is not None and self.link.is_open)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that were read from the socket and are not records yet."""
+        return 0 if self.link is None else self.link.waiting
+
     # connections
 
     async def keep_connected(self) -> None:

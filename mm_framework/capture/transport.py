@@ -86,6 +86,11 @@ class Connection(Protocol):
         """Send a WebSocket ping; returns with its pong. Raises ConnectionError, also while it waits."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """Messages that were read from the socket and not handed over yet."""
+        ...
+
     def pause(self) -> None:
         """Stop reading the socket; a few messages that were read before may still come."""
         ...

@@ -171,6 +171,10 @@ class _Listener(picows.WSListener):
         finally:
             self._pongs.pop(payload, None)
 
+    @property
+    def waiting(self) -> int:
+        return 0  # it hands over what it reads, at once
+
     def pause(self) -> None:
         if not self._ended:
             self._open().underlying_transport.pause_reading()

@@ -115,6 +115,10 @@ class _Connection:
         except ConnectionClosed as error:
             raise ConnectionError(str(error)) from error
 
+    @property
+    def waiting(self) -> int:
+        return len(self._socket.recv_messages.frames)
+
     def pause(self) -> None:
         self._reading.clear()
 

@@ -23,6 +23,7 @@ from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.clock import RealClock, Stamp
+from mm_framework.capture.host import HostProbe
 from mm_framework.capture.plan import Plan, make_plan
 from mm_framework.capture.recorder import Listener
 from mm_framework.capture.runner import Capture
@@ -103,7 +104,8 @@ def run_live(
             writer=writer,
             listeners=(*listeners, *sinks),
             tls=tls,
-            progress=progress,
+            progress=lambda beat: progress(beat.status),
+            host=None if request.record is None else HostProbe(request.record),
         )
         try:
             return asyncio.run(_run(run, request.max_seconds))
@@ -164,7 +166,7 @@ def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
             "system": platform.system(),
         },
     )
-    return RunWriter.create(path, manifest, settings=bundle_settings, threaded=True)
+    return RunWriter.create(path, manifest, settings=bundle_settings, threaded=True, metrics=True)
 
 
 async def _run(run: Capture, max_seconds: float | None) -> CaptureResult:

@@ -138,6 +138,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self.records: list[tuple[int, bytes]] = []
         self.lines: list[dict[str, Any]] = []
+        self.metrics: list[tuple[int | None, dict[str, Any]]] = []
         self.definitions: list[Definition] = []
         self.full = False
         self.broken: Exception | None = None
@@ -162,6 +163,9 @@ class MemoryLog:
         if self.broken is not None:
             raise self.broken
         self.lines.append(dict(event))
+
+    def metric(self, shard: int | None, line: Mapping[str, Any]) -> None:
+        self.metrics.append((shard, dict(line)))
 
     def wait_room(self, timeout_s: float) -> bool:
         return not self.full

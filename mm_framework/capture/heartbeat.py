@@ -1,0 +1,237 @@
+"""The heartbeat of a run: a line of the run log, a line of metrics for the run and for each shard.
+
+`Heartbeats` hears every line of the run log and reads the shards' meters; it takes time as an argument.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from mm_framework.bundle.latency import LatencyTally
+from mm_framework.capture.host import HostUsage
+from mm_framework.capture.metrics import ShardMeter
+from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.telemetry import Status, Tally
+from mm_framework.sync.counts import Counts
+
+__all__ = ["Beat", "BookNow", "Heartbeats", "ShardNow"]
+
+NS_PER_MS = 1e6
+NS_PER_S = 1e9
+
+
+@attrs.frozen
+class ShardNow:
+    """A shard as the runner sees it: its number, its venue, its meter, its open connections."""
+
+    shard: int
+    venue: str
+    meter: ShardMeter
+    connected: int
+
+
+@attrs.frozen
+class BookNow:
+    """A book: the name of its state, and its epoch."""
+
+    state: str
+    epoch: int
+
+
+@attrs.frozen
+class Beat:
+    """One heartbeat. ``line``: for the run log, ``overall`` and ``shards``: for the metrics, without stamps.
+
+    ``books``: shard -> instrument -> its book; the heartbeats' own, to be read at once. ``latency``: what
+    the run's telemetry says so far.
+    """
+
+    status: Status
+    line: dict[str, Any]
+    overall: dict[str, Any]
+    shards: dict[int, dict[str, Any]]
+    books: Mapping[int, Mapping[str, BookNow]]
+    latency: LatencyTally
+
+
+@attrs.define
+class _Seen:
+    """What the run log has told of a shard, and what the last heartbeat counted."""
+
+    books: dict[str, BookNow] = attrs.field(factory=dict)
+    streams: set[tuple[str | None, str]] = attrs.field(factory=set)
+    planned: int = 0
+    unplanned: int = 0
+    reasons: Counter[str] = attrs.field(factory=Counter)
+    frames: int = 0
+    bytes: int = 0
+
+
+class Heartbeats:
+    """Makes the beats of a run that began at ``mono0_ns``."""
+
+    def __init__(self, settings: CaptureSettings, mono0_ns: int) -> None:
+        self.latency = LatencyTally()
+        self._settings = settings
+        self._mono0_ns = self._last_ns = mono0_ns
+        self._seen: dict[int, _Seen] = {}
+        self._lag_ns = self._paused_ns = self._count = self._frames = self._bytes = 0
+        self._paused_since_ns: int | None = None
+        self._coverage_ns: int | None = None
+
+    def hear(self, line: Mapping[str, Any]) -> None:
+        """A line of the run log, with its stamps."""
+        self.latency.hear(line)
+        match line["event"]:
+            case "state":
+                book = BookNow(line["new"], line["epoch"])
+                self._of(line["shard"]).books[line["instrument"]] = book
+            case "subscribed":
+                self._of(line["shard"]).streams.add((line["instrument"], line["channel"]))
+            case "unsubscribed":
+                self._of(line["shard"]).streams.discard((line["instrument"], line["channel"]))
+            case "lost":
+                self._lost(line)
+            case "paused":
+                self._paused_since_ns = line["mono_ns"]
+            case "resumed" if self._paused_since_ns is not None:
+                self._paused_ns += line["mono_ns"] - self._paused_since_ns
+                self._paused_since_ns = None
+
+    def lag(self, lag_ns: int) -> None:
+        """The event loop came so late to a timer."""
+        self._lag_ns = max(self._lag_ns, lag_ns)
+
+    def beat(
+        self, now_ns: int, shards: Iterable[ShardNow], counts: Counts, tally: Tally, host: HostUsage | None
+    ) -> Beat:
+        """The heartbeat of this moment; what follows is counted for the next one.
+
+        ``host`` is given with one heartbeat of several.
+        """
+        shards = list(shards)
+        interval_s = max(now_ns - self._last_ns, 1) / NS_PER_S
+        self._count += 1
+        self._last_ns = now_ns
+        lag_ms, self._lag_ns = round(self._lag_ns / NS_PER_MS, 3), 0
+        waited_ms = self._take_paused_ms(now_ns)
+        covers = self._covers(now_ns)
+        lines = {one.shard: self._shard(one, interval_s, waited_ms, covers=covers) for one in shards}
+        for line in lines.values():
+            self.latency.sample(line)
+        states = Counter(book.state for seen in self._seen.values() for book in seen.books.values())
+        status = self._status(now_ns, interval_s, shards, counts, tally, states)
+        size = sum(one.meter.bytes for one in shards)
+        overall = {
+            "beat": self._count,
+            **attrs.asdict(status),
+            "bytes": size,
+            "bytes_per_s": round((size - self._bytes) / interval_s, 1),
+            "dropped_messages": tally.dropped_frames,
+            "reconnects": tally.reconnects(),
+            "disconnected": tally.disconnected(),
+            "loop_lag_ms": lag_ms,
+            "backpressure_ms": waited_ms,
+        }
+        self._bytes = size
+        if covers:
+            overall["coverage"] = _coverage(self._seen.values())
+        if host is not None:
+            overall["host"] = host.to_json()
+        line = {"event": "heartbeat", "loop_lag_ms": lag_ms, "paused": self._paused_since_ns is not None}
+        line |= {**attrs.asdict(status), "dropped_messages": tally.dropped_frames}
+        books = {shard: seen.books for shard, seen in sorted(self._seen.items())}
+        return Beat(status, line, overall, lines, books, self.latency)
+
+    def _of(self, shard: int) -> _Seen:
+        return self._seen.setdefault(shard, _Seen())
+
+    def _lost(self, line: Mapping[str, Any]) -> None:
+        if line["reason"] != "SHUTDOWN":
+            seen = self._of(line["shard"])
+            seen.reasons[line["reason"].lower()] += 1
+            seen.planned += line["planned"]
+            seen.unplanned += not line["planned"]
+
+    def _take_paused_ms(self, now_ns: int) -> float:
+        """How long connections were not read since the last beat."""
+        if self._paused_since_ns is not None:
+            self._paused_ns += now_ns - self._paused_since_ns
+            self._paused_since_ns = now_ns
+        paused_ms, self._paused_ns = round(self._paused_ns / NS_PER_MS, 3), 0
+        return paused_ms
+
+    def _covers(self, now_ns: int) -> bool:
+        """Whether this beat counts books and streams."""
+        interval_ns = self._settings.coverage_metrics_interval_seconds * NS_PER_S
+        if self._coverage_ns is not None and now_ns - self._coverage_ns < interval_ns:
+            return False
+        self._coverage_ns = now_ns
+        return True
+
+    def _shard(self, now: ShardNow, interval_s: float, waited_ms: float, *, covers: bool) -> dict[str, Any]:
+        seen, meter = self._of(now.shard), now.meter
+        line = {
+            "beat": self._count,
+            "shard": now.shard,
+            "venue": now.venue,
+            "connected": now.connected,
+            "frames": meter.frames,
+            "frames_per_s": round((meter.frames - seen.frames) / interval_s, 1),
+            "bytes": meter.bytes,
+            "bytes_per_s": round((meter.bytes - seen.bytes) / interval_s, 1),
+            "reconnects": {
+                "total": seen.unplanned,
+                "planned": seen.planned,
+                "by_reason": dict(sorted(seen.reasons.items())),
+            },
+            **meter.take(),
+            "backpressure_ms": _single(waited_ms),
+        }
+        seen.frames, seen.bytes = meter.frames, meter.bytes
+        if covers:
+            line["coverage"] = _coverage([seen])
+        return line
+
+    def _status(
+        self,
+        now_ns: int,
+        interval_s: float,
+        shards: list[ShardNow],
+        counts: Counts,
+        tally: Tally,
+        states: Mapping[str, int],
+    ) -> Status:
+        frames_per_s = (counts.frames - self._frames) / interval_s
+        self._frames = counts.frames
+        return Status(
+            elapsed_s=round((now_ns - self._mono0_ns) / NS_PER_S, 3),
+            frames=counts.frames,
+            frames_per_s=round(frames_per_s, 1),
+            checksums_verified=counts.checksums_verified,
+            checksums_failed=counts.checksums_failed,
+            gaps=counts.gaps,
+            epochs=counts.epochs,
+            connected=sum(one.connected for one in shards),
+            reconnects=tally.unplanned,
+            states=dict(sorted(states.items())),
+        )
+
+
+def _coverage(shards: Iterable[_Seen]) -> dict[str, int]:
+    """``streams`` that the venue has confirmed, ``books`` that have a state, ``synced`` of them."""
+    streams = books = synced = 0
+    for seen in shards:
+        streams += len(seen.streams)
+        books += len(seen.books)
+        synced += sum(book.state == "SYNCED" for book in seen.books.values())
+    return {"streams": streams, "books": books, "synced": synced}
+
+
+def _single(value: float) -> dict[str, float]:
+    """A window with one sample."""
+    return {"count": 1, **dict.fromkeys(("p50", "p95", "p99", "max", "last"), value)}
