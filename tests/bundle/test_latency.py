@@ -54,7 +54,13 @@ def sample(shard: int = 0, **values: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("values", "share", "expected"),
-    [([5], 50, 5), ([1, 2, 3, 4], 50, 2), ([1, 2, 3, 4], 99, 4), (list(range(1, 101)), 95, 95), ([1, 2], 1, 1)],
+    [
+        ([5], 50, 5),
+        ([1, 2, 3, 4], 50, 2),
+        ([1, 2, 3, 4], 99, 4),
+        (list(range(1, 101)), 95, 95),
+        ([1, 2], 1, 1),
+    ],
 )
 def test_a_percentile_is_the_value_at_its_rank(values: list[int], share: int, expected: int) -> None:
     assert nearest_rank(values, share) == expected
