@@ -32,7 +32,11 @@ MALFORMED_TOLD: Final = 10
 
 
 class NoticeLog:
-    """Tells notices. A refusal of a subscription that never began is a mistake in what was asked for."""
+    """Tells notices. A refusal of a subscription that never began is a mistake in what was asked for.
+
+    What is followed later in the run (the venue's universe changes) may be refused: it is told, and the
+    run goes on.
+    """
 
     def __init__(self) -> None:
         self._begun: set[tuple[str, str | None]] = set()
@@ -44,11 +48,18 @@ class NoticeLog:
         for notice in notices:
             if isinstance(notice, Refusal):
                 shard.log(logging.WARNING, "refused", **attrs.asdict(notice))
-                if notice.instrument is not None and (notice.instrument, notice.channel) not in self._begun:
+                if self._is_mistake(shard, notice):
                     refused.append(notice)
             else:
                 self._tell(shard, notice)
         return _refusal(shard.plan.venue, refused) if refused else None
+
+    def _is_mistake(self, shard: Shard, notice: Refusal) -> bool:
+        asked = any(
+            (one.instrument, one.channel) == (notice.instrument, notice.channel)
+            for one in shard.plan.subscriptions
+        )
+        return asked and (notice.instrument, notice.channel) not in self._begun
 
     def _tell(self, shard: Shard, notice: Notice) -> None:
         match notice:

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 import ssl
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from mm_framework.bundle.manifest import RunState
@@ -30,12 +30,14 @@ from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.shard import Network, Shard
 from mm_framework.capture.telemetry import CaptureResult, Tally, instrument_lines, total_counts
 from mm_framework.capture.transport import HttpClient, HttpOptions, Transport, TransportOptions
-from mm_framework.contracts.adapter import HttpRequest, VenueLimits
+from mm_framework.contracts.adapter import HttpRequest, Subscription, VenueLimits
+from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
 from mm_framework.feed import FeedConfig, FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings, OffsetDecision, Verdict
+from mm_framework.feed.log_bodies import Change, Follow, Unfollow, encode_change
 from mm_framework.feed.output import Command, Notice
-from mm_framework.model.frame import RecordKind
+from mm_framework.model.frame import RecordKind, encode_json
 
 __all__ = ["Capture", "CaptureLog"]
 
@@ -320,6 +322,23 @@ class Capture:
         level = logging.INFO if decision.verdict is Verdict.ACCEPTED else logging.WARNING
         facts = {**decision.to_json(), "mono_ns": None}
         self._shards[number].log(level, "clock_offset", **{k: v for k, v in facts.items() if v is not None})
+
+    # what is followed
+
+    def follow(
+        self, shard: int, subscriptions: Iterable[Subscription], infos: Iterable[InstrumentInfo] = ()
+    ) -> None:
+        """Follow these from now on; ``infos`` is what is known of their instruments. Those followed stay."""
+        self._change(shard, Follow(tuple(subscriptions), tuple(infos)))
+
+    def unfollow(self, shard: int, subscriptions: Iterable[Subscription]) -> None:
+        """Follow these no longer; those that nobody follows are passed over."""
+        self._change(shard, Unfollow(tuple(subscriptions)))
+
+    def _change(self, shard: int, change: Change) -> None:
+        if shard not in self._shards:
+            raise RuntimeError(f"this run has no shard {shard}")
+        self.record(shard, RecordKind.CONTROL, encode_json(encode_change(change)))
 
     # deadlines
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import attrs
 import cattrs
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from mm_framework.contracts.adapter import Adapter, Subscription
-from mm_framework.contracts.normalizer import Normalizer
+from mm_framework.contracts.normalizer import InstrumentInfo, Normalizer
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.settings import section, setting
 
@@ -68,7 +69,8 @@ class FeedConfig:
     ``wall0_ns`` is the wall clock at run start and ``mono0_ns`` the monotonic clock then:
     ``ts_recv_ns = wall0_ns + mono_ns - mono0_ns``, null when ``untimed``. ``discover``: follow every
     instrument that appears (imports), only those of ``symbols`` (ids or the venue's names) unless it
-    is empty. ``live``: deadlines run and commands are given; False for recordings of others.
+    is empty. ``live``: deadlines run and commands are given; False for recordings of others. ``infos``:
+    what is known of the instruments before their first row.
     """
 
     venue: str
@@ -81,6 +83,7 @@ class FeedConfig:
     untimed: bool = False
     live: bool = True
     settings: FeedSettings = attrs.Factory(FeedSettings)
+    infos: tuple[InstrumentInfo, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only."""
@@ -94,3 +97,7 @@ class FeedConfig:
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+# Fields that came after the first release are left out while they say nothing: older logs stay as they are.
+_converter.register_unstructure_hook(
+    FeedConfig, make_dict_unstructure_fn(FeedConfig, _converter, infos=override(omit_if_default=True))
+)

@@ -75,6 +75,7 @@ class Instrument:
         self.trades = TradeSync(emitter, counts, numbered=rules.trade_ids)
         self.more_trades: dict[str, TradeSync] = {}
         self._make_trades = partial(TradeSync, emitter, counts, numbered=rules.trade_ids)
+        self._make_witness = make_witness
         self.witness = make_witness()
 
     def trades_on(self, channel: str) -> TradeSync:
@@ -170,6 +171,11 @@ class Instrument:
             ),
             self.book.s.epoch,
         )
+        self.forget_tickers()  # they were told at the old scales
+
+    def forget_tickers(self) -> None:
+        """Tickers told so far are compared with no book any more."""
+        self.witness = self._make_witness()
 
     def state_changed(self, old: SyncState, new: SyncState, reason: Reason, epoch: int) -> None:
         """Called by the book."""

@@ -1,4 +1,4 @@
-"""Names on the wire, as the reference path has resolved them."""
+"""Names on the wire, as the reference path has resolved them: the scanner learns them from here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import attrs
 
 from mm_framework.feed.session import Stream
 
-__all__ = ["Name"]
+__all__ = ["Name", "Names"]
 
 
 @attrs.frozen
@@ -20,3 +20,23 @@ class Name:
     text: str
     connection: int
     stream: Stream | None
+
+
+class Names:
+    """``fresh``: what is new since the scanner last emptied it, in order."""
+
+    def __init__(self) -> None:
+        self.fresh: list[Name] = []
+        self._known: dict[tuple[str, str, int], Stream] = {}
+
+    def learn(self, channel: str, text: str, connection: int, stream: Stream) -> None:
+        """A name stands for a stream."""
+        if self._known.get((channel, text, connection)) is not stream:
+            self._known[channel, text, connection] = stream
+            self.fresh.append(Name(channel, text, connection, stream))
+
+    def forget(self, connection: int) -> None:
+        """Channel numbers of a connection may stand for something else from now on: learn them anew."""
+        for key in [key for key in self._known if key[2] == connection]:
+            del self._known[key]
+            self.fresh.append(Name(*key, None))

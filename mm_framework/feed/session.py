@@ -11,13 +11,14 @@ recording of others (``live`` False) gives none and has no deadlines.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any, cast
 
 import attrs
 
 from mm_framework.contracts.adapter import Adapter, SnapshotSource, Subscription
+from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.output import ClockSample, Command, Fetch, Notice, Reconnect, Refusal, Send, Silent
@@ -58,7 +59,7 @@ class Link:
 class Stream:
     """One instrument on one channel.
 
-    ``phase``: waiting (for a connection), requested, active, refused. ``deadline_ns``: the next
+    ``phase``: waiting (for a connection), requested, active, refused, unfollowed. ``deadline_ns``: the next
     message is due; ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last news,
     ``probed``: the last of them has no answer yet; ``req_id``: the number of its last request;
     ``fetching``: its snapshot was asked for over REST.
@@ -76,6 +77,25 @@ class Stream:
     req_id: int = 0
     fetching: bool = False
 
+    @property
+    def wanted(self) -> bool:
+        """Whether it is asked for on each connection anew."""
+        return self.phase not in ("refused", "unfollowed")
+
+    def awaits(self, connection: int, req_id: int) -> bool:
+        """Whether an answer to this request on this connection is about it."""
+        return self.phase == "requested" and self.connection == connection and self.req_id == req_id
+
+    def follow(self, subscription: Subscription) -> None:
+        """Wanted again, as if for the first time."""
+        self.subscription, self.phase = subscription, "waiting"
+        self.last_ns, self.silences, self.probed = None, 0, False
+
+    def leave(self, phase: str) -> None:
+        """Nothing is awaited of it any more."""
+        self.phase, self.connection, self.fetching = phase, None, False
+        self.deadline_ns = self.retry_ns = NEVER
+
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
@@ -90,13 +110,13 @@ class Session:
     def __init__(
         self,
         adapter: Adapter,
+        rules: SyncRules,
         config: FeedConfig,
         commands: list[Command],
         notices: list[Notice],
-        *,
-        fetched: bool = False,
     ) -> None:
-        self.adapter, self.config, self.settings, self.fetched = adapter, config, config.settings, fetched
+        self.adapter, self.config, self.settings = adapter, config, config.settings
+        self.fetched = rules.sequence is not None and rules.sequence.bridge == "rest"
         self.commands, self.notices = commands, notices
         self.instruments: dict[str, Instrument] = {}
         self.links: dict[int, Link] = {}
@@ -133,18 +153,20 @@ class Session:
             if stream.connection == index or (stream.connection is None and not self.links)
         ]
         for stream in orphans:
-            stream.connection = None
-            stream.deadline_ns = stream.retry_ns = NEVER
-            stream.fetching = False
-            if stream.phase != "refused":
-                stream.phase = "waiting"
+            stream.leave("waiting" if stream.wanted else stream.phase)
         return orphans
 
-    def going_away(self, index: int) -> None:
+    def going_away(self, index: int, now_ns: int) -> None:
         """The venue ends a connection soon: connect anew before that, once."""
         link = self.links.get(index)
         if link is not None and not link.closing and self.config.live:
             self._close(link, Reason.VENUE_NOTICE)
+
+    def listed(self, index: int, venue_symbol: str) -> None:
+        """The venue's metadata has this name."""
+        link = self.links.get(index)
+        if link is not None and self.config.live and not link.ready:
+            link.listed.append(venue_symbol)
 
     def metadata_done(self, index: int, now_ns: int) -> None:
         """All definitions of a connection have arrived: names that the venue does not list are refused.
@@ -213,8 +235,12 @@ class Session:
         if index in self.links:
             self.links[index].pong_by_ns = NEVER
 
-    def acknowledged(self, stream: Stream, now_ns: int) -> None:
+    def acknowledged(self, stream: Stream, index: int, now_ns: int) -> None:
         """The venue accepted a subscription: its first message is due."""
+        if stream.phase == "unfollowed":
+            self._unsubscribe(index, [stream])  # it could not be named before
+        if stream.connection != index:
+            return
         stream.phase = "active"
         stream.last_ns = now_ns if stream.last_ns is None else stream.last_ns
         if self.config.live:
@@ -243,7 +269,7 @@ class Session:
         wanted = stream.subscription
         self.notices.append(Refusal(text, wanted.instrument, wanted.channel))
         if stream.last_ns is None:
-            stream.phase, stream.deadline_ns, stream.retry_ns = "refused", NEVER, NEVER
+            stream.leave("refused")
 
     def heard(self, stream: Stream, now_ns: int, *, news: bool = False) -> None:
         """A message of a subscription came; the first after a probe answers it, unless it is ``news``."""
@@ -392,16 +418,52 @@ class Session:
 
     # subscriptions
 
+    def follow(self, streams: Sequence[Stream], now_ns: int) -> None:
+        """Ask for streams that are new, now or as soon as there is a connection."""
+        link = self._main()
+        if link is None or not self.config.live:
+            return
+        for stream in streams:
+            if stream.carries == "book":
+                self.instruments[stream.subscription.instrument].book.connected()
+        self._subscribe(link.index, streams, now_ns)
+
+    def unfollow(self, streams: Sequence[Stream]) -> None:
+        """Streams are wanted no longer: say so on their connections, and await nothing of them."""
+        for index in dict.fromkeys(stream.connection for stream in streams if self.carried(stream)):
+            if index is not None:
+                self._unsubscribe(index, [stream for stream in streams if stream.connection == index])
+        for stream in streams:
+            stream.leave("unfollowed")
+
+    def _main(self) -> Link | None:
+        """The connection on which new subscriptions are asked for: the last one that is ready."""
+        ready = [link for link in self.links.values() if link.ready and not link.closing]
+        return ready[-1] if ready else None
+
+    def _unsubscribe(self, index: int, streams: Iterable[Stream]) -> None:
+        link = self.links.get(index)
+        if link is None or link.closing or not self.config.live:
+            return
+        ordered = sorted(streams, key=_request_key)
+        for _, group in groupby(ordered, key=_request_key):
+            subscriptions = [stream.subscription for stream in group]
+            self._send(index, self.adapter.unsubscribe(subscriptions, self._next_req_id(), link.memo))
+
     def _subscribe(self, index: int, streams: Iterable[Stream], now_ns: int) -> None:
+        sent, rate = 0, max(1, int(self.adapter.limits.messages_per_s))
         ordered = sorted(streams, key=_request_key)
         for _, group in groupby(ordered, key=_request_key):
             wanted = list(group)
             subscriptions = [stream.subscription for stream in wanted]
             req_id = self._next_req_id()
-            self._send(index, self.adapter.subscribe(subscriptions, req_id))
+            messages = self.adapter.subscribe(subscriptions, req_id)
+            self._send(index, messages)
+            sent += len(messages)
             for stream in wanted:
                 stream.connection, stream.phase, stream.req_id = index, "requested", req_id
-                self._await(stream, now_ns + _ns(self.settings.ack_timeout_s))
+                # What leaves at the venue's pace is answered at that pace.
+                self._await(stream, now_ns + _ns(self.settings.ack_timeout_s + sent // rate))
 
     def _resubscribe(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
         index = stream.connection
@@ -409,9 +471,7 @@ class Session:
             return
         if not keep_retry:
             stream.retry_ns = NEVER
-        link = self.links.get(index)
-        memo = None if link is None else link.memo
-        self._send(index, self.adapter.unsubscribe([stream.subscription], self._next_req_id(), memo))
+        self._unsubscribe(index, [stream])
         self._subscribe(index, [stream], now_ns)
 
     def _of(self, instrument: Instrument) -> list[Stream]:

@@ -284,13 +284,28 @@ class BookSync:
     def lose(self, reason: Reason, now_ns: int, expected: int = NULL, found: int = NULL) -> None:
         """The book is not the venue's any more: declare it, and wait for a snapshot."""
         self._declare(reason, now_ns, expected, found)
-        if self.s.state is not SyncState.CONNECTING:
+        if self.s.state not in (SyncState.CONNECTING, SyncState.STOPPED):
             self._to(Trigger.BROKEN, reason)
 
     def stop(self) -> None:
         """The run stops; the book stays as it is."""
         if self.s.state is not SyncState.STOPPED:
             self._to(Trigger.STOPPED, Reason.SHUTDOWN)
+
+    def leave(self) -> None:
+        """Nobody follows the book any more: it is emptied. No loss; the next one is of another epoch."""
+        s = self.s
+        if s.state is SyncState.STOPPED:
+            return
+        self._to(Trigger.STOPPED, Reason.UNSUBSCRIBED)
+        self.book.clear()
+        epoch = min(s.epoch + s.built, MAX_EPOCH)
+        self.s = BookState(SyncState.STOPPED, epoch, seen_price=s.seen_price, seen_size=s.seen_size)
+
+    def follow(self) -> None:
+        """The book is followed again."""
+        if self.s.state is SyncState.STOPPED:
+            self._to(Trigger.FOLLOWED, Reason.START)
 
     def accept_unverified(self) -> None:
         """After too many losses in a row: keep what comes, flagged, and claim nothing."""

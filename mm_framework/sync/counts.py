@@ -13,7 +13,9 @@ class Counts:
 
     ``frames`` = data + control + heartbeats + unknown + malformed. ``levels_covered`` are levels
     whose value a checksum proved at their message, ``levels_not_covered`` those beyond its depth.
-    ``sequence_*``: numbered messages that followed, were repetitions, broke the chain.
+    ``foreign_frames``: messages of a connection that does not feed their subscription;
+    ``unfollowed_frames``: of a subscription that has ended. ``sequence_*``: numbered messages that
+    followed, were repetitions, broke the chain.
     """
 
     records: int = 0
@@ -40,6 +42,7 @@ class Counts:
     orphan_deltas: int = 0
     duplicate_trades: int = 0
     foreign_frames: int = 0
+    unfollowed_frames: int = 0
     overflows: int = 0
     refusals: int = 0
     sequence_applied: int = 0

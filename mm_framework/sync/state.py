@@ -21,7 +21,8 @@ class Trigger(enum.Enum):
     PROVED = "the venue's proof holds for the book as it is"
     BROKEN = "a gap, a mismatch, a crossed book: the book is not the venue's"
     LOST = "the connection that feeds the book is gone"
-    STOPPED = "the run stops"
+    STOPPED = "the run stops, or the instrument is followed no longer"
+    FOLLOWED = "the instrument is followed again"
 
 
 TRANSITIONS: Final[dict[SyncState, dict[Trigger, SyncState]]] = {
@@ -58,6 +59,7 @@ TRANSITIONS: Final[dict[SyncState, dict[Trigger, SyncState]]] = {
     },
     SyncState.STOPPED: {
         Trigger.LOST: SyncState.STOPPED,
+        Trigger.FOLLOWED: SyncState.CONNECTING,
     },
 }
 

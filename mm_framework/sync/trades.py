@@ -76,6 +76,10 @@ class TradeSync:
         self._flush(number, epoch, group, flags)
         return jumped
 
+    def forget(self) -> None:
+        """Nobody follows the trades any more: what comes later begins anew."""
+        self.s = TradeState()
+
     def _repeated(self, trade_id: int) -> bool:
         last = self.s.last_id
         return last is not None and (trade_id <= last or trade_id == self.s.suspect_id)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any, cast
 
 from mm_framework.capture.notices import MALFORMED_TOLD, NoticeLog
+from mm_framework.capture.plan import ShardPlan
 from mm_framework.capture.shard import Shard
+from mm_framework.contracts.adapter import Subscription
 from mm_framework.feed.output import (
     Acknowledged,
     Malformed,
@@ -23,7 +24,14 @@ class FakeShard:
 
     number = 0
     online = True
-    plan = SimpleNamespace(venue="toy")
+    plan = ShardPlan(
+        0,
+        "toy",
+        "ws://toy.invalid",
+        tuple(
+            Subscription(f"toy:{name}", name, kind) for name in ("A/B", "A/C") for kind in ("book", "trade")
+        ),
+    )
 
     def __init__(self) -> None:
         self.lines: list[tuple[int, str, dict[str, Any]]] = []
@@ -51,6 +59,12 @@ def test_a_refusal_of_what_had_begun_is_only_told() -> None:
     assert error is None
     assert [event for _, event, _ in shard.lines] == ["refused"]
     assert tell(log, Refusal("later", "toy:A/B", "trade"))[1] is not None
+
+
+def test_a_refusal_of_what_was_followed_later_is_only_told() -> None:
+    shard, error = tell(NoticeLog(), Refusal("no such symbol", "toy:N/EW", "book"))
+    assert error is None
+    assert [event for _, event, _ in shard.lines] == ["refused"]
 
 
 def test_a_resync_is_a_warning() -> None:

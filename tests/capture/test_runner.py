@@ -12,7 +12,8 @@ from toy_server import MS, S, ToyServer, World
 from toy_venue import ToyAdapter
 
 from mm_framework.capture.settings import CaptureSettings
-from mm_framework.contracts.adapter import VenueLimits
+from mm_framework.contracts.adapter import Subscription, VenueLimits
+from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, VenueRefused
 from mm_framework.feed import Feed, Output
 from mm_framework.model.frame import RecordKind, iter_records
@@ -532,3 +533,64 @@ def test_the_same_seeds_give_the_same_records() -> None:
 
     assert records(1) == records(1)
     assert records(1) != records(2)
+
+
+# what is followed
+
+
+def toy_subscriptions(symbol: str) -> tuple[Subscription, ...]:
+    return tuple(
+        Subscription(f"toy:{symbol}", symbol, channel, 5 if channel == "book" else None)
+        for channel in ("book", "trade")
+    )
+
+
+def test_what_is_followed_comes_and_goes_while_a_run_goes_on() -> None:
+    world = World(ToyServer(["A/B", "C/D"], rate=50))
+    world.instruments = ["toy:A/B"]
+    info = InstrumentInfo("C/D", tick_size="0.01")
+    world.at(10, lambda now_ns: world.run.follow(0, toy_subscriptions("C/D"), [info]))
+    world.at(20, lambda now_ns: world.run.unfollow(0, toy_subscriptions("C/D")))
+    world.at(25, lambda now_ns: world.run.follow(0, toy_subscriptions("C/D")))
+    result = world.capture(30)
+    assert result.instruments == {
+        "toy:A/B": {"state": "SYNCED", "epoch": 1},
+        "toy:C/D": {"state": "SYNCED", "epoch": 2},
+    }
+    assert (result.counts.gaps, result.reconnects["total"]) == (0, 0)
+    assert result.counts.unfollowed_frames < 5, "the venue was told"
+    assert [one["op"] for one in world.log.bodies(KIND.CONTROL)] == [
+        "start",
+        "follow",
+        "unfollow",
+        "follow",
+        "stop",
+    ]
+    assert next(one.tick_size for one in world.log.definitions if one.id == "toy:C/D") == "0.01"
+    feed = Feed(world.kits)
+    for _, record in world.log.records:
+        feed.feed(record)
+    assert feed.counts == result.counts
+
+
+def test_a_new_subscription_that_is_refused_does_not_end_the_run() -> None:
+    world = World()
+    world.at(10, lambda now_ns: world.run.follow(0, toy_subscriptions("N/ONE")))
+    result = world.capture(20)
+    assert result.stopped_by == "max_seconds"
+    assert [line["instrument"] for line in world.log.events("refused")] == ["toy:N/ONE"] * 2
+
+
+def test_a_shard_that_is_not_there_cannot_follow() -> None:
+    world = World()
+    said: list[str] = []
+
+    def follow(now_ns: int) -> None:
+        try:
+            world.run.follow(7, toy_subscriptions("C/D"))
+        except RuntimeError as error:
+            said.append(str(error))
+
+    world.at(1, follow)
+    world.capture(2)
+    assert said == ["this run has no shard 7"]

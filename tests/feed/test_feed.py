@@ -23,7 +23,7 @@ from toy_venue import (
 
 from mm_framework.contracts.adapter import Channel, Proof
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter
-from mm_framework.errors import PluginError, SchemaMismatch
+from mm_framework.errors import CorruptFrame, PluginError, SchemaMismatch
 from mm_framework.feed import Feed, FeedConfig, VenueKit
 from mm_framework.feed.output import Malformed, Reconnect, Send, StateChanged
 from mm_framework.model.events import NULL, Kind, Reason, RowFlag, SyncState
@@ -76,7 +76,7 @@ def test_a_venue_without_a_plugin_is_named() -> None:
 
 def test_the_first_record_must_configure() -> None:
     for record in (ToyLog().frame(b"{}"), ToyLog().open(), ToyLog().tick()):
-        with pytest.raises(RuntimeError, match="first record"):
+        with pytest.raises(CorruptFrame, match="the log begins with"):
             Feed(toy_kits()).feed(record)
     feed = Feed(toy_kits())
     assert feed.next_deadline_ns() is None

@@ -288,7 +288,7 @@ class World:
             VENUE: VenueKit(WildAdapter(draw.choice([(2, 3), (6, 8), (2, 0)])), WildNormalizer(), self.rules)
         }
         self.damage = draw.choice([0.0, 0.02, 0.1])
-        self.by_number = draw.random() < 0.4
+        self.by_number, self.moves = draw.random() < 0.4, draw.random() < 0.5
         depth = draw.choice([3, 6, 20])
         self.markets = {
             symbol: Market(symbol, draw, depth, self.rules.keeps_depth)
@@ -412,6 +412,8 @@ class World:
         market, roll = draw.choice(list(self.markets.values())), draw.random()
         if self.damage and draw.random() < self.damage / 5:
             self._trouble(connection)
+        elif self.moves and draw.random() < 0.02:
+            self._change(market)
         elif roll < 0.6:
             self._updates(connection, market)
         elif roll < 0.75:
@@ -450,6 +452,14 @@ class World:
         if draw.random() < 0.8:
             told["u"] = market.number - draw.choice([0, 0, 0, 1, -1])
         self._frame(connection, {"ch": "ticker", "d": [told]})
+
+    def _change(self, market: Market) -> None:
+        """What is followed changes; mostly something comes back."""
+        channel = self.draw.choice(["book", "book", "trade", "ticker"])
+        subscription = Subscription(f"{VENUE}:{market.symbol}", market.symbol, channel, None)
+        op = self.draw.choice(["follow", "follow", "unfollow"])
+        self.log.control(op, subscriptions=[attrs.asdict(subscription)])
+        self._see()
 
     def _trouble(self, connection: int) -> None:
         match self.draw.randrange(7):
@@ -593,18 +603,6 @@ def test_a_malformed_snapshot_is_fetched_again_after_a_pause() -> None:
     assert len(twin.take(log.records).of(Fetch)) == 1
     assert len(twin.take([log.tick(S)]).of(Fetch)) == 1
     twin.settle()
-
-
-def test_a_second_configuration_begins_anew_on_both_paths() -> None:
-    kits, log = desk(SyncRules())
-    log.frame(book(1, snap=True))
-    log.frame(book(2))
-    log.records.append(log.records[0])
-    log.open()
-    log.frame(book(3, snap=True))
-    for n in range(4, 9):
-        log.frame(book(n))
-    singly(kits, log)
 
 
 def test_a_restored_feed_knows_every_name_that_was_subscribed() -> None:

@@ -22,12 +22,13 @@ from toy_venue import (
     toy_rules,
 )
 
+from mm_framework.contracts.adapter import Subscription
 from mm_framework.feed import Feed, FeedConfig, FeedSettings, Notice, VenueKit
 from mm_framework.feed.output import Command, Reconnect, Send
 from mm_framework.model.events import Message, Row, iter_messages, iter_rows
 from mm_framework.model.frame import RecordKind, encode_http, encode_json, encode_record, iter_records
 
-__all__ = ["Desk", "Reading", "checkpoint_record", "kits_of", "read", "reconnects", "stormy_log"]
+__all__ = ["Desk", "Reading", "book_of", "checkpoint_record", "kits_of", "read", "reconnects", "stormy_log"]
 
 S = 1_000_000_000
 
@@ -83,6 +84,11 @@ def checkpoint_record(payload: bytes, like: bytes) -> bytes:
     )
 
 
+def book_of(symbol: str = "A/B", channel: str = "book") -> Subscription:
+    """A subscription of the toy venue as a plan makes it."""
+    return Subscription(f"{VENUE}:{symbol}", symbol, channel, 5 if channel == "book" else None)
+
+
 def kits_of(*, ping_s: float | None = None, metadata_first: bool = False) -> dict[str, VenueKit]:
     """The toy venue with other habits."""
     adapter = ToyAdapter()
@@ -136,6 +142,11 @@ class Desk:
         for market in self.markets:
             self.frame(ack(market.symbol))
             self.frame(market.snapshot())
+
+    def control(self, op: str, *subscriptions: Subscription, **body: Any) -> Reading:
+        """A change of what is followed."""
+        told = [attrs.asdict(one) for one in subscriptions]
+        return self.do(self.log.control(op, subscriptions=told, **body))
 
     def due(self) -> tuple[float, Reading]:
         """A TICK exactly at the next deadline: seconds until then, and what it caused.
@@ -211,6 +222,10 @@ def stormy_log(seed: int, steps: int = 120, *, live: bool = True, untimed: bool 
         elif roll < 90:
             huge = b'"bids": [["%d' % 10**20
             log.frame(market.snapshot(t).replace(b'"bids": [["', huge), connection)
+        elif roll == 90:
+            op = draw.choice(["follow", "unfollow"])
+            channel = draw.choice(["book", "book", "trade", "ticker"])
+            log.control(op, subscriptions=[attrs.asdict(book_of(market.symbol, channel))])
         elif roll < 92:
             log.add(RecordKind.HTTP, draw.choice([b"", encode_http({"id": 1}, b"x")]), connection)
             log.add(RecordKind.CLOCK, encode_json({"before_ns": 1, "after_ns": 2}))

@@ -439,6 +439,10 @@ class ToyLog:
         """A deadline was due."""
         return self.add(RecordKind.TICK, b"", after_ns=after_ns)
 
+    def control(self, op: str, **body: Any) -> bytes:
+        """A CONTROL record."""
+        return self.add(RecordKind.CONTROL, encode_json({"op": op, **body}))
+
     def stop(self) -> bytes:
         """The orderly end."""
         return self.add(RecordKind.CONTROL, encode_json({"op": "stop"}))

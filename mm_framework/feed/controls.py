@@ -1,0 +1,117 @@
+"""What a venue says that is not market data, and what follows from it."""
+
+from __future__ import annotations
+
+from mm_framework.contracts.normalizer import (
+    Control,
+    GoingAway,
+    InstrumentInfo,
+    MetadataDone,
+    Pong,
+    Refused,
+    Requested,
+    Subscribed,
+    VenueStatus,
+)
+from mm_framework.feed.output import Acknowledged, Notice, StatusChanged
+from mm_framework.feed.roster import Roster
+from mm_framework.feed.session import Session, Stream
+from mm_framework.feed.turn import Turn
+from mm_framework.model.events import NULL, Kind
+from mm_framework.sync.counts import Counts
+from mm_framework.sync.emit import Emitter
+
+__all__ = ["Controls"]
+
+
+class Controls:
+    """Control events of a frame, or of a message that we sent, one at a time."""
+
+    def __init__(
+        self,
+        session: Session,
+        roster: Roster,
+        emitter: Emitter,
+        counts: Counts,
+        notices: list[Notice],
+        turn: Turn,
+    ) -> None:
+        self._session, self._roster, self._emitter = session, roster, emitter
+        self._counts, self._notices, self._turn = counts, notices, turn
+
+    def take(self, event: Control) -> None:
+        """Obey one event."""
+        now, connection, session = self._turn.now_ns, self._turn.connection, self._session
+        match event:
+            case Subscribed(req_id=req_id):
+                times = (event.time_in_ns, event.time_out_ns)
+                session.answered(connection, req_id, times, now, "acknowledgement")
+                self._subscribed(event)
+            case Refused():
+                self._refused(event)
+            case Requested():
+                session.requested(connection, event.req_id, now)
+                for symbol in event.venue_symbols:
+                    self._roster.told_depth(symbol, event.channel, event.depth)
+            case Pong():
+                session.pong(connection)
+                session.answered(connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "pong")
+            case VenueStatus():
+                self._status(event)
+            case GoingAway():
+                self._notices.append(StatusChanged(event.text, session.online))
+                session.going_away(connection, now)
+            case InstrumentInfo():
+                session.listed(connection, event.venue_symbol)
+                self._roster.describe(event)
+            case MetadataDone():
+                session.metadata_done(connection, now)
+
+    def _subscribed(self, event: Subscribed) -> None:
+        instrument_id = self._id(event.venue_symbol)
+        self._notices.append(Acknowledged(instrument_id, event.channel, event.active))
+        if not event.active:
+            return
+        self._roster.told_depth(event.venue_symbol, event.channel, event.depth)
+        for stream in self._meant(event, instrument_id):
+            self._session.acknowledged(stream, self._turn.connection, self._turn.now_ns)
+
+    def _meant(self, event: Subscribed, instrument_id: str | None) -> list[Stream]:
+        """The streams that an acknowledgement is about: its symbol's, else all that the request asked for."""
+        connection, streams = self._turn.connection, self._session.streams
+        if instrument_id is not None:
+            stream = streams.get((instrument_id, event.channel))
+            return [] if stream is None else [stream]
+        if event.req_id is None:
+            return []
+        return [stream for stream in streams.values() if stream.awaits(connection, event.req_id)]
+
+    def _refused(self, event: Refused) -> None:
+        """A refusal names its symbol, or else the request: all that it asked for is refused."""
+        self._counts.refusals += 1
+        if not event.active:
+            return
+        instrument_id = self._id(event.venue_symbol)
+        for stream in self._session.streams.values():
+            wanted = stream.subscription
+            if stream.phase != "requested" or event.channel not in (None, wanted.channel):
+                continue
+            if wanted.instrument == instrument_id if instrument_id else stream.req_id == event.req_id:
+                self._session.refused(stream, event.text)
+
+    def _status(self, event: VenueStatus) -> None:
+        if event.venue_symbol is not None:
+            self._notices.append(StatusChanged(event.text, event.online, self._id(event.venue_symbol)))
+            return
+        if event.online == self._session.online:
+            return
+        self._session.online = event.online
+        self._notices.append(StatusChanged(event.text, event.online))
+        for instrument in self._roster.by_id.values():
+            if instrument.defined:
+                number, index = instrument.definition.number, instrument.definition.index
+                epoch = instrument.book.s.epoch
+                self._emitter.event(Kind.STATUS, number, epoch, NULL, event.online, index)
+
+    def _id(self, venue_symbol: str | None) -> str | None:
+        return None if venue_symbol is None else self._roster.id_of(venue_symbol)
