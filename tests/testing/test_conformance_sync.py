@@ -88,9 +88,9 @@ def test_an_engine_that_does_not_compute_checksums_is_found(
 def test_numbers_of_a_connection_that_nobody_looks_at_are_found(
     monkeypatch: pytest.MonkeyPatch, check: str
 ) -> None:
-    from mm_framework.feed import Feed
+    from mm_framework.feed.intake import Intake
 
-    monkeypatch.setattr(Feed, "_hole", lambda self, connection, expected, found: None)
+    monkeypatch.setattr(Intake, "_hole", lambda self, connection, expected, found: None)
     fails(SyncConformance, check, "SYNCED and wrong", venue=model_of(CONNECTION), updates=4, orders=3)
 
 
