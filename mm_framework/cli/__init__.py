@@ -36,6 +36,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "inspect": ("mm_framework.cli.inspect_cmd", "Look into a run bundle."),
     "slice": ("mm_framework.cli.slice_cmd", "Cut a time range out of a run bundle."),
     "recover": ("mm_framework.cli.recover_cmd", "Repair a run bundle after a crash and say what was lost."),
+    "analyze": ("mm_framework.cli.analyze_cmd", "Tell how old the best prices of a file were."),
+    "qa": ("mm_framework.cli.qa_cmd", "Tell whether a file of best prices may be used."),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 
