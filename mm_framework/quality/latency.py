@@ -64,13 +64,13 @@ class Ages:
     def report(self) -> AgesReport:
         """What they come to."""
         ages = self.all()
-        numbers: dict[str, float | None] = dict.fromkeys(NUMBERS)
+        found: dict[str, Any] = dict.fromkeys(NUMBERS)
         if len(ages):
-            ranks = np.percentile(ages, PERCENTILES)
-            found = (*ranks, ages.max(), ages.min(), ages.mean())
-            numbers = {name: round(float(x), 3) for name, x in zip(NUMBERS, found, strict=True)}
+            numbers = (*np.percentile(ages, PERCENTILES), ages.max(), ages.min(), ages.mean())
+            found = {name: round(float(x), 3) for name, x in zip(NUMBERS, numbers, strict=True)}
         normal = int(np.count_nonzero(ages <= self.settings.normal_max_ms))
         unsafe = int(np.count_nonzero(ages > self.settings.degraded_max_ms))
         counts = {"normal": normal, "degraded": len(ages) - normal - unsafe, "unsafe": unsafe}
-        regimes = {name: Regime(n, n / len(ages) if len(ages) else 0.0) for name, n in counts.items()}
-        return AgesReport(count=len(ages), **numbers, **regimes)
+        for name, count in counts.items():
+            found[name] = Regime(count, count / len(ages) if len(ages) else 0.0)
+        return AgesReport(count=len(ages), **found)
