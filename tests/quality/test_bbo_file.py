@@ -103,3 +103,14 @@ def test_a_run_ends_where_the_session_time_falls_also_between_reads(tmp_path: Pa
     assert runs == [(1, [1, 2, 3, 4]), (2, [5, 6, 7, 8]), (3, [9])]
     parts = [whole.part(slice(n, n + 1)) for n in range(9)]
     assert [run for run, _ in split_runs(parts)] == [1, 1, 1, 1, 2, 2, 2, 2, 3]
+
+
+def test_the_sessions_of_several_symbols_make_one_run_and_a_loss_one_more(tmp_path: Path) -> None:
+    recv = bbo_files.times(4)
+    a = bbo_files.rows(recv, recv, recv * 0, np.array([50.0, 60, 5, 15]))
+    b = bbo_files.rows(recv, recv, recv * 0, np.array([30.0, 40, 1, 11]), symbol="ETH/EUR")
+    lines = [row for pair in zip(a, b, strict=True) for row in pair]
+    (quotes,) = BboFile(bbo_files.write(tmp_path / "r.csv", lines)).batches()
+    assert [(run, len(part)) for run, part in split_runs([quotes])] == [(1, 4), (2, 4)]
+    parts = [quotes.part(slice(n, n + 1)) for n in range(8)]
+    assert [run for run, _ in split_runs(parts)] == [1, 1, 1, 1, 2, 2, 2, 2]
