@@ -59,7 +59,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "limits": "mm_framework.trading.settings",
     "market": "mm_framework.emulator.settings",
     "plugins": "mm_framework.plugins.settings",
-    "qa.file": "mm_framework.quality.settings",
+    "quality": "mm_framework.quality.settings",
     "sink.bbo-csv": "mm_framework.sinks.bbo_csv",
     "sinks": "mm_framework.sinks.driver",
     "trading": "mm_framework.trading.settings",

@@ -41,7 +41,7 @@ def _share(instance: object, attribute: attrs.Attribute[Any], value: float) -> N
         raise ValueError(f"{attribute.name} {value:g} is no share: give a number from 0 to 1")
 
 
-@section("qa.file")
+@section("quality")
 @attrs.frozen
 class FileCheckSettings:
     """Limits of ``mm qa FILE``. Shares are of the rows that have a venue time, from 0 to 1."""
