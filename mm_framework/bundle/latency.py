@@ -36,6 +36,7 @@ __all__ = [
     "latency_text",
     "nearest_rank",
     "read_latency",
+    "take_lines",
 ]
 
 LATENCY_JSON: Final = "latency_report.json"
@@ -253,13 +254,14 @@ def read_latency(path: Path) -> LatencyReport:
     Raises CorruptFrame at a line that cannot be read, FileNotFoundError without a run log.
     """
     tally = LatencyTally()
-    _read(path / RUNLOG, tally.hear)
+    take_lines(path / RUNLOG, tally.hear)
     for file in sorted((path / METRICS).glob("shard_*.ndjson")):
-        _read(file, tally.sample)
+        take_lines(file, tally.sample)
     return tally.report()
 
 
-def _read(file: Path, take: Callable[[Mapping[str, Any]], None]) -> None:
+def take_lines(file: Path, take: Callable[[Mapping[str, Any]], None]) -> None:
+    """Give every whole line to ``take``. Raises CorruptFrame also at one that has not what it needs."""
     for number, line in enumerate(iter_lines(file), 1):
         try:
             take(line)

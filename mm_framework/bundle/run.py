@@ -4,6 +4,7 @@
       manifest.json  runlog.ndjson  instruments.ndjson  connections.ndjson  .lock
       capture/shard_00.frames  shard_00.idx  shard_00.0001.frames  ...
       metrics/global.ndjson  shard_00.ndjson  ...      latency_report.json  .txt      (live runs)
+      fatal.json  last_frames_shard_00.bin  ...                            (runs that an error ended)
 
 The manifest is the last file of a new bundle: whatever has one has all the others.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from typing import Any, Final
 import attrs
 
 from mm_framework.bundle.disk import DISK, Disk, DiskLock, writing
+from mm_framework.bundle.fatal import write_fatal
 from mm_framework.bundle.frames import LogWriter, Rotation, ShardReader
 from mm_framework.bundle.latency import (
     LATENCY_JSON,
@@ -175,6 +177,12 @@ class RunWriter:
             if shard is not None:
                 self._latency.sample(line)
             self._writer.put(file, encode_json(line) + b"\n")
+
+    def fatal(self, document: Mapping[str, Any], records: Mapping[int, Iterable[bytes]]) -> None:
+        """Tell the error that ends the run: ``fatal.json`` and the last records of each shard."""
+        clocks = (self.manifest.wall0_ns, self.manifest.mono0_ns)
+        with writing(self.path):
+            write_fatal(self._disk, self.path, document, records, clocks)
 
     def update(self, **changes: Any) -> None:
         """Replace the manifest with these fields changed."""

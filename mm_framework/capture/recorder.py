@@ -7,8 +7,8 @@ writer's queue stands behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 import attrs
 
@@ -19,7 +19,9 @@ from mm_framework.feed.output import Command, Defined, Notice
 from mm_framework.model.frame import RecordKind, encode_json, encode_record
 from mm_framework.model.instrument import Definition
 
-__all__ = ["Lane", "Listener", "Log", "Recorder"]
+__all__ = ["Lane", "LastRecords", "Listener", "Log", "Recorder"]
+
+LAST_BYTES: Final = 1 << 18
 
 
 class Listener(Protocol):
@@ -67,13 +69,34 @@ class Log(Protocol):
         ...
 
 
+class LastRecords:
+    """The latest records of a shard: some hundred KiB, for the case that an error ends the run."""
+
+    def __init__(self) -> None:
+        self._before: list[bytes] = []
+        self._now: list[bytes] = []
+        self._size = 0
+
+    def add(self, record: bytes) -> None:
+        """Keep one more; those that are LAST_BYTES older may go."""
+        self._now.append(record)
+        self._size += len(record)
+        if self._size >= LAST_BYTES:
+            self._before, self._now, self._size = self._now, [], 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._before
+        yield from self._now
+
+
 @attrs.define(eq=False)
 class Lane:
-    """A shard as the recorder sees it: its `Feed`, its meter and the index of its next record."""
+    """A shard as the recorder sees it: its `Feed`, its meter, its latest records, the next one's index."""
 
     shard: int
     feed: Feed
     meter: ShardMeter
+    last: LastRecords = attrs.field(factory=LastRecords)
     next_index: int = 0
 
 
@@ -174,6 +197,7 @@ class Recorder:
         if self._log is not None:
             self._log.append(lane.shard, record)
         lane.next_index += 1
+        lane.last.add(record)
         self.last_ns = mono_ns
         output = lane.feed.feed(record)
         parsed_ns = self._now()

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import random
 import ssl
+import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -61,6 +62,10 @@ class CaptureLog(Log, Protocol):
 
     def metric(self, shard: int | None, line: Mapping[str, Any]) -> None:
         """Add a line to the metrics of a shard, or of the run (None)."""
+        ...
+
+    def fatal(self, document: Mapping[str, Any], records: Mapping[int, Iterable[bytes]]) -> None:
+        """Tell the error that ends the run, and the last records of each shard."""
         ...
 
     def update(self, **changes: Any) -> None:
@@ -240,6 +245,8 @@ class Capture:
         result = self._result("error" if error is not None else stopped_by)
         self.log(logging.INFO, "stop", stopped_by=result.stopped_by, frames=result.counts.frames)
         if self._writer is not None:
+            if isinstance(error, Exception):
+                self._tell_fatal(self._writer, error)
             try:
                 self._close_bundle(self._writer, "complete" if error is None else "interrupted", result)
             except MMError as failure:
@@ -253,6 +260,23 @@ class Capture:
             writer.update(clock_samples=self._clocks.samples())
         finally:
             writer.close(state, result.to_json())
+
+    def _tell_fatal(self, writer: CaptureLog, error: Exception) -> None:
+        """What there is to know of the end; a disk that takes nothing more takes this neither."""
+        lanes = self._recorder.lanes
+        document = {
+            "error": str(error) or type(error).__name__,
+            "type": type(error).__name__,
+            "exit_code": error.exit_code if isinstance(error, MMError) else None,
+            "trace": traceback.format_exception(error),
+            "elapsed_s": round((self._recorder.last_ns - self._stamp.mono0_ns) / 1e9, 6),
+            "shards": [{"shard": one.shard, "records": one.next_index} for one in lanes.values()],
+            **self._stamps(),
+        }
+        try:
+            writer.fatal(document, {shard: lane.last for shard, lane in lanes.items()})
+        except MMError as failure:
+            logger.warning("%s", failure, extra={"event": "fatal_not_written"})
 
     # records
 

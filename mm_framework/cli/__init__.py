@@ -33,6 +33,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "import": ("mm_framework.cli.import_cmd", "Turn recordings of other tools into a run bundle."),
     "export": ("mm_framework.cli.export_cmd", "Write the files of a sink from a run bundle."),
     "verify": ("mm_framework.cli.verify_cmd", "Prove that a run bundle is what the venue said."),
+    "audit": ("mm_framework.cli.audit_cmd", "Ask the gates of a capture: was the plant healthy?"),
+    "latency": ("mm_framework.cli.latency_cmd", "Report reconnects, drops, lag and pressure of a capture."),
     "inspect": ("mm_framework.cli.inspect_cmd", "Look into a run bundle."),
     "slice": ("mm_framework.cli.slice_cmd", "Cut a time range out of a run bundle."),
     "recover": ("mm_framework.cli.recover_cmd", "Repair a run bundle after a crash and say what was lost."),
@@ -43,9 +45,12 @@ VERBS: dict[str, tuple[str, str]] = {
 
 # Names that verbs had in earlier tools; they work, and no help mentions them.
 EARLIER_NAMES: dict[str, str] = {
+    "capture-audit": "audit",
     "capture-inspect": "inspect",
+    "capture-latency-report": "latency",
     "capture-slice": "slice",
     "capture-verify": "verify",
+    "gate": "audit",
     "validate-day": "verify",
 }
 

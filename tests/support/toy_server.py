@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from toy_venue import (
@@ -138,6 +138,8 @@ class MemoryLog:
     def __init__(self) -> None:
         self.records: list[tuple[int, bytes]] = []
         self.lines: list[dict[str, Any]] = []
+        self.fatal_document: dict[str, Any] | None = None
+        self.last_records: dict[int, list[bytes]] = {}
         self.metrics: list[tuple[int | None, dict[str, Any]]] = []
         self.definitions: list[Definition] = []
         self.full = False
@@ -166,6 +168,10 @@ class MemoryLog:
 
     def metric(self, shard: int | None, line: Mapping[str, Any]) -> None:
         self.metrics.append((shard, dict(line)))
+
+    def fatal(self, document: Mapping[str, Any], records: Mapping[int, Iterable[bytes]]) -> None:
+        self.fatal_document = dict(document)
+        self.last_records = {shard: list(kept) for shard, kept in records.items()}
 
     def wait_room(self, timeout_s: float) -> bool:
         return not self.full

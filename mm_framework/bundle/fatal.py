@@ -1,0 +1,76 @@
+"""What a run leaves behind that an error ended: ``fatal.json``, and the last records of each shard.
+
+    fatal.json                    the error, where it was raised, how far each shard had come
+    last_frames_shard_00.bin      a frame log of one segment with the shard's last records
+
+The records are those that the run held in memory, also when the disk no longer took them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from mm_framework.bundle.disk import Disk
+from mm_framework.bundle.segment import SegmentHeader, SegmentReader
+from mm_framework.errors import CorruptFrame
+from mm_framework.model.frame import HEADER, encode_json
+
+__all__ = ["FATAL", "last_frames_name", "last_frames_shards", "read_fatal", "read_last_frames", "write_fatal"]
+
+FATAL: Final = "fatal.json"
+SCHEMA: Final = 1
+
+_PREFIX: Final = "last_frames_shard_"
+_SUFFIX: Final = ".bin"
+
+
+def last_frames_name(shard: int) -> str:
+    """The file of a shard's last records."""
+    return f"{_PREFIX}{shard:02d}{_SUFFIX}"
+
+
+def write_fatal(
+    disk: Disk,
+    path: Path,
+    document: Mapping[str, Any],
+    records: Mapping[int, Iterable[bytes]],
+    clocks: tuple[int, int],
+) -> None:
+    """Write both into a bundle; ``records``: shard -> encoded records in order. ``clocks``: the run's
+    wall0_ns and mono0_ns. Raises OSError.
+    """
+    disk.replace(path / FATAL, encode_json({"schema": SCHEMA, **document}) + b"\n")
+    for shard, kept in records.items():
+        kept = list(kept)
+        if kept:
+            first_index = HEADER.unpack_from(kept[0])[5]
+            header = SegmentHeader(shard, 0, first_index, *clocks)
+            disk.replace(path / last_frames_name(shard), header.encode() + b"".join(kept))
+
+
+def read_fatal(path: Path) -> dict[str, Any] | None:
+    """The document of ``fatal.json``, None when there is none. Raises CorruptFrame."""
+    try:
+        data = (path / FATAL).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptFrame(f"{path / FATAL} is not readable: {error}", path=path / FATAL) from None
+
+
+def last_frames_shards(path: Path) -> list[int]:
+    """The shards whose last records a bundle holds."""
+    names = (file.name for file in path.glob(f"{_PREFIX}*{_SUFFIX}"))
+    texts = (name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for name in names)
+    return sorted(int(text) for text in texts if text.isdecimal())
+
+
+def read_last_frames(path: Path, shard: int) -> SegmentReader:
+    """The last records of a shard, as a segment of a frame log. Raises CorruptFrame, FileNotFoundError."""
+    return SegmentReader(path / last_frames_name(shard), last=True)

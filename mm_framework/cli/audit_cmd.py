@@ -1,0 +1,86 @@
+"""``mm audit``: was the plant that recorded a bundle healthy?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.options import FiniteRange, json_option, settings_options
+from mm_framework.settings import DataSettings
+
+if TYPE_CHECKING:
+    from mm_framework.bundle.audit import AuditReport, GateResult
+
+__all__ = ["command", "gate_table"]
+
+STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
+
+
+@click.command("audit")
+@click.argument("run")
+@click.option(
+    "--threshold-seconds",
+    type=FiniteRange(0, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="X",
+    help="A longer time between two heartbeats is a gap.",
+)
+@settings_options(DataSettings)
+@json_option
+@pass_app
+def command(app: App, run: str, threshold_seconds: float) -> int:
+    """Ask the gates of a capture: heartbeats, reconnects, drops, lag, pressure, CRCs, its end.
+
+    RUN is a run id or the path of a bundle, also of a run that was killed. The exit code is 0 when no
+    gate fails, 1 when one does; each gate names the command that shows more.
+    """
+    from mm_framework.bundle.audit import audit, gather
+    from mm_framework.cli.bundles import opened
+
+    bundle = opened(app, run)
+    size = sum(reader.size for reader in bundle.shards)
+    with app.out.progress("reading", total=size, unit="bytes") as advance:
+        evidence = gather(bundle, threshold_s=threshold_seconds, name=run, progress=advance)
+    report = audit(evidence)
+    app.out.emit(report.to_json(), lambda: _shown(report))
+    return 0 if report.ok else 1
+
+
+def _shown(report: AuditReport) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    failed = [result.name for result in report.results if result.status == "FAIL"]
+    verdict = f"FAIL: {', '.join(failed)}" if failed else "PASS"
+    name = report.evidence.path.name
+    return Group(gate_table(report.results), "", Text(f"{name}: {verdict}", style=STYLES[verdict[:4]]))
+
+
+def gate_table(results: tuple[GateResult, ...] | list[GateResult], *, commands: bool = True) -> Any:
+    """Gates as a table, for people; ``commands``: with the one that shows more of each."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("gate", "", "value", "limit", "", *(("see",) if commands else ())):
+        table.add_column(title, justify="right" if title in ("value", "limit") else "left", overflow="fold")
+    for one in results:
+        cells = [Text(text) for text in (one.name, _cell(one.value), _cell(one.limit), one.text, one.command)]
+        cells.insert(1, Text(one.status, STYLES[one.status]))
+        table.add_row(*(cells if commands else cells[:-1]))
+    return table
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.3f}".rstrip("0").rstrip(".")
+        case _:
+            return str(value)
