@@ -81,7 +81,8 @@ class HeartbeatGaps:
             if gap_s > self.threshold_s:
                 self.over += 1
                 heapq.heappush(self._top, (gap_s, self._last[1], now[1]))
-                del self._top[: len(self._top) - TOP_GAPS]
+                if len(self._top) > TOP_GAPS:
+                    heapq.heappop(self._top)
         self._last = now
 
     def to_json(self) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from typing import Any, Final
 import msgspec
 
 from mm_framework.bundle.disk import Disk
-from mm_framework.bundle.segment import SegmentHeader, SegmentReader
+from mm_framework.bundle.segment import SEGMENT_HEADER_BYTES, SegmentHeader, scan
 from mm_framework.errors import CorruptFrame
-from mm_framework.model.frame import HEADER, encode_json
+from mm_framework.model.frame import HEADER, Record, encode_json, iter_records
 
 __all__ = ["FATAL", "last_frames_name", "last_frames_shards", "read_fatal", "read_last_frames", "write_fatal"]
 
@@ -71,6 +71,14 @@ def last_frames_shards(path: Path) -> list[int]:
     return sorted(int(text) for text in texts if text.isdecimal())
 
 
-def read_last_frames(path: Path, shard: int) -> SegmentReader:
-    """The last records of a shard, as a segment of a frame log. Raises CorruptFrame, FileNotFoundError."""
-    return SegmentReader(path / last_frames_name(shard), last=True)
+def read_last_frames(path: Path, shard: int) -> list[Record]:
+    """The last records of a shard. Raises CorruptFrame, FileNotFoundError."""
+    file = path / last_frames_name(shard)
+    data = memoryview(file.read_bytes())
+    header = SegmentHeader.decode(bytes(data[:SEGMENT_HEADER_BYTES]), file)
+    place, index, mono_ns = SEGMENT_HEADER_BYTES, header.first_index, -(2**63)
+    while place < len(data):
+        place, index, mono_ns, wrong = scan(data, place, index, mono_ns)
+        if wrong:
+            raise CorruptFrame(f"record {index} of {file} {wrong}", path=file, offset=place, index=index)
+    return list(iter_records(data[SEGMENT_HEADER_BYTES:]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from mm_framework.bundle.fatal import last_frames_name, last_frames_shards, read_fatal, read_last_frames
 from mm_framework.bundle.feeding import feed_shard
 from mm_framework.bundle.frames import ShardReader
 from mm_framework.bundle.index import last_entry, load_index
@@ -21,7 +22,17 @@ from mm_framework.model.fixed import text
 from mm_framework.model.frame import FrameFlag, Record, RecordKind, iter_records
 from mm_framework.model.instrument import Definition
 
-__all__ = ["Selection", "describe", "hexdump", "kind_name", "payload_of", "rows", "select", "summarize"]
+__all__ = [
+    "Selection",
+    "describe",
+    "hexdump",
+    "kind_name",
+    "payload_of",
+    "rows",
+    "select",
+    "select_last",
+    "summarize",
+]
 
 
 @attrs.frozen
@@ -82,9 +93,30 @@ def summarize(run: Run) -> dict[str, Any]:
         "shards": shards,
         "connections": run.connections(),
         "instruments": run.instruments(),
+        "fatal": read_fatal(run.path),
+        "last_frames": [_last_frames(run, shard) for shard in last_frames_shards(run.path)],
         "result": manifest.result,
         "recovered": manifest.recovered,
     }
+
+
+def _last_frames(run: Run, shard: int) -> dict[str, Any]:
+    span = _Span()
+    for record in read_last_frames(run.path, shard):
+        span.add(record)
+    return {"shard": shard, "file": last_frames_name(shard), **span.as_json()}
+
+
+def select_last(run: Run, selection: Selection) -> Iterator[tuple[int, Record]]:
+    """`select` from the records that a fatal run kept from its memory."""
+    wanted = (
+        (shard, record)
+        for shard in last_frames_shards(run.path)
+        if selection.shard in (None, shard)
+        for record in read_last_frames(run.path, shard)
+        if record.index >= selection.from_index and (not selection.kinds or record.kind in selection.kinds)
+    )
+    return islice(wanted, selection.limit)
 
 
 class _Span:

@@ -87,6 +87,8 @@ class Heartbeats:
         """A line of the run log, with its stamps."""
         self.latency.hear(line)
         match line["event"]:
+            case "state" if line["new"] == "STOPPED":
+                self._of(line["shard"]).books.pop(line["instrument"], None)
             case "state":
                 book = BookNow(line["new"], line["epoch"])
                 self._of(line["shard"]).books[line["instrument"]] = book

@@ -23,6 +23,11 @@ KINDS = [kind.name.lower() for kind in RecordKind]
 @click.command("inspect", cls=PluginCommand)
 @click.argument("run")
 @click.option("--records", is_flag=True, help="Show single records instead of the summary.")
+@click.option(
+    "--last-frames",
+    is_flag=True,
+    help="Show the last records that a run kept from its memory when an error ended it.",
+)
 @click.option("--rows", is_flag=True, help="Show the rows that the records give.")
 @click.option(
     "--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only records of this kind; repeats."
@@ -39,6 +44,7 @@ def command(
     app: App,
     run: str,
     records: bool,
+    last_frames: bool,
     rows: bool,
     kinds: tuple[str, ...],
     shard: int | None,
@@ -47,7 +53,8 @@ def command(
 ) -> None:
     """Look into a run bundle.
 
-    RUN is a run id or the path of a bundle. Without --records or --rows: what it holds, in numbers.
+    RUN is a run id or the path of a bundle. Without --records, --last-frames or --rows: what it holds,
+    in numbers.
     """
     from mm_framework.bundle.inspect import Selection
     from mm_framework.cli.bundles import opened
@@ -57,8 +64,8 @@ def command(
     selection = Selection(numbers, shard, from_index, limit)
     if rows:
         _show_rows(app, bundle, selection)
-    elif records:
-        _show_records(app, bundle, selection)
+    elif records or last_frames:
+        _show_records(app, bundle, selection, last=last_frames)
     else:
         _show_summary(app, bundle)
 
@@ -80,6 +87,12 @@ def _summary(app: App, summary: dict[str, Any]) -> Any:
         ("venues", ", ".join(summary["venues"])),
         ("instruments", ", ".join(sorted({one["id"] for one in summary["instruments"]}))),
         ("connections", sum(one["event"] == "open" for one in summary["connections"])),
+    ]
+    if summary["fatal"] is not None:
+        head.append(("fatal", f"{summary['fatal'].get('type')}: {summary['fatal'].get('error')}"))
+    head += [
+        (one["file"], f"{one['records']} records, {one['first_index']} to {one['last_index']}")
+        for one in summary["last_frames"]
     ]
     kinds = [(name, one["records"], one["bytes"]) for name, one in summary["kinds"].items()]
     shards = [
@@ -106,10 +119,11 @@ def _faults(shard: dict[str, Any]) -> str:
     return "; ".join(f"{one['file']} from byte {one['offset']}" for one in shard["faults"])
 
 
-def _show_records(app: App, run: Run, selection: Selection) -> None:
-    from mm_framework.bundle.inspect import describe, hexdump, payload_of, select
+def _show_records(app: App, run: Run, selection: Selection, *, last: bool) -> None:
+    from mm_framework.bundle.inspect import describe, hexdump, payload_of, select, select_last
 
-    described = [describe(shard, record) for shard, record in select(run, selection)]
+    found = (select_last if last else select)(run, selection)
+    described = [describe(shard, record) for shard, record in found]
 
     def shown() -> str:
         lines = []
