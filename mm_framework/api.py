@@ -1,21 +1,25 @@
-"""The Python API: bundles as numpy arrays and Arrow tables.
+"""The Python API: bundles and stores as numpy arrays and Arrow tables.
 
     import mm_framework as mm
     bundle = mm.open_bundle("data/runs/20261121T044512Z")
     bundle.rows()                       # structured array, 64 bytes a row
     bundle.to_arrow()                   # an Arrow table with instrument ids and nulls
     bundle.verify().ok
+    store = mm.open_store("data/store")
+    store.book_at("kraken:BTC/EUR", instant)
 
-Rows are made by reading every record again: a bundle holds what the venue sent, nothing else.
+Rows of a bundle are made by reading every record again: a bundle holds what the venue sent, nothing else.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from mm_framework.bundle.names import run_path
 from mm_framework.bundle.rows import RunRows, read_rows
@@ -31,7 +35,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["Bundle", "open_bundle"]
+    from mm_framework.plugins import Plugins
+    from mm_framework.store.reader import Store
+
+__all__ = ["Bundle", "InstalledKits", "open_bundle", "open_store"]
 
 
 def open_bundle(run: str | os.PathLike[str], kits: Mapping[str, VenueKit] | None = None) -> Bundle:
@@ -42,6 +49,53 @@ def open_bundle(run: str | os.PathLike[str], kits: Mapping[str, VenueKit] | None
     """
     path = run_path(_settings_of(DataSettings).dir, os.fspath(run))
     return Bundle(open_run(path), kits)
+
+
+def open_store(url: str | os.PathLike[str] | None = None) -> Store:
+    """Open a store by its path or URL; by default ``store/`` under the data directory of the settings.
+
+    Raises StoreError and its kinds for what is no readable store.
+    """
+    from mm_framework.store import reader
+    from mm_framework.store.row_cache import RowCache
+    from mm_framework.store.settings import StoreSettings
+
+    cache = RowCache.of(_settings_of(StoreSettings))
+    return reader.open_store(url or _settings_of(DataSettings).dir / "store", cache=cache)
+
+
+@attrs.frozen
+class InstalledKits:
+    """The venue kits of the installed plugins; it can be sent to another process, which has its own.
+
+    ``config``: the configuration file, None for the one that is found.
+    """
+
+    config: str | None = None
+
+    def __call__(self, venues: Collection[str]) -> Mapping[str, VenueKit]:
+        """A kit for each venue. Raises PluginError or ConfigError when a venue's plugin is not to be had."""
+        from mm_framework.plugins.kits import venue_kits
+
+        return venue_kits(self._plugins(), set(venues), self._load)
+
+    def versions(self, venues: Collection[str]) -> dict[str, str]:
+        """Distribution -> version of the core and of the plugins that read these venues' frames."""
+        from mm_framework import __version__
+
+        found = {"mm-framework": __version__}
+        for one in self._plugins().loaded:
+            if any(kind == "normalizers" and name in venues for kind, name in one.registers):
+                found[one.plugin.distribution] = one.plugin.version
+        return found
+
+    def _plugins(self) -> Plugins:
+        from mm_framework.plugins import PluginSettings, load_plugins
+
+        return load_plugins(self._load(PluginSettings))
+
+    def _load(self, cls: type[Any]) -> Any:
+        return _load(cls, self.config)
 
 
 class Bundle:
@@ -61,11 +115,7 @@ class Bundle:
         """Venue -> kit. Raises PluginError or ConfigError when a venue's plugin is not to be had."""
         if self._kits is not None:
             return self._kits
-        from mm_framework.plugins import PluginSettings, load_plugins
-        from mm_framework.plugins.kits import venue_kits
-
-        plugins = load_plugins(_settings_of(PluginSettings))
-        return venue_kits(plugins, {info.venue for info in self.run.manifest.shards}, _settings_of)
+        return InstalledKits()({info.venue for info in self.run.manifest.shards})
 
     @cached_property
     def _read(self) -> RunRows:
@@ -105,7 +155,11 @@ class Bundle:
 
 def _settings_of(cls: type[Any]) -> Any:
     """Settings as a command without flags has them."""
-    return load(cls, env=os.environ, file=ConfigFile.find(None, os.environ, Path())).value
+    return _load(cls, None)
+
+
+def _load(cls: type[Any], config: str | None) -> Any:
+    return load(cls, env=os.environ, file=ConfigFile.find(config, os.environ, Path())).value
 
 
 def _arrow_table(read: RunRows) -> pa.Table:

@@ -62,6 +62,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "quality": "mm_framework.quality.settings",
     "sink.bbo-csv": "mm_framework.sinks.bbo_csv",
     "sinks": "mm_framework.sinks.driver",
+    "store": "mm_framework.store.settings",
     "trading": "mm_framework.trading.settings",
 }
 

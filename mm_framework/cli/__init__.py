@@ -40,6 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "recover": ("mm_framework.cli.recover_cmd", "Repair a run bundle after a crash and say what was lost."),
     "analyze": ("mm_framework.cli.analyze_cmd", "Tell how old the best prices of a file were."),
     "qa": ("mm_framework.cli.qa_cmd", "Tell whether a file of best prices may be used."),
+    "store": ("mm_framework.cli.store_cmd", "Keep months of runs as tables that can be trusted and asked."),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KERNEL_MODULES", "KernelStatus", "active", "names", "status", "warm"]
 
-KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log")
+KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log", "rows")
 """The modules that define kernels."""
 
 _CHANGED: Final = "their sources changed while they were read"

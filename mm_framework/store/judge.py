@@ -1,0 +1,97 @@
+"""What a build needs to know of quality: a judge says for an instrument's day whether it may be used.
+
+`judge_sync` looks at nothing but the book's own state; the checks of `mm qa` make a stricter judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mm_framework.model.events import Kind, Reason, SyncState
+from mm_framework.model.instrument import Definition
+from mm_framework.store.manifest import Verdict
+from mm_framework.store.schema import ROW_GROUP
+
+__all__ = ["DayRows", "Judge", "holes_of", "judge_sync"]
+
+Rows = npt.NDArray[Any]
+
+_SYNCED: Final = int(SyncState.SYNCED)
+
+
+@attrs.frozen(eq=False)
+class DayRows:
+    """One instrument's rows of one day, in order. ``definitions``: of its numbers, in order."""
+
+    instrument: str
+    rows: Rows
+    definitions: Sequence[Definition]
+
+    def chunks(self) -> Iterator[Rows]:
+        """The rows in pieces of a row group; a message may lie in two of them."""
+        for start in range(0, len(self.rows), ROW_GROUP):
+            yield np.ascontiguousarray(self.rows[start : start + ROW_GROUP])
+
+
+Judge = Callable[[DayRows], Verdict]
+
+
+def judge_sync(day: DayRows) -> Verdict:
+    """QUARANTINE with the times in which the book was not the venue's, else PASS; REJECT of no rows."""
+    if not len(day.rows):
+        return Verdict("REJECT", ("empty",))
+    holes = holes_of(day)
+    flags = tuple(sorted({flag for _, _, flag in holes}))
+    return Verdict("QUARANTINE", flags, holes) if holes else Verdict("PASS")
+
+
+def holes_of(day: DayRows) -> tuple[tuple[int, int, str], ...]:
+    """When a book was not the venue's after it once was, and moments at which trades are missing.
+
+    Half-open intervals of receive time with the reason as flag; one that is still open ends with the rows.
+    """
+    holes = _Holes()
+    for rows in day.chunks():
+        holes.feed(rows)
+    return holes.found(int(day.rows["ts_recv_ns"][-1]) + 1)
+
+
+class _Holes:
+    """Follows the state of one instrument's book."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, int, str]] = []
+        self._open: tuple[int, str] | None = None
+        self._once = False
+
+    def feed(self, rows: Rows) -> None:
+        """The next rows."""
+        kinds = rows["kind"]
+        for row in rows[(kinds == Kind.SYNC_CHANGE) | (kinds == Kind.GAP)]:
+            ts, reason = int(row["ts_recv_ns"]), Reason(int(row["aux"])).name.lower()
+            if row["kind"] == Kind.GAP:
+                if self._open is None:
+                    self._found.append((ts, ts + 1, reason))
+            elif row["size"] == _SYNCED:
+                self._once = True
+                self._close(ts)
+            elif self._once and self._open is None and row["size"] != SyncState.STOPPED:
+                self._open = (ts, reason)
+
+    def found(self, end_ns: int) -> tuple[tuple[int, int, str], ...]:
+        """All holes, in order."""
+        self._close(end_ns)
+        return tuple(self._found)
+
+    def _close(self, ts: int) -> None:
+        if self._open is not None:
+            from_ns, flag = self._open
+            if self._found and self._found[-1][0] == from_ns:  # the gap that began it
+                flag = self._found.pop()[2]
+            self._found.append((from_ns, max(ts, from_ns + 1), flag))
+            self._open = None

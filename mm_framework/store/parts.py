@@ -1,0 +1,106 @@
+"""Rows of a day into the store's files: events, best prices, trades, and what they come to."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mm_framework.bundle.digest import EventDigest
+from mm_framework.bundle.disk import writing
+from mm_framework.model.events import RowFlag
+from mm_framework.store.judge import DayRows, Judge
+from mm_framework.store.manifest import Part, Stretch
+from mm_framework.store.partitions import Partition, part_name
+from mm_framework.store.people import BestPrices, best_prices, trades
+from mm_framework.store.root import Root
+from mm_framework.store.schema import ROW_GROUP, Scales, event_columns, writer
+
+__all__ = ["PartContext", "PartWriter"]
+
+
+@attrs.frozen(eq=False)
+class PartContext:
+    """What all parts of an input share. ``source``: its file name; ``offsets``: receive time -> offset of
+    the venue's clock in ms from then on, in order.
+    """
+
+    run: str
+    source: str
+    judge: Judge
+    offsets: Mapping[int, float]
+
+
+class PartWriter:
+    """Writes the files of one run in one partition, instrument by instrument in order of ids."""
+
+    def __init__(self, partition: Partition, context: PartContext, folder: Path) -> None:
+        self._partition, self._run, self._source = partition, context.run, context.source
+        self._offsets, self._judge = context.offsets, context.judge
+        self._paths = {table: folder / f"{table}.parquet" for table in ("events", "bbo", "trades")}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._counts = dict.fromkeys(self._paths, 0)
+        self._stretches: list[Stretch] = []
+        self._synthetic = 0
+
+    def add(self, day: DayRows) -> None:
+        """Write an instrument's day. Raises EnvironmentFailed."""
+        scales = {one.number: Scales(one.id, one.price_scale, one.size_scale) for one in day.definitions}
+        ids = {one.number: one.id for one in day.definitions}
+        digest, verdict = EventDigest([day.instrument]), self._judge(day)
+        prices = BestPrices(day.definitions)
+        for rows in day.chunks():
+            self._write("events", event_columns(rows, self._run, scales))
+            digest.update(memoryview(rows.tobytes()), ids)
+            self._synthetic += int(np.count_nonzero(rows["flags"] & RowFlag.SYNTHETIC))
+            self._write("trades", trades(rows, day.instrument, self._run, scales))
+            prices.feed(rows)
+        bbo = best_prices(prices, day.instrument, self._run, self._source, verdict, self._offsets)
+        self._write("bbo", bbo)
+        if digest.rows:
+            real = day.rows[day.rows["flags"] & RowFlag.SYNTHETIC == 0]
+            self._stretches.append(
+                Stretch(
+                    day.instrument,
+                    digest.rows,
+                    digest.hexdigest(),
+                    int(real["ts_recv_ns"][0]),
+                    int(real["ts_recv_ns"][-1]),
+                    verdict,
+                )
+            )
+
+    def finish(self, root: Root) -> Part | None:
+        """Close the files and put them into the store; None when no row counts."""
+        for one in self._writers.values():
+            one.close()
+        if not self._stretches:
+            return None
+        files = {}
+        for table in self._writers:
+            path = self._paths[table]
+            sha256 = _sha256(path)
+            name = part_name(table, self._partition, self._run, sha256)
+            root.put(path, name)
+            files[table] = (name, sha256, self._counts[table] - self._synthetic * (table == "events"))
+        return Part(self._partition, self._run, files, tuple(self._stretches), self._synthetic)
+
+    def _write(self, table: str, columns: pa.Table) -> None:
+        if not columns.num_rows:
+            return
+        path = self._paths[table]
+        with writing(path):
+            if table not in self._writers:
+                self._writers[table] = writer(path, table)
+            self._writers[table].write_table(columns, row_group_size=ROW_GROUP)
+        self._counts[table] += columns.num_rows
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,156 @@
+"""SQL over a store: one view a table, in an embedded DuckDB that is held to a memory limit.
+
+The views are ``events``, ``bbo``, ``trades``, ``instruments`` and ``partitions``; each of the first
+three has ``verdict``, the status of its partition, and ``venue``, ``date``. Only the files of the store's
+manifest can be read, nothing can be written, no other file is reached.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from mm_framework.errors import ConfigError, EnvironmentFailed, GateFailed
+from mm_framework.store.manifest import Stored
+from mm_framework.store.reader import Store
+from mm_framework.store.root import RemoteRoot
+from mm_framework.store.settings import StoreSettings
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["query"]
+
+
+def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.Table:
+    """The answer of one SELECT.
+
+    Raises ConfigError for SQL that is wrong or asks for more than reading the views, EnvironmentFailed
+    without DuckDB or when memory and temporary space do not suffice, GateFailed when it runs too long.
+    """
+    settings = settings or StoreSettings()
+    with _connection(store, settings) as connection:
+        import duckdb
+
+        stop = threading.Timer(settings.query_timeout_s, connection.interrupt)
+        stop.start()
+        try:
+            statements = connection.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise ConfigError("give one SELECT statement: a store is only read", key="sql")
+            return connection.sql(sql).to_arrow_table()
+        except duckdb.InterruptException:
+            raise GateFailed(
+                f"the query ran for {settings.query_timeout_s:g} s and was stopped: ask for less, or raise"
+                " --store-query-timeout-s"
+            ) from None
+        except duckdb.OutOfMemoryException as error:
+            raise EnvironmentFailed(
+                f"the query needs more than {settings.memory_mib} MiB: raise --store-memory-mib"
+                f" ({_line(error)})"
+            ) from None
+        except duckdb.IOException as error:
+            raise EnvironmentFailed(f"the query could not read or spill: {_line(error)}") from None
+        except duckdb.Error as error:
+            raise ConfigError(f"the query is not usable: {_line(error)}", key="sql") from None
+        finally:
+            stop.cancel()
+
+
+@contextmanager
+def _connection(store: Store, settings: StoreSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        import duckdb
+    except ImportError:
+        raise EnvironmentFailed("queries need DuckDB: install mm-framework[query]") from None
+    with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-query-") as folder:
+        connection = duckdb.connect(
+            config={
+                "memory_limit": f"{settings.memory_mib}MiB",
+                "temp_directory": folder,
+                "python_enable_replacements": False,
+            }
+        )
+        try:
+            if isinstance(store.root, RemoteRoot):
+                connection.register_filesystem(store.root.filesystem)
+            _make_views(connection, store)
+            # From here on only what the views name is to be reached.
+            for setting in _allowed(store):
+                connection.execute(setting)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+    stored = store.manifest.partitions()
+    connection.register("partitions", _partitions(stored))
+    for table in ("events", "bbo", "trades"):
+        lines = {
+            store.root.location(part.files[table][0]): (
+                one.partition.venue,
+                one.partition.date,
+                one.verdict.status,
+            )
+            for one in stored
+            for part in one.parts
+            if table in part.files
+        }
+        _view(connection, table, [(location, *line) for location, line in lines.items()])
+    name = store.manifest.instruments
+    if name:
+        location = _quoted(store.root.location(name))
+        connection.execute(f"CREATE VIEW instruments AS SELECT * FROM read_parquet({location})")
+
+
+def _view(connection: duckdb.DuckDBPyConnection, table: str, lines: list[tuple[str, ...]]) -> None:
+    if not lines:
+        return
+    names = ["file", "venue", "date", "verdict"]
+    columns = [pa.array([line[place] for line in lines]) for place in range(len(names))]
+    connection.register(f"_{table}_files", pa.table(columns, names=names))
+    listed = ", ".join(_quoted(line[0]) for line in lines)
+    extra = ", events.price / 10.0 ** events.price_scale AS price_f" if table == "events" else ""
+    connection.execute(
+        f"CREATE VIEW {table} AS SELECT {table}.* EXCLUDE (filename){extra}, f.venue, f.date::DATE AS date,"
+        f" f.verdict FROM read_parquet([{listed}], filename=true, hive_partitioning=false) AS {table}"
+        f" JOIN _{table}_files AS f ON {table}.filename = f.file"
+    )
+
+
+def _partitions(stored: list[Stored]) -> pa.Table:
+    return pa.table(
+        {
+            "venue": [one.partition.venue for one in stored],
+            "date": [one.partition.date for one in stored],
+            "symbol": [one.partition.symbol for one in stored],
+            "rows": [one.rows for one in stored],
+            "verdict": [one.verdict.status for one in stored],
+            "flags": pa.array([list(one.verdict.flags) for one in stored], pa.list_(pa.string())),
+            "digest": [one.digest for one in stored],
+        }
+    )
+
+
+def _allowed(store: Store) -> list[str]:
+    """What DuckDB may reach from now on: the store, and nothing can change that."""
+    where = store.root.url if store.root.url.endswith("/") else f"{store.root.url}/"
+    return [
+        f"SET allowed_directories = [{_quoted(where)}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _line(error: Any) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,240 @@
+"""A store as programs see it: what it holds, its rows in order, its tables, a book at any instant.
+
+store = open_store("data/store")
+store.events(["kraken:BTC/EUR"], start, end).digest()
+store.book_at("kraken:BTC/EUR", instant).bids[0]
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mm_framework.errors import ConfigError, StoreError
+from mm_framework.model.events import Kind, SyncState
+from mm_framework.model.instrument import Definition
+from mm_framework.settings import nearest
+from mm_framework.store.manifest import Stored, StoreManifest
+from mm_framework.store.partitions import Table
+from mm_framework.store.root import Root, open_root
+from mm_framework.store.row_cache import RowCache
+from mm_framework.store.schema import TABLES, check_schema
+from mm_framework.store.selection import Policy, Selection, usable
+from mm_framework.store.spill import date_of
+from mm_framework.store.walk import BookWalk
+
+__all__ = ["BookAt", "Store", "open_store"]
+
+DAY_NS = 86_400 * 10**9
+_MIN, _MAX = -(2**63), 2**63 - 1
+
+
+@attrs.frozen
+class BookAt:
+    """A book at an instant: levels (price, size) best first, at the scales of ``definition``.
+
+    ``ts_recv_ns``: of the last row before; ``trusted``: the book was provably the venue's.
+    """
+
+    instrument: str
+    definition: Definition
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+    state: SyncState
+    epoch: int
+    ts_recv_ns: int
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it was SYNCED."""
+        return self.state is SyncState.SYNCED
+
+
+def open_store(
+    url: str | os.PathLike[str], *, cache: RowCache | None = None, options: Mapping[str, Any] | None = None
+) -> Store:
+    """Open a store by its path or URL. Raises StoreError and its kinds for what is none."""
+    root = open_root(url, options)
+    manifest = StoreManifest.read(root)
+    if manifest is None:
+        raise StoreError(
+            f"there is no store at {root.url}: `mm store build RUN... --out {root.url}` makes one",
+            path=root.url,
+        )
+    return Store(root, manifest, cache or RowCache())
+
+
+class Store:
+    """A store as its manifest was when it was opened."""
+
+    def __init__(self, root: Root, manifest: StoreManifest, cache: RowCache) -> None:
+        self.root, self.manifest, self._cache = root, manifest, cache
+        self._stored = manifest.partitions()
+        self._known = {
+            (one.run, int(line["number"])): Definition(**line)
+            for one in manifest.inputs
+            for line in one.definitions
+        }
+
+    @property
+    def definitions(self) -> Mapping[tuple[str, int], Definition]:
+        """(run, instrument number) -> definition; times of validity are receive times."""
+        return self._known
+
+    @property
+    def instruments(self) -> list[str]:
+        """All ids, sorted."""
+        return sorted({s.instrument for one in self._stored for part in one.parts for s in part.stretches})
+
+    def partitions(
+        self,
+        instruments: Sequence[str] = (),
+        from_ns: int = _MIN,
+        to_ns: int = _MAX,
+        policy: Policy = "any",
+    ) -> list[Stored]:
+        """The partitions that hold instruments (ids or patterns; all when empty) in a range of time."""
+        wanted = self.matching(instruments)
+        return [
+            one
+            for one in self._stored
+            if usable(one.verdict, policy)
+            and date_of(max(from_ns, 0) // DAY_NS) <= one.partition.date
+            and (to_ns == _MAX or one.partition.date <= date_of(max(to_ns - 1, 0) // DAY_NS))
+            and any(s.instrument in wanted for part in one.parts for s in part.stretches)
+        ]
+
+    def matching(self, instruments: Sequence[str]) -> frozenset[str]:
+        """The ids of the store that are named, or match a pattern such as ``binance:*``; all for none.
+
+        Raises ConfigError for one that nothing matches.
+        """
+        known = self.instruments
+        found: set[str] = set(known if not instruments else ())
+        for one in instruments:
+            matches = [name for name in known if name == one or fnmatchcase(name, one)]
+            if not matches:
+                raise ConfigError(
+                    f"the store {self.root.url} has no instrument {one!r}: {nearest(one, known)}",
+                    key="instrument",
+                    value=one,
+                )
+            found.update(matches)
+        return frozenset(found)
+
+    def events(
+        self,
+        instruments: Sequence[str] = (),
+        from_ns: int = _MIN,
+        to_ns: int = _MAX,
+        policy: Policy = "pass",
+    ) -> Selection:
+        """Rows in the total order: ids or patterns, a half-open range of receive time, a quality policy.
+
+        Raises ConfigError for an instrument that the store does not have.
+        """
+        wanted = self.matching(instruments)
+        stored = self.partitions(instruments, from_ns, to_ns)
+        return Selection(self.root, self._cache, stored, wanted, from_ns, to_ns, policy, self._known)
+
+    def book_at(self, instrument: str, ts_ns: int) -> BookAt:
+        """The book after the last row that was received at or before ``ts_ns``, whatever its verdict.
+
+        Raises StoreError when the store has nothing of the instrument that day up to then.
+        """
+        self.matching([instrument])
+        walk: BookWalk | None = None
+        number, state, epoch, last_ns = -1, SyncState.CONNECTING, 0, _MIN
+        midnight = max(ts_ns, 0) // DAY_NS * DAY_NS
+        selection = self.events([instrument], midnight, ts_ns + 1, "any")
+        definitions = selection.definitions
+        for block in selection.blocks():
+            for rows in np.split(block, np.flatnonzero(np.diff(block["instrument"])) + 1):
+                if walk is None or rows["instrument"][0] != number:
+                    number = int(rows["instrument"][0])
+                    walk = BookWalk(definitions[number].depth)
+                walk.feed(rows)
+                changes = rows[rows["kind"] == Kind.SYNC_CHANGE]
+                state = SyncState(int(changes["size"][-1])) if len(changes) else state
+                epoch, last_ns = int(rows["epoch"][-1]), int(rows["ts_recv_ns"][-1])
+        if walk is None:
+            raise StoreError(
+                f"the store has nothing of {instrument} on {date_of(midnight // DAY_NS)} by then"
+            )
+        book = walk.book
+        return BookAt(instrument, definitions[number], book.bids(), book.asks(), state, epoch, last_ns)
+
+    def table(
+        self,
+        name: Table,
+        instruments: Sequence[str] = (),
+        from_ns: int = _MIN,
+        to_ns: int = _MAX,
+        policy: Policy = "pass",
+    ) -> pa.Table:
+        """A table in memory, in order of receive time, with ``verdict``: that of the partition.
+
+        Rows of intervals that the policy leaves out are not in it.
+        """
+        parts = list(self._table_parts(name, self.matching(instruments), instruments, from_ns, to_ns, policy))
+        schema = TABLES[name].append(pa.field("verdict", pa.dictionary(pa.int32(), pa.string())))
+        table = pa.concat_tables([schema.empty_table(), *parts]).unify_dictionaries()
+        return table.sort_by([("ts_recv_ns" if name == "events" else "ts_capture", "ascending")])
+
+    def trades(self, *args: Any, **kwargs: Any) -> pa.Table:
+        """`table` of ``trades``: ``.to_pandas()``, or ``polars.from_arrow(...)``."""
+        return self.table("trades", *args, **kwargs)
+
+    def bbo(self, *args: Any, **kwargs: Any) -> pa.Table:
+        """`table` of ``bbo``."""
+        return self.table("bbo", *args, **kwargs)
+
+    def _table_parts(
+        self,
+        name: Table,
+        wanted: frozenset[str],
+        instruments: Sequence[str],
+        from_ns: int,
+        to_ns: int,
+        policy: Policy,
+    ) -> Iterator[pa.Table]:
+        time = "ts_recv_ns" if name == "events" else "ts_capture"
+        for stored in self.partitions(instruments, from_ns, to_ns, policy):
+            for part in stored.parts:
+                if name not in part.files:
+                    continue
+                file_name = part.files[name][0]
+                with self.root.open(file_name) as file:
+                    table = pq.read_table(file, filters=_between(time, from_ns, to_ns))
+                check_schema(table.schema, name, self.root.location(file_name))
+                if not wanted.issuperset({one.instrument for one in part.stretches}):
+                    table = table.filter(pc.is_in(table["instrument"], pa.array(sorted(wanted))))
+                if policy != "any":
+                    table = _outside(table, time, stored)
+                verdict = pa.DictionaryArray.from_arrays(
+                    pa.array(np.zeros(len(table), np.int32)), pa.array([stored.verdict.status])
+                )
+                yield table.append_column("verdict", verdict)
+
+
+def _between(time: str, from_ns: int, to_ns: int) -> Any:
+    if (from_ns, to_ns) == (_MIN, _MAX):
+        return None
+    field = pc.field(time)
+    return (field >= from_ns) & (field < to_ns)
+
+
+def _outside(table: pa.Table, time: str, stored: Stored) -> pa.Table:
+    times = table[time].to_numpy()
+    kept = np.ones(len(times), dtype=bool)
+    for from_ns, to_ns, _ in stored.verdict.intervals:
+        kept &= (times < from_ns) | (times >= to_ns)
+    return table if kept.all() else table.filter(pa.array(kept))

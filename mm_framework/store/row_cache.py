@@ -1,0 +1,139 @@
+"""The row cache: parts as files of 64-byte rows that a process maps into memory and reads at once.
+
+    header, 64 bytes: magic "MMROWS\\0\\1", schema u4, 4 bytes 0, rows u8, 40 bytes 0
+    rows, 64 bytes each, as `model.events` has them
+
+A file is named by what its part is made of (the Parquet file's SHA-256 and the run), made when it is
+first needed, and may be removed at any time. Above the size limit the files that were used longest
+ago go first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mm_framework.bundle.disk import writing
+from mm_framework.errors import ManifestMismatch
+from mm_framework.model.events import row_dtype
+from mm_framework.store.manifest import Part
+from mm_framework.store.root import Root
+from mm_framework.store.schema import SCHEMA_VERSION, check_schema, rows_of
+from mm_framework.store.settings import StoreSettings
+
+__all__ = ["RowCache", "part_rows"]
+
+Rows = npt.NDArray[Any]
+
+MAGIC: Final = b"MMROWS\0\1"
+_HEADER = struct.Struct("<8sI4xQ40x")
+
+
+class RowCache:
+    """Files in a folder, at most ``max_bytes`` of them; 0 keeps nothing and reads Parquet each time."""
+
+    def __init__(self, folder: Path | None = None, max_bytes: int = 20 * 10**9) -> None:
+        self._folder = folder or Path(platformdirs.user_cache_dir("mm-framework")) / "rows"
+        self._max_bytes = max_bytes
+
+    @classmethod
+    def of(cls, settings: StoreSettings) -> RowCache:
+        """The cache that the settings ask for."""
+        folder = Path(settings.cache_dir) if settings.cache_dir else None
+        return cls(folder, round(settings.cache_max_gb * 1e9))
+
+    def rows(self, root: Root, part: Part) -> Rows:
+        """The rows of a part, of `row_dtype`; read-only. Raises StoreError when its file is not as named."""
+        if not self._max_bytes:
+            return np.concatenate([*part_rows(root, part)])
+        name = hashlib.sha256(f"{part.files['events'][1]}|{part.run}".encode()).hexdigest()
+        path = self._folder / f"{name}.rows"
+        found = self._mapped(path)
+        if found is None:
+            self._make(path, root, part)
+            found = self._mapped(path)
+        if found is None:  # another process made room in the meantime
+            return np.concatenate([*part_rows(root, part)])
+        return found
+
+    def _mapped(self, path: Path) -> Rows | None:
+        try:
+            with path.open("rb") as file:
+                head = file.read(_HEADER.size)
+                size = os.fstat(file.fileno()).st_size
+            magic, schema, count = _HEADER.unpack(head)
+            if magic != MAGIC or schema != SCHEMA_VERSION or size != _HEADER.size * (count + 1):
+                return None
+            os.utime(path)
+            return np.memmap(path, dtype=row_dtype(), mode="r", offset=_HEADER.size, shape=(count,))
+        except (OSError, struct.error, ValueError):
+            return None
+
+    def _make(self, path: Path, root: Root, part: Part) -> None:
+        with writing(path):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            count = 0
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
+                try:
+                    file.write(bytes(_HEADER.size))
+                    for rows in part_rows(root, part):
+                        count += len(rows)
+                        file.write(rows.tobytes())
+                    file.seek(0)
+                    file.write(_HEADER.pack(MAGIC, SCHEMA_VERSION, count))
+                    file.close()
+                    Path(file.name).replace(path)
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        self._make_room(path)
+
+    def _make_room(self, keep: Path) -> None:
+        found = []
+        for path in self._folder.glob("*.rows"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self._max_bytes:
+                break
+            if path != keep:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                    total -= size
+
+
+def part_rows(root: Root, part: Part) -> Iterator[Rows]:
+    """The rows of a part from its Parquet file, one row group at a time."""
+    name, _, rows = part.files["events"]
+    with root.open(name) as file:
+        try:
+            reader = pq.ParquetFile(file)
+        except (OSError, ValueError) as error:
+            raise ManifestMismatch(f"{root.location(name)} is not readable: {error}", path=name) from None
+        check_schema(reader.schema_arrow, "events", root.location(name))
+        found = 0
+        for group in range(reader.num_row_groups):
+            table = reader.read_row_group(group, use_threads=False)
+            table = table.filter(pc.equal(table["run"], part.run))  # a compacted file has several
+            found += table.num_rows
+            yield rows_of(table)
+        if found != rows + part.synthetic:
+            raise ManifestMismatch(
+                f"{root.location(name)} has {found} rows of run {part.run}, the manifest says"
+                f" {rows + part.synthetic}: build the store anew",
+                path=name,
+            )

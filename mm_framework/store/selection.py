@@ -1,0 +1,187 @@
+"""A part of a store as rows in the total order: instruments, a time range, a quality policy.
+
+    for rows in selection.blocks(): ...       structured arrays of `row_dtype`
+    selection.digest()
+
+The order is (ts_recv_ns, run, shard, row). Where a selection begins in the middle of a run, or behind
+an interval that the policy leaves out, the book stands as SYNTHETIC rows. In what comes out
+``instrument`` is an index of ``definitions``, and ``seq`` counts messages from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mm_framework.bundle.digest import EventDigest
+from mm_framework.model.events import RowFlag, row_dtype
+from mm_framework.model.instrument import SHARD_SHIFT, Definition
+from mm_framework.store.manifest import Part, Stored, Verdict
+from mm_framework.store.overlap import without
+from mm_framework.store.root import Root
+from mm_framework.store.row_cache import RowCache
+from mm_framework.store.schema import Scales, event_columns
+
+__all__ = ["Policy", "Selection", "usable"]
+
+Rows = npt.NDArray[Any]
+Policy = Literal["pass", "warn", "any"]
+
+_BLOCK: Final = 1 << 20
+_MIN, _MAX = -(2**63), 2**63 - 1
+
+
+def usable(verdict: Verdict, policy: Policy) -> bool:
+    """Whether a policy takes data of this verdict at all; of QUARANTINE what is in no interval."""
+    taken = {"pass": ("PASS", "QUARANTINE"), "warn": ("PASS", "WARN", "QUARANTINE")}
+    return policy == "any" or verdict.status in taken[policy]
+
+
+@attrs.frozen(eq=False)
+class Selection:
+    """``partitions`` that the policy takes, of ``instruments`` (all of them when empty), between
+    ``from_ns`` and ``to_ns`` (half-open). ``definitions``: (run, number) -> definition.
+    """
+
+    root: Root
+    cache: RowCache
+    partitions: Sequence[Stored]
+    instruments: frozenset[str]
+    from_ns: int
+    to_ns: int
+    policy: Policy
+    known: Mapping[tuple[str, int], Definition]
+
+    @property
+    def definitions(self) -> list[Definition]:
+        """What ``instrument`` of the rows counts: sorted by id, run and number."""
+        return [definition for _, definition in self._numbered()]
+
+    def blocks(self, rows: int = _BLOCK) -> Iterator[Rows]:
+        """All rows in order, about so many at a time. Raises StoreError for a part that is not as named."""
+        numbers = {key: place for place, (key, _) in enumerate(self._numbered())}
+        seq, last = -1, np.array([-1, -1], dtype=np.int64)
+        for date in sorted({one.partition.date for one in self.partitions}):
+            streams = [_Stream(*one, numbers) for one in self._streams(date)]
+            while streams := [stream for stream in streams if stream.left]:
+                until = min(stream.horizon(max(1, rows // len(streams))) for stream in streams)
+                block, messages = _ordered([stream.take(until) for stream in streams])
+                if not len(block):
+                    continue
+                begins = np.any(np.diff(messages, axis=0, prepend=last[np.newaxis]) != 0, axis=1)
+                block["seq"] = seq + np.cumsum(begins)
+                seq, last = int(block["seq"][-1]), messages[-1]
+                yield block
+
+    def digest(self) -> str:
+        """The event digest of the selection."""
+        digest = EventDigest(definition.id for definition in self.definitions)
+        ids = dict(enumerate(definition.id for definition in self.definitions))
+        for block in self.blocks():
+            digest.update(memoryview(block.tobytes()), ids)
+        return digest.hexdigest()
+
+    def count(self) -> int:
+        """Rows without the SYNTHETIC ones."""
+        return sum(int(np.count_nonzero(block["flags"] & RowFlag.SYNTHETIC == 0)) for block in self.blocks())
+
+    def to_arrow(self) -> pa.Table:
+        """All rows as a table of the ``events`` schema, in memory."""
+        definitions = self.definitions
+        scales = {
+            place: Scales(one.id, one.price_scale, one.size_scale) for place, one in enumerate(definitions)
+        }
+        parts = [event_columns(block, "", scales) for block in self.blocks()]
+        empty = event_columns(np.empty(0, row_dtype()), "", scales)
+        return pa.concat_tables([empty, *parts]).drop_columns(["run"]).unify_dictionaries()
+
+    def _numbered(self) -> list[tuple[tuple[str, int], Definition]]:
+        runs = {part.run for one in self.partitions for part in one.parts}
+        wanted = [
+            (key, one)
+            for key, one in self.known.items()
+            if key[0] in runs and (not self.instruments or one.id in self.instruments)
+        ]
+        return sorted(wanted, key=lambda pair: (pair[1].id, pair[0]))
+
+    def _streams(self, date: str) -> Iterator[tuple[Rows, str, int]]:
+        """The rows of each instrument of each part of a day, with their run and its place among runs."""
+        found = [(part, one) for one in self.partitions if one.partition.date == date for part in one.parts]
+        ranks = {run: rank for rank, run in enumerate(sorted({part.run for part, _ in found}))}
+        for part, stored in sorted(found, key=lambda pair: (pair[0].run, pair[0].partition)):
+            wanted = [
+                one
+                for one in part.stretches
+                if (not self.instruments or one.instrument in self.instruments)
+                and one.first_ns < self.to_ns
+                and usable(one.verdict if len(part.stretches) > 1 else stored.verdict, self.policy)
+            ]
+            rows = self.cache.rows(self.root, part) if wanted else None
+            for stretch in wanted:
+                assert rows is not None
+                own = self._own(rows, part, stretch.instrument)
+                yield self._cut(own, stored, part, stretch.instrument), part.run, ranks[part.run]
+
+    def _own(self, rows: Rows, part: Part, instrument: str) -> Rows:
+        if len(part.stretches) == 1:
+            return rows
+        numbers = [
+            number for (run, number), one in self.known.items() if run == part.run and one.id == instrument
+        ]
+        return np.asarray(rows[np.isin(rows["instrument"], numbers)])
+
+    def _cut(self, rows: Rows, stored: Stored, part: Part, instrument: str) -> Rows:
+        """Without what lies outside of the time, and in intervals that the policy leaves out."""
+        cuts = [] if self.policy == "any" else [(a, b) for a, b, _ in stored.verdict.intervals]
+        if self.from_ns > int(rows["ts_recv_ns"][0]):
+            cuts.append((_MIN, self.from_ns))
+        if cuts:
+            own = [one for (run, _), one in self.known.items() if run == part.run and one.id == instrument]
+            rows = without(rows, cuts, own)
+        end = int(np.searchsorted(rows["ts_recv_ns"], self.to_ns))
+        return rows[:end]
+
+
+class _Stream:
+    """The rows of one instrument in one run, as far as they are taken."""
+
+    def __init__(self, rows: Rows, run: str, rank: int, numbers: Mapping[tuple[str, int], int]) -> None:
+        self._rows, self._run, self._place = rows, rank, 0
+        found = np.unique(rows["instrument"]) if len(rows) else np.empty(0, np.uint32)
+        self._found = found
+        self._numbers = np.array([numbers[run, number] for number in found.tolist()], np.uint32)
+
+    @property
+    def left(self) -> bool:
+        """Whether rows are left."""
+        return self._place < len(self._rows)
+
+    def horizon(self, rows: int) -> int:
+        """The receive time up to which there are about so many rows."""
+        return int(self._rows["ts_recv_ns"][min(self._place + rows, len(self._rows)) - 1])
+
+    def take(self, until_ns: int) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """Rows up to a time; for each the pair of numbers that tells its message from all others."""
+        rest = self._rows["ts_recv_ns"][self._place :]
+        end = self._place + int(np.searchsorted(rest, until_ns, side="right"))
+        rows = np.array(self._rows[self._place : end])
+        self._place = end
+        shard = rows["instrument"].astype(np.int64) >> SHARD_SHIFT
+        messages = np.stack([(self._run << SHARD_SHIFT) + shard, rows["seq"]], axis=1)
+        rows["instrument"] = self._numbers[np.searchsorted(self._found, rows["instrument"])]
+        return rows, messages
+
+
+def _ordered(parts: Sequence[tuple[Rows, npt.NDArray[np.int64]]]) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """Rows of several streams, each in order, in one order; ties by run, shard, message."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = np.concatenate([rows for rows, _ in parts])
+    messages = np.concatenate([message for _, message in parts])
+    order = np.lexsort((messages[:, 1], messages[:, 0], rows["ts_recv_ns"]))
+    return rows[order], messages[order]
