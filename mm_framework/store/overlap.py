@@ -59,9 +59,11 @@ def resolve(parts: Sequence[Part], starts: Mapping[str, int]) -> Resolved:
     return Resolved(tuple(ordered), {key: tuple(sorted(value)) for key, value in cuts.items()})
 
 
-def without(rows: Rows, cuts: Sequence[Interval], definitions: Sequence[Definition]) -> Rows:
-    """An instrument's rows without those in the intervals; behind each its book, as SYNTHETIC rows, as far
-    as the run goes on.
+def without(
+    rows: Rows, cuts: Sequence[Interval], definitions: Sequence[Definition], *, ended: bool = False
+) -> Rows:
+    """An instrument's rows without those in the intervals; behind each its book, as SYNTHETIC rows, if the
+    run goes on there or ``ended`` books are wanted, too.
     """
     depths = {one.number: one.depth for one in definitions}
     times, pieces, place = rows["ts_recv_ns"], [], 0
@@ -79,7 +81,7 @@ def without(rows: Rows, cuts: Sequence[Interval], definitions: Sequence[Definiti
                 walk.feed(part)
                 changes = part[part["kind"] == Kind.SYNC_CHANGE]
                 state = SyncState(int(changes["size"][-1])) if len(changes) else state
-        goes_on = end < len(rows) or state is SyncState.SYNCED
+        goes_on = ended or end < len(rows) or state is SyncState.SYNCED
         if walk is not None and to_ns is not None and goes_on:
             epoch = int(rows["epoch"][end - 1])
             pieces.append(book_rows(walk.book, number, state, epoch, to_ns))

@@ -142,7 +142,7 @@ class Selection:
             cuts.append((_MIN, self.from_ns))
         if cuts:
             own = [one for (run, _), one in self.known.items() if run == part.run and one.id == instrument]
-            rows = without(rows, cuts, own)
+            rows = without(rows, cuts, own, ended=True)
         end = int(np.searchsorted(rows["ts_recv_ns"], self.to_ns))
         return rows[:end]
 

@@ -59,9 +59,10 @@ def verify_store(store: Store, progress: Callable[[str], object] = lambda name: 
         for table, (name, sha256, _) in part.files.items():
             progress(name)
             files += 1
-            faults += _file_faults(store, table, name, sha256)
-        if not faults or faults[-1].path not in {name for name, _, _ in part.files.values()}:
-            faults += _digest_faults(store, part)
+            found = [*_file_faults(store, table, name, sha256)]
+            if table == "events" and not found:
+                found += _digest_faults(store, part)
+            faults += found
     left_over = set(store.root.names()) - manifest.names()
     return StoreReport(
         manifest.digest, files, manifest.rows, tuple(faults), sum(map(is_ours, left_over - {".lock"}))

@@ -40,6 +40,7 @@ from mm_framework.plugins import Candidate, LoadedPlugin, Plugins
 
 VENUE = "toy"
 CHECKSUM_DEPTH = 3
+WALL0_NS = 1_700_000_000_000_000_000
 SIDES = {"buy": 1, "sell": -1}
 
 
@@ -382,7 +383,7 @@ class ToyLog:
         config: Mapping[str, Any] | None = None,
         *,
         mono0_ns: int = 1_000_000_000,
-        wall0_ns: int = 1_700_000_000_000_000_000,
+        wall0_ns: int = WALL0_NS,
         step_ns: int = 1_000_000,
         shard: int = 0,
         checkpoint_every: int = 0,
@@ -455,6 +456,7 @@ def toy_config(
     depth: int = 5,
     channels: Sequence[str] = ("book", "trade"),
     untimed: bool = False,
+    wall0_ns: int = WALL0_NS,
 ) -> dict[str, Any]:
     """The JSON of a FeedConfig over the given symbols; clocks as `ToyLog` has them."""
     from mm_framework.feed import FeedConfig, FeedSettings
@@ -468,7 +470,7 @@ def toy_config(
         venue=VENUE,
         shard=shard,
         subscriptions=subscriptions,
-        wall0_ns=1_700_000_000_000_000_000,
+        wall0_ns=wall0_ns,
         mono0_ns=1_000_000_000,
         untimed=untimed,
         settings=FeedSettings(),
@@ -487,14 +489,15 @@ def toy_session(
     disconnect_at: int | None = None,
     stop: bool = True,
     checkpoint_every: int = 0,
+    wall0_ns: int = WALL0_NS,
 ) -> ToyLog:
     """A whole recording: start, connect, subscribe, snapshots, ``steps`` random frames, stop.
 
     ``disconnect_at``: the connection is lost before that step and opened again with new snapshots.
     ``markets`` of the log are the venue's side as it is at the end.
     """
-    config = toy_config(symbols, shard=shard, depth=depth)
-    log = ToyLog(config, shard=shard, checkpoint_every=checkpoint_every)
+    config = toy_config(symbols, shard=shard, depth=depth, wall0_ns=wall0_ns)
+    log = ToyLog(config, shard=shard, checkpoint_every=checkpoint_every, wall0_ns=wall0_ns)
     log.markets = [ToyMarket(symbol, seed=seed * 1000 + n, depth=depth) for n, symbol in enumerate(symbols)]
     markets, draw = log.markets, random.Random(seed)
     connection = connect(log, markets, shard * 8)
@@ -551,7 +554,7 @@ def write_toy_run(
         run_id=path.name,
         state="running",
         created="2023-11-14T22:13:20Z",
-        wall0_ns=1_700_000_000_000_000_000,
+        wall0_ns=next((log.wall0_ns for log in logs.values()), WALL0_NS),
         mono0_ns=1_000_000_000,
         shards=tuple(ShardInfo(shard, VENUE) for shard in logs),
         made_by="tests",

@@ -1,0 +1,98 @@
+"""What is wrong with a store is found and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from toy_store import build_toy, opened, toy_run
+
+from mm_framework.errors import StoreError
+from mm_framework.store.compact import compact
+from mm_framework.store.reader import open_store
+from mm_framework.store.verify import verify_store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    build_toy(
+        tmp_path / "store",
+        toy_run(tmp_path / "run", steps=80),
+        toy_run(tmp_path / "next", steps=9, seed=4, start_ns=1_700_100_000 * 10**9),
+    )
+    return tmp_path / "store"
+
+
+def first_events(store: Path) -> Path:
+    return min((store / "events").rglob("*.parquet"))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(("harm", "kind"), [(Path.unlink, "missing"), (cut, "content"), (flip, "content")])
+def test_a_harmed_file_is_named(store: Path, tmp_path: Path, harm: Callable[[Path], None], kind: str) -> None:
+    path = first_events(store)
+    harm(path)
+    report = verify_store(opened(store, tmp_path))
+    assert not report.ok
+    assert [(fault.path, fault.kind) for fault in report.faults] == [(str(path), kind)]
+
+
+def test_a_store_without_fault_says_so(store: Path, tmp_path: Path) -> None:
+    report = verify_store(opened(store, tmp_path))
+    assert report.ok
+    assert not report.to_json()["faults"]
+
+
+def test_rows_that_are_not_those_of_the_manifest_are_refused(store: Path, tmp_path: Path) -> None:
+    path = first_events(store)
+    table = pq.read_table(path)
+    pq.write_table(table.slice(1), path)
+    with pytest.raises(StoreError, match="the manifest says"):
+        list(opened(store, tmp_path).events(policy="any").blocks())
+
+
+def test_no_store_is_told_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="mm store build"):
+        open_store(tmp_path / "nothing")
+
+
+def test_compacting_keeps_rows_and_digests(tmp_path: Path) -> None:
+    start = 1_700_000_000 * 10**9
+    runs = [toy_run(tmp_path / f"run-{n}", seed=n, steps=60, start_ns=start + n * 10**9) for n in range(4)]
+    before = build_toy(tmp_path / "store", *runs)
+    digest = opened(tmp_path / "store", tmp_path).events(policy="any").digest()
+    manifest, fewer = compact(opened(tmp_path / "store", tmp_path))
+    assert fewer > 0
+    assert manifest.digest == before.digest
+    store = opened(tmp_path / "store", tmp_path)
+    assert verify_store(store).ok
+    assert store.events(policy="any").digest() == digest
+    assert len(list((tmp_path / "store" / "events").rglob("*.parquet"))) == 2
+
+
+def test_a_run_of_a_compacted_file_may_change(tmp_path: Path) -> None:
+    start = 1_700_000_000 * 10**9
+    runs = [toy_run(tmp_path / f"run-{n}", seed=n, steps=60, start_ns=start + n * 10**9) for n in range(3)]
+    build_toy(tmp_path / "store", *runs)
+    compact(opened(tmp_path / "store", tmp_path))
+    log = runs[1] / "capture" / "shard_00.frames"
+    other = toy_run(tmp_path / "other" / "run-1", seed=1, steps=30, start_ns=start + 10**9)
+    log.write_bytes((other / "capture" / "shard_00.frames").read_bytes())
+    report = build_toy(tmp_path / "store", *runs)
+    assert report.digest == build_toy(tmp_path / "fresh", *runs).digest
+    store = opened(tmp_path / "store", tmp_path)
+    assert verify_store(store).ok
+    assert sum(
+        pq.read_metadata(path).num_rows for path in (tmp_path / "store" / "trades").rglob("*.parquet")
+    ) == (store.trades(policy="any").num_rows)
