@@ -121,13 +121,15 @@ def _merged(spill: Spill, keys: Sequence[Key]) -> Rows:
     return np.asarray(rows[np.argsort(rows["ts_recv_ns"], kind="stable")])
 
 
-def _offsets(run: Run) -> dict[int, float]:
-    """Receive time -> offset of the venue's clock in ms, as the run accepted them."""
-    found = {}
-    for sample in run.manifest.clock_samples:
-        if sample.get("accepted") and "ts_recv_ns" in sample:
-            found[int(sample["ts_recv_ns"])] = float(sample["offset_ms"])
-    return dict(sorted(found.items()))
+def _offsets(run: Run) -> dict[int, dict[int, float]]:
+    """Shard -> receive time -> offset of the venue's clock in ms from then on, as the run accepted them."""
+    manifest = run.manifest
+    found: dict[int, dict[int, float]] = {}
+    for sample in manifest.clock_samples:
+        if sample.get("in_force_ns") is not None:
+            ts_recv_ns = int(sample["mono_ns"]) - manifest.mono0_ns + manifest.wall0_ns
+            found.setdefault(int(sample["shard"]), {})[ts_recv_ns] = int(sample["in_force_ns"]) / 1e6
+    return found
 
 
 def _valid(definition: Definition, run: Run) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from mm_framework.bundle.digest import EventDigest
 from mm_framework.bundle.disk import writing
 from mm_framework.model.events import RowFlag
+from mm_framework.model.instrument import shard_of
 from mm_framework.store.judge import DayRows, Judge
 from mm_framework.store.manifest import Part, Stretch
 from mm_framework.store.partitions import Partition, part_name
@@ -26,14 +27,14 @@ __all__ = ["PartContext", "PartWriter"]
 
 @attrs.frozen(eq=False)
 class PartContext:
-    """What all parts of an input share. ``source``: its file name; ``offsets``: receive time -> offset of
-    the venue's clock in ms from then on, in order.
+    """What all parts of an input share. ``source``: its file name; ``offsets``: shard -> receive time ->
+    offset of the venue's clock in ms from then on, in order.
     """
 
     run: str
     source: str
     judge: Judge
-    offsets: Mapping[int, float]
+    offsets: Mapping[int, Mapping[int, float]]
 
 
 class PartWriter:
@@ -60,7 +61,8 @@ class PartWriter:
             self._synthetic += int(np.count_nonzero(rows["flags"] & RowFlag.SYNTHETIC))
             self._write("trades", trades(rows, day.instrument, self._run, scales))
             prices.feed(rows)
-        bbo = best_prices(prices, day.instrument, self._run, self._source, verdict, self._offsets)
+        offsets = self._offsets.get(shard_of(day.definitions[0].number), {})
+        bbo = best_prices(prices, day.instrument, self._run, self._source, verdict, offsets)
         self._write("bbo", bbo)
         if digest.rows:
             real = day.rows[day.rows["flags"] & RowFlag.SYNTHETIC == 0]
