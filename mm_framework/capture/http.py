@@ -56,10 +56,11 @@ class Run(Protocol):
 
 @attrs.frozen
 class _Wanted:
-    """A request of a shard."""
+    """A request of a shard, whose answer becomes a record, or one whose answer goes to ``reply``."""
 
     shard: int
     request: HttpRequest
+    reply: asyncio.Future[HttpAnswer] | None = None
 
 
 @attrs.frozen
@@ -100,9 +101,19 @@ class Fetcher:
 
     def fetch(self, shard: int, request: HttpRequest, limits: VenueLimits) -> None:
         """Make a request in its turn. One that waits already, for the same shard, is not made twice."""
+        if not self._over:
+            self._enqueue(_Wanted(shard, request), limits)
+
+    async def ask(self, request: HttpRequest, limits: VenueLimits) -> HttpAnswer:
+        """Make a request in its turn, within the same budget, and return its answer: no record is made."""
+        reply: asyncio.Future[HttpAnswer] = asyncio.get_running_loop().create_future()
         if self._over:
-            return
-        wanted = _Wanted(shard, request)
+            return HttpAnswer(error="the run is over")
+        self._enqueue(_Wanted(-1, request, reply), limits)
+        return await reply
+
+    def _enqueue(self, wanted: _Wanted, limits: VenueLimits) -> None:
+        request = wanted.request
         name = _host_of(request.url)
         if name is None:
             self._refuse(wanted, f"{request.url!r} is no http or https URL")
@@ -226,6 +237,10 @@ class Fetcher:
         if answer.error is not None or answer.status is None or answer.status >= 400:
             facts = {name: meta[name] for name in ("what", "instrument", "url", "status", "error")}
             self._run.log(logging.WARNING, "rest_failed", **facts)
+        if wanted.reply is not None:
+            if not wanted.reply.done():
+                wanted.reply.set_result(answer)
+            return
         payload = encode_http(meta, answer.body)
         if self._run.paused:
             self._held.append((wanted.shard, payload))

@@ -1,23 +1,34 @@
 """What a capture subscribes, and on which shard: a pure function of what was asked for.
 
-All channels of an instrument go to one shard, so that its book and its trades share one order.
+All channels of an instrument that share an address go to one shard, so that its book and its trades share
+one order; instruments of one group (the two tokens of a market) stay together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 
+from mm_framework.capture.endpoints import Endpoints, served_at
 from mm_framework.contracts.adapter import Adapter, Channel, HttpRequest, Subscription
+from mm_framework.contracts.catalog import ListedInstrument
+from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import ConfigError
 from mm_framework.model.instrument import parse_id
 from mm_framework.settings import nearest
 
-__all__ = ["Deal", "Plan", "ShardPlan", "check_endpoint", "endpoint_of", "make_plan"]
+__all__ = [
+    "Deal",
+    "Plan",
+    "Seats",
+    "ShardPlan",
+    "channels_of",
+    "least_shards",
+    "make_plan",
+    "subscriptions_of",
+]
 
 DEFAULT_CHANNELS: Final = ("book", "trade")
 
@@ -27,20 +38,17 @@ Deal = Callable[[int, str], int]
 
 @attrs.frozen
 class ShardPlan:
-    """One shard: one venue, one endpoint, what it subscribes there."""
+    """One shard: one venue, one endpoint, what it subscribes there, and definitions known before."""
 
     shard: int
     venue: str
     url: str
     subscriptions: tuple[Subscription, ...]
+    infos: tuple[InstrumentInfo, ...] = ()
 
     def request(self, request: HttpRequest) -> HttpRequest:
         """A REST request as it is sent: an emulator on loopback serves REST and WebSocket on one port."""
-        here, there = urlsplit(self.url), urlsplit(request.url)
-        if not _is_loopback(here.hostname) or _is_loopback(there.hostname):
-            return request
-        scheme = "https" if here.scheme == "wss" else "http"
-        return attrs.evolve(request, url=urlunsplit(there._replace(scheme=scheme, netloc=here.netloc)))
+        return served_at(self.url, request)
 
 
 @attrs.frozen
@@ -55,91 +63,105 @@ class Plan:
         return tuple(sorted({s.instrument for shard in self.shards for s in shard.subscriptions}))
 
 
+class Seats:
+    """Which shard carries what, of the shards of one venue at one address.
+
+    A unit (an instrument, or a group that stays together) gets the shard with the fewest instruments, of
+    equal ones the first; there it stays until it leaves, whoever comes or goes. ``limit``: instruments a
+    shard.
+    """
+
+    def __init__(self, shards: Iterable[int], limit: int) -> None:
+        self.limit = limit
+        self.loads = dict.fromkeys(shards, 0)
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def take(self, unit: str, size: int, shard: int | None = None) -> int | None:
+        """Give a unit of ``size`` instruments a place (``shard``, if that is known); None: there is no room."""
+        chosen = min(self.loads, key=lambda one: (self.loads[one], one)) if shard is None else shard
+        if self.loads[chosen] + size > self.limit:
+            return None
+        self.loads[chosen] += size
+        self._places[unit] = (chosen, size)
+        return chosen
+
+    def leave(self, unit: str) -> int:
+        """The unit goes; returns the shard that it was on."""
+        shard, size = self._places.pop(unit)
+        self.loads[shard] -= size
+        return shard
+
+
 def make_plan(
     instruments: Sequence[str],
     adapters: Mapping[str, Adapter],
     *,
     channels: Sequence[str] = (),
     depth: int | None = None,
-    shards: int = 1,
-    endpoint: str | None = None,
+    shards: int | None = 1,
+    endpoints: Endpoints | None = None,
     deal: Deal | None = None,
+    listed: Mapping[str, ListedInstrument] | None = None,
 ) -> Plan:
     """Subscribe each instrument to each channel, over ``shards`` shards a venue.
 
     ``instruments`` are ids (``kraken:BTC/EUR``), ``channels`` the venue's names or what they carry
     (``book``, ``trade``, ``ticker``; none named: books and trades), ``depth`` is for book channels (None:
-    the venue's default), ``endpoint`` replaces every venue's own, ``deal`` the even dealing in order of
-    ids.
+    the venue's default), ``shards`` None: as many as its limits ask for, ``deal`` replaces the even dealing
+    in order of ids. ``listed``: what venues' catalogues say, by id.
     Raises ConfigError for what a venue does not have.
     """
-    if shards < 1:
+    if shards is not None and shards < 1:
         raise ConfigError(f"{shards} shards: at least 1 is needed", key="shards", value=shards)
-    wanted: dict[str, set[str]] = {}
+    wanted = _by_venue(instruments, adapters, listed or {})
+    if not wanted:
+        raise ConfigError("nothing to capture: name at least one instrument, such as kraken:BTC/EUR")
+    endpoints = endpoints or Endpoints()
+    plans: list[ShardPlan] = []
+    for venue, found in sorted(wanted.items()):
+        adapter = adapters[venue]
+        chosen = channels_of(adapter, channels, depth)
+        for url, names in endpoints.by_url(adapter, [channel.name for channel in chosen]).items():
+            here = [channel for channel in chosen if channel.name in names]
+            for hand in _deal(adapter, found, shards, deal):
+                plans.append(
+                    ShardPlan(
+                        len(plans),
+                        venue,
+                        url,
+                        subscriptions_of(adapter, hand, here, depth),
+                        tuple(one.info for one in hand if listed and one.instrument in listed),
+                    )
+                )
+    return Plan(tuple(plans))
+
+
+def _by_venue(
+    instruments: Sequence[str], adapters: Mapping[str, Adapter], listed: Mapping[str, ListedInstrument]
+) -> dict[str, list[ListedInstrument]]:
+    """What is wanted of each venue, in order of units and ids, each once."""
+    wanted: dict[str, dict[str, ListedInstrument]] = {}
     for one in instruments:
         venue, _ = parse_id(one)
         if venue not in adapters:
             raise ConfigError(f"no venue {venue!r}: {nearest(venue, adapters)}", key="venue", value=venue)
-        adapter = adapters[venue]
-        wanted.setdefault(venue, set()).add(adapter.instrument_id(adapter.venue_symbol(one)))
-    if not wanted:
-        raise ConfigError("nothing to capture: name at least one instrument, such as kraken:BTC/EUR")
-    plans: list[ShardPlan] = []
-    for venue in sorted(wanted):
-        adapter = adapters[venue]
-        chosen = _channels(adapter, channels, depth)
-        url = endpoint_of(adapter, endpoint)
-        hands = _deal(sorted(wanted[venue]), shards, deal)
-        for hand in hands:
-            _check_limit(adapter, hand, len(hands))
-            plans.append(
-                ShardPlan(len(plans), venue, url, tuple(_subscriptions(adapter, hand, chosen, depth)))
-            )
-    return Plan(tuple(plans))
+        found = listed.get(one) or _unlisted(adapters[venue], one)
+        found = listed.get(found.instrument, found)
+        wanted.setdefault(venue, {})[found.instrument] = found
+    return {
+        venue: sorted(some.values(), key=lambda one: (one.unit, one.instrument))
+        for venue, some in wanted.items()
+    }
 
 
-def endpoint_of(adapter: Adapter, endpoint: str | None) -> str:
-    """Where to connect: the venue's own URL, or ``endpoint``, which without a path takes the venue's.
-
-    ``ws://127.0.0.1:8080`` is then an emulator of any venue. Raises ConfigError.
-    """
-    if endpoint is None:
-        return check_endpoint(adapter.url)
-    parts = urlsplit(check_endpoint(endpoint))
-    if parts.path in ("", "/"):
-        parts = parts._replace(path=urlsplit(adapter.url).path)
-    return urlunsplit(parts)
+def _unlisted(adapter: Adapter, instrument: str) -> ListedInstrument:
+    """An instrument as its name alone tells."""
+    symbol = adapter.venue_symbol(instrument)
+    return ListedInstrument(adapter.instrument_id(symbol), InstrumentInfo(symbol))
 
 
-def _is_loopback(host: str | None) -> bool:
-    if host in (None, "localhost"):
-        return host is not None
-    try:
-        return ip_address(str(host)).is_loopback
-    except ValueError:
-        return False
-
-
-def check_endpoint(url: str) -> str:
-    """The URL itself when it is one of a WebSocket. Raises ConfigError."""
-    try:
-        parts = urlsplit(url)
-        valid = (
-            parts.scheme in ("ws", "wss") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        )
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ConfigError(
-            f"endpoint {url!r} is not of the form ws://host:port/path or wss://host/path",
-            key="endpoint",
-            value=url,
-        )
-    return url
-
-
-def _channels(adapter: Adapter, names: Sequence[str], depth: int | None) -> list[Channel]:
-    """The channels by name, or else the first that carries what the name says."""
+def channels_of(adapter: Adapter, names: Sequence[str], depth: int | None) -> list[Channel]:
+    """The channels by name, or else the first that carries what the name says. Raises ConfigError."""
     known = {channel.name: channel for channel in adapter.channels}
     for channel in adapter.channels:
         known.setdefault(channel.carries, channel)
@@ -162,31 +184,58 @@ def _channels(adapter: Adapter, names: Sequence[str], depth: int | None) -> list
     return chosen
 
 
-def _deal(instruments: Sequence[str], shards: int, deal: Deal | None) -> list[list[str]]:
-    """The hands of all shards; a shard without an instrument is left out."""
-    hands: list[list[str]] = [[] for _ in range(shards)]
-    for position, one in enumerate(instruments):
-        hands[position % shards if deal is None else deal(position, one)].append(one)
+def _deal(
+    adapter: Adapter, wanted: Sequence[ListedInstrument], shards: int | None, deal: Deal | None
+) -> list[list[ListedInstrument]]:
+    """The hands of all shards; a shard without an instrument is left out. Raises ConfigError."""
+    units: dict[str, list[ListedInstrument]] = {}
+    for one in wanted:
+        units.setdefault(one.unit, []).append(one)
+    limit = adapter.limits.subscriptions
+    count = shards or least_shards([len(unit) for unit in units.values()], limit)
+    hands: list[list[ListedInstrument]] = [[] for _ in range(count)]
+    seats = Seats(range(count), limit)
+    for position, (name, unit) in enumerate(units.items()):
+        place = seats.take(name, len(unit), None if deal is None else deal(position, name))
+        if place is None:
+            raise ConfigError(
+                f"{len(wanted)} instruments of {adapter.venue} do not fit on {count}"
+                f" {'connection' if count == 1 else 'connections'} of at most {limit}:"
+                f" --shards {least_shards([len(one) for one in units.values()], limit)} carries them",
+                key="shards",
+                value=shards,
+            )
+        hands[place] += unit
     return [hand for hand in hands if hand]
 
 
-def _check_limit(adapter: Adapter, hand: Sequence[str], shards: int) -> None:
-    limit = adapter.limits.subscriptions
-    if len(hand) > limit:
+def least_shards(sizes: Sequence[int], limit: int) -> int:
+    """How many shards carry units of these sizes. Raises ConfigError when a unit alone is too large."""
+    if max(sizes, default=0) > limit:
         raise ConfigError(
-            f"{len(hand)} instruments of {adapter.venue} on one connection, which carries {limit}:"
-            f" use more than {shards} shards",
-            key="shards",
-            value=shards,
+            f"a group of {max(sizes)} instruments does not fit on a connection of {limit}", key="shards"
         )
+    count = max(1, -(-sum(sizes) // limit))
+    while not _fits(sizes, count, limit):
+        count += 1
+    return count
 
 
-def _subscriptions(
-    adapter: Adapter, instruments: Iterable[str], channels: Sequence[Channel], depth: int | None
-) -> Iterable[Subscription]:
+def _fits(sizes: Sequence[int], count: int, limit: int) -> bool:
+    seats = Seats(range(count), limit)
+    return all(seats.take(str(number), size) is not None for number, size in enumerate(sizes))
+
+
+def subscriptions_of(
+    adapter: Adapter, instruments: Sequence[ListedInstrument], channels: Sequence[Channel], depth: int | None
+) -> tuple[Subscription, ...]:
+    """Each channel of each instrument, channel by channel."""
+    found = []
     for channel in channels:
-        for one in instruments:
-            levels = None
-            if channel.carries == "book":
-                levels = depth if depth is not None else adapter.default_depth(channel.name, None)
-            yield Subscription(one, adapter.venue_symbol(one), channel.name, levels)
+        levels = None
+        if channel.carries == "book":
+            levels = depth if depth is not None else adapter.default_depth(channel.name, None)
+        found += [
+            Subscription(one.instrument, one.info.venue_symbol, channel.name, levels) for one in instruments
+        ]
+    return tuple(found)

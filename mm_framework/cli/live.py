@@ -132,7 +132,7 @@ def planned(app: App, request: LiveRequest) -> tuple[dict[str, VenueKit], Plan]:
         channels=request.channels,
         depth=request.depth,
         shards=request.shards,
-        endpoint=request.endpoint,
+        endpoints=endpoints,
     )
     return kits, plan
 

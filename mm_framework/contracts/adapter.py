@@ -54,12 +54,14 @@ class HttpRequest:
     """A GET of the venue's REST interface. ``url`` is absolute; ``weight`` counts against the budget.
 
     ``what``: ``snapshot``, ``metadata`` or a word of the venue's; ``instrument``: which one it is about.
+    ``mount``: the folder in which an emulator, which has one port for all hosts, serves this host.
     """
 
     url: str
     what: str
     weight: int = 1
     instrument: str | None = None
+    mount: str = ""
 
 
 @attrs.frozen

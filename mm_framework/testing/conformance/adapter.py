@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import pytest
 
 from mm_framework.contracts.adapter import Adapter, Channel, Subscription
+from mm_framework.contracts.catalog import Catalog, ListedInstrument
 from mm_framework.contracts.normalizer import ConnectionInfo, Requested
-from mm_framework.errors import ConfigError
+from mm_framework.errors import ConfigError, MalformedFrame, VenueRefused
 from mm_framework.feed.output import Silent
 from mm_framework.model.fixed import MAX_SCALE
 from mm_framework.model.frame import Record, RecordKind, iter_records
 from mm_framework.model.instrument import parse_id
 from mm_framework.settings import fields_of, section_of
 from mm_framework.testing.conformance.base import Conformance, one_of_each, simulated
-from mm_framework.testing.simulation import Simulation
+from mm_framework.testing.simulation import Simulation, Venue
 from mm_framework.testing.writer import KeepingWriter, Told
 
 __all__ = ["AdapterConformance"]
@@ -27,6 +28,9 @@ PROOFS = ("sequence", "ids", "checksum", "hash", "none")
 CARRIES = ("book", "trade", "ticker")
 MOST_BYTES = 1 << 20
 """A message that we send is not longer."""
+
+MOST_PAGES = 100
+"""Pages of the emulator's catalogue."""
 
 MOST_SILENCE_S = 120.0
 """A dead connection is noticed within this time."""
@@ -193,6 +197,52 @@ class AdapterConformance(Conformance):
             assert (request.what, request.instrument) == ("snapshot", wanted.instrument), request
             assert 0 < request.weight <= adapter.limits.rest_weight, f"{request} is over the budget"
 
+    # catalogue
+
+    def test_the_catalogue_lists_what_can_be_captured(self) -> None:
+        """The emulator's list holds its instruments, under the names that the adapter knows them by."""
+        adapter = self.kit.adapter
+        if not isinstance(adapter, Catalog):
+            pytest.skip(f"{adapter.venue} declares no catalogue")
+        self.need_emulator()
+        listed = _catalogue(self.venue, adapter)
+        assert listed, "the catalogue is empty"
+        assert len({one.instrument for one in listed}) == len(listed), "an instrument is listed twice"
+        names = {one.info.venue_symbol: one for one in listed}
+        assert len(names) == len(listed), "two instruments have one name"
+        for wanted in self.venue.instruments:
+            symbol = adapter.venue_symbol(wanted)
+            assert symbol in names, f"{wanted} is not listed"
+            assert names[symbol].active, f"{wanted} is listed as inactive"
+        for one in listed:
+            venue, _ = parse_id(one.instrument)
+            assert venue == adapter.venue, f"{one.instrument} is not of venue {adapter.venue}"
+            if one.group is None:
+                assert adapter.venue_symbol(one.instrument) == one.info.venue_symbol
+
+    def test_what_is_no_catalogue_is_refused(self) -> None:
+        """HTML, half a document, nothing, a document of another kind: an error of ours, and no list."""
+        adapter = self.kit.adapter
+        if not isinstance(adapter, Catalog):
+            pytest.skip(f"{adapter.venue} declares no catalogue")
+        for request in adapter.catalog_requests():
+            for body in (b"", b"<html></html>", b'{"a":', b'"text"', b"7"):
+                with pytest.raises((MalformedFrame, VenueRefused)):
+                    adapter.read_catalog(request, body)
+
+    def test_the_catalogue_is_asked_for_within_the_budget(self) -> None:
+        """Absolute addresses, weights that fit."""
+        adapter = self.kit.adapter
+        if not isinstance(adapter, Catalog):
+            pytest.skip(f"{adapter.venue} declares no catalogue")
+        requests = adapter.catalog_requests()
+        assert requests, "nothing asks for the catalogue"
+        for request in requests:
+            parts = urlsplit(request.url)
+            assert parts.scheme in ("http", "https"), f"{request.url} is not absolute"
+            assert parts.hostname, f"{request.url} is not absolute"
+            assert 0 < request.weight <= adapter.limits.rest_weight, f"{request} is over the budget"
+
     # settings
 
     def test_every_setting_has_a_help_text(self) -> None:
@@ -312,3 +362,20 @@ def _check_carries(run: Simulation, channels: Sequence[Channel]) -> None:
     found = {"book": counts.levels, "trade": counts.trades, "ticker": counts.tops}
     for channel in channels:
         assert found[channel.carries], f"nothing of {channel.name} arrived"
+
+
+def _catalogue(venue: Venue, adapter: Catalog) -> list[ListedInstrument]:
+    """The list that the venue's emulator gives, page by page."""
+    emulator = Simulation(venue).emulator
+    requests, found, asked = list(adapter.catalog_requests()), list[ListedInstrument](), 0
+    while requests:
+        request, asked = requests.pop(0), asked + 1
+        assert asked <= MOST_PAGES, f"the catalogue has no end: {request}"
+        parts = urlsplit(request.url)
+        path = f"/{request.mount}{parts.path}" if request.mount else parts.path
+        reply = emulator.http("GET", path, dict(parse_qsl(parts.query)), 0)
+        assert reply.status == 200, f"the emulator answers {request.url} with {reply.status}"
+        page = adapter.read_catalog(request, reply.body)
+        found += page.listed
+        requests += page.following
+    return found

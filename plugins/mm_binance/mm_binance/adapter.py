@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from mm_binance import names, requests
+from mm_binance import names, requests, rest
 from mm_binance.markets import SNAPSHOT_LIMITS, Market
 from mm_binance.settings import SETTINGS, BinanceSettings
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
+from mm_framework.contracts.catalog import CatalogPage, described, listed
 
 __all__ = ["BinanceAdapter"]
 
@@ -22,6 +23,9 @@ MAX_AGE_S: Final = 23 * 3600.0
 """Before the venue cuts the connection, at 24 hours."""
 
 PRICE_SCALE: Final = 8
+
+TRADED: Final = ("TRADING", "CANCEL_ONLY", None)
+"""States of an instrument in which its book is there; None: the answer does not say."""
 
 _DEPTH: Final = Channel("depth", "book", Proof("sequence"))
 _TRADE: Final = Channel("trade", "trade", Proof("ids"))
@@ -35,13 +39,14 @@ def _defaults(market: Market) -> BinanceSettings:
 
 
 class BinanceAdapter:
-    """Implements `contracts.adapter.Adapter` and `SnapshotSource` for one market.
+    """Implements `contracts.adapter.Adapter`, `SnapshotSource` and `contracts.catalog.Catalog`.
 
     Its ping asks for the list of streams: the venue's own pings are of the WebSocket and no message,
     and a quiet instrument says nothing. Definitions come over REST only, so none are awaited.
     """
 
     metadata_first = False
+    catalog_first = True
 
     def __init__(self, market: Market, settings: BinanceSettings | None = None) -> None:
         settings = settings or _defaults(market)
@@ -113,6 +118,16 @@ class BinanceAdapter:
             weight=self.market.weight(limit),
             instrument=subscription.instrument,
         )
+
+    def catalog_requests(self) -> Sequence[HttpRequest]:
+        """``exchangeInfo``: one answer has all instruments."""
+        url = f"{self._settings.rest_url}/exchangeInfo"
+        return [HttpRequest(url, "metadata", weight=self.market.info_weight)]
+
+    def read_catalog(self, request: HttpRequest, body: bytes) -> CatalogPage:
+        """The instruments with their increments."""
+        infos = described(self.venue, lambda out: rest.decode(self.market, {}, body, out))
+        return CatalogPage(listed(self, infos, lambda info: info.status in TRADED))
 
     def _streams(self, subscriptions: Sequence[Subscription]) -> list[str]:
         """``btcusdt@depth@100ms``; the market's usual cadence has the bare name."""

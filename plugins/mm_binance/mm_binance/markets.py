@@ -36,7 +36,8 @@ class Market:
     that a name may end with. ``futures``: updates name the one before them (``pu``). ``perpetual``: what
     the name of a perpetual contract ends with, None where there are none. ``depth_ms``: the cadences of
     the diff stream, the one of the bare name ``@depth`` first. ``weights``: ``(levels, weight)`` of REST
-    depth. ``rest_weight``: budget of a minute. ``streams`` of a connection; ``messages_per_s``: that we send.
+    depth, ``info_weight`` of ``exchangeInfo``. ``rest_weight``: budget of a minute. ``streams`` of a
+    connection; ``messages_per_s``: that we send.
     """
 
     venue: str
@@ -47,6 +48,7 @@ class Market:
     depth_ms: tuple[int, ...]
     weights: tuple[tuple[int, int], ...]
     rest_weight: int
+    info_weight: int = 20
     streams: int = 1024
     messages_per_s: float = 3.0
     futures: bool = False
@@ -99,6 +101,7 @@ USDM: Final = Market(
     depth_ms=(250, 100, 500),
     weights=_FUTURES_WEIGHTS,
     rest_weight=2400,
+    info_weight=1,
     messages_per_s=5.0,
     futures=True,
     perpetual="",
@@ -113,6 +116,7 @@ COINM: Final = Market(
     depth_ms=(250, 100, 500),
     weights=_FUTURES_WEIGHTS,
     rest_weight=2400,
+    info_weight=1,
     streams=200,
     messages_per_s=5.0,
     futures=True,

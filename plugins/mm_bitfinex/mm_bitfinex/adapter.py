@@ -10,11 +10,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mm_bitfinex import requests
+from mm_bitfinex import requests, rest
 from mm_bitfinex.names import VENUE, canonical, split_pair, wire_symbol
 from mm_bitfinex.settings import BitfinexSettings
 from mm_bitfinex.sync import CHECKSUM_LEVELS
-from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
+from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
+from mm_framework.contracts.catalog import CatalogPage, described, listed
 from mm_framework.errors import ConfigError, MMError
 from mm_framework.model.fixed import MAX_SCALE, parse
 from mm_framework.model.instrument import parse_id
@@ -32,7 +33,7 @@ _WIRE_SYMBOL: Final = re.compile(r"t[A-Z0-9]+:[A-Z0-9]+")
 
 
 class BitfinexAdapter:
-    """Implements `contracts.adapter.Adapter`.
+    """Implements `contracts.adapter.Adapter` and `contracts.catalog.Catalog`.
 
     A connection carries 25 channels: three of each of 8 pairs. Channels are beaten every 15 s, so one
     without any message for 30 s is dead. 20 connects a minute and address; the rate of our messages
@@ -56,6 +57,7 @@ class BitfinexAdapter:
         rest_window_s=60.0,
     )
     metadata_first = True
+    catalog_first = False
 
     def __init__(self, settings: BitfinexSettings | None = None) -> None:
         settings = settings or BitfinexSettings()
@@ -63,6 +65,7 @@ class BitfinexAdapter:
         self.idle_timeout_s = settings.idle_timeout_s
         self.ping_interval_s: float | None = settings.ping_interval_s or None
         self._bulk = settings.bulk_updates
+        self._rest_url = settings.rest_url.rstrip("/")
 
     def instrument_id(self, venue_symbol: str) -> str:
         """``bitfinex:BTC/USD`` of ``tBTCUSD``, ``BTCUSD`` or ``btc/usd``."""
@@ -115,6 +118,16 @@ class BitfinexAdapter:
     def ping(self, req_id: int) -> bytes | None:
         """The application ping; its pong tells the venue's clock."""
         return requests.ping(req_id)
+
+    def catalog_requests(self) -> Sequence[HttpRequest]:
+        """The lists of pairs and of perpetuals, in one answer."""
+        lists = "pub:list:pair:exchange,pub:list:pair:futures"
+        return [HttpRequest(f"{self._rest_url}/conf/{lists}", "metadata")]
+
+    def read_catalog(self, request: HttpRequest, body: bytes) -> CatalogPage:
+        """Every pair that is listed trades; no list tells a tick."""
+        infos = described(VENUE, lambda out: rest.decode(body, out))
+        return CatalogPage(listed(self, infos, lambda info: True))
 
 
 def _below_one(price: str) -> bool:

@@ -16,6 +16,7 @@ class BitfinexSettings:
     """How to talk to Bitfinex, and what it charges."""
 
     url: str = setting("wss://api-pub.bitfinex.com/ws/2", help="Public WebSocket v2 endpoint.")
+    rest_url: str = setting("https://api-pub.bitfinex.com/v2", help="Public REST up to and with the version.")
     idle_timeout_s: float = setting(
         30.0, help="Silence of a connection, of any kind, after which it counts as dead.", validator=gt(0)
     )

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
+from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
+from mm_framework.contracts.catalog import CatalogPage, described, listed
 from mm_framework.errors import ConfigError
 from mm_framework.model.instrument import parse_id
-from mm_kraken import requests
+from mm_kraken import requests, rest
 from mm_kraken.names import VENUE, canonical, split_pair
 from mm_kraken.settings import KrakenSettings
 from mm_kraken.sync import CHECKSUM_LEVELS
@@ -24,9 +25,12 @@ DEPTHS: Final = (10, 25, 100, 500, 1000)
 PRICE_SCALE: Final = 10
 SIZE_SCALE: Final = 8
 
+WITHOUT_BOOK: Final = ("cancel_only", "delisted", "work_in_progress")
+"""States of a pair in which nothing is to be captured."""
+
 
 class KrakenAdapter:
-    """Implements `contracts.adapter.Adapter`.
+    """Implements `contracts.adapter.Adapter` and `contracts.catalog.Catalog`.
 
     A connection counts as dead after 10 s without any message: heartbeats come each second once there
     is a subscription. Limits: about 150 connects in 10 minutes and address; after maintenance 5 s
@@ -44,6 +48,8 @@ class KrakenAdapter:
         subscriptions=100, messages_per_s=20.0, connects=150, connects_window_s=600.0, reconnect_min_s=5.0
     )
 
+    catalog_first = False
+
     def __init__(self, settings: KrakenSettings | None = None) -> None:
         settings = settings or KrakenSettings()
         self.url = settings.url
@@ -51,6 +57,7 @@ class KrakenAdapter:
         self.ping_interval_s: float | None = settings.ping_interval_s or None
         self.metadata_first = settings.metadata
         self._tokenized = settings.tokenized_assets
+        self._rest_url = settings.rest_url.rstrip("/")
 
     def instrument_id(self, venue_symbol: str) -> str:
         """``kraken:BTC/EUR`` of ``BTC/EUR``, ``XBT/EUR``, ``XBTEUR`` or ``XXBTZEUR``, in any case."""
@@ -96,3 +103,12 @@ class KrakenAdapter:
     def ping(self, req_id: int) -> bytes | None:
         """The application ping; its pong tells the venue's clock."""
         return requests.ping(req_id)
+
+    def catalog_requests(self) -> Sequence[HttpRequest]:
+        """One answer has all pairs."""
+        return [HttpRequest(f"{self._rest_url}/0/public/AssetPairs", "metadata")]
+
+    def read_catalog(self, request: HttpRequest, body: bytes) -> CatalogPage:
+        """The pairs that have a WebSocket name."""
+        infos = described(VENUE, lambda out: rest.decode(body, out))
+        return CatalogPage(listed(self, infos, lambda info: info.status not in WITHOUT_BOOK))

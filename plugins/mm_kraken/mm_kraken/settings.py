@@ -16,6 +16,7 @@ class KrakenSettings:
     """How to talk to Kraken, and what it charges."""
 
     url: str = setting("wss://ws.kraken.com/v2", help="Public WebSocket v2 endpoint.")
+    rest_url: str = setting("https://api.kraken.com", help="Public REST.")
     idle_timeout_s: float = setting(
         10.0, help="Silence of a connection, of any kind, after which it counts as dead.", validator=gt(0)
     )

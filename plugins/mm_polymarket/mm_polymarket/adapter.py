@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
-from mm_framework.errors import ConfigError
+from mm_framework.contracts.catalog import CatalogPage
+from mm_framework.errors import ConfigError, MalformedFrame
 from mm_framework.model.instrument import parse_id
 from mm_polymarket import requests
 from mm_polymarket.markets import Market
+from mm_polymarket.metadata import read_page
 from mm_polymarket.names import OUTCOME_ID, VENUE, is_token
 from mm_polymarket.settings import PolymarketSettings
+from mm_polymarket.universe import ClobCursor, GammaCursor, listings_of
 
 __all__ = ["PolymarketAdapter"]
 
@@ -23,7 +28,7 @@ SCALE: Final = 6
 
 
 class PolymarketAdapter:
-    """Implements `contracts.adapter.Adapter` and `contracts.adapter.SnapshotSource`.
+    """Implements `contracts.adapter.Adapter`, its `SnapshotSource`, and `contracts.catalog.Catalog`.
 
     A token is subscribed once and brings book, trades and best prices: only ``book`` sends messages, the
     other channels come with it. There are no acknowledgements; the first ``book`` of a token is one. A
@@ -37,6 +42,7 @@ class PolymarketAdapter:
         Channel("best_bid_ask", "ticker", Proof("none")),
     )
     metadata_first: bool = False
+    catalog_first: bool = False
 
     def __init__(self, settings: PolymarketSettings | None = None) -> None:
         settings = settings or PolymarketSettings()
@@ -47,6 +53,8 @@ class PolymarketAdapter:
             subscriptions=settings.max_assets, messages_per_s=10.0, rest_weight=1500, rest_window_s=10.0
         )
         self._clob_url = settings.clob_url.rstrip("/")
+        self._gamma = settings.catalog == "gamma"
+        self._list_url = settings.gamma_url if self._gamma else settings.clob_url
         self._custom_features = settings.custom_features
         self._symbols: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
@@ -115,6 +123,23 @@ class PolymarketAdapter:
             "snapshot",
             instrument=subscription.instrument,
         )
+
+    def catalog_requests(self) -> Sequence[HttpRequest]:
+        """The first page of the list of markets."""
+        return [(GammaCursor() if self._gamma else ClobCursor()).request(self._list_url)]
+
+    def read_catalog(self, request: HttpRequest, body: bytes) -> CatalogPage:
+        """Binary markets with their two tokens; what has not two is skipped."""
+        try:
+            page = read_page(body)
+        except msgspec.DecodeError as error:
+            raise MalformedFrame(f"{VENUE} answered with no list of markets: {error}", venue=VENUE) from error
+        if page.rest and not page.entries:
+            told = bytes(page.rest[0]).decode(errors="replace")[:200]
+            raise MalformedFrame(f"{VENUE} answered with no list of markets: {told}", venue=VENUE)
+        cursor = (GammaCursor if self._gamma else ClobCursor).of(request.url).following(page)
+        following = () if cursor is None else (cursor.request(self._list_url),)
+        return CatalogPage(listings_of(page.markets), following, page.skipped)
 
 
 def _tokens(subscriptions: Sequence[Subscription]) -> list[str]:

@@ -35,7 +35,7 @@ class Market:
     """A binary market: its condition, the tokens of its outcomes, what its books are like.
 
     Texts are exact decimals; None means that the answer did not say. ``tradable``: active, neither
-    closed nor archived, with a book that accepts orders, as far as told.
+    closed nor archived, with a book that accepts orders, as far as told. ``end``: its nominal end as written.
     """
 
     condition_id: str
@@ -48,6 +48,7 @@ class Market:
     tradable: bool = True
     slug: str = ""
     fees: FeeSchedule | None = None
+    end: str | None = None
 
     @property
     def tokens(self) -> tuple[str, str]:

@@ -91,7 +91,7 @@ class _Reader:
         if market is None:
             self.skipped += 1
         else:
-            self.markets.append(market)
+            self.markets.append(attrs.evolve(market, end=end))
 
 
 _KINDS: Final[Mapping[tuple[str, ...], Callable[[Raw], Described]]] = {

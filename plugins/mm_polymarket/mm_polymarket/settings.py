@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import Literal
 
 import attrs
 from attrs.validators import and_, ge, gt, le
@@ -31,6 +32,10 @@ class PolymarketSettings:
     )
     clob_url: str = setting("https://clob.polymarket.com", help="REST of the order books.")
     gamma_url: str = setting("https://gamma-api.polymarket.com", help="REST of the market list.")
+    catalog: Literal["gamma", "clob"] = setting(
+        "gamma",
+        help="Where the list of markets comes from: gamma (open ones), or clob (all there ever were).",
+    )
     idle_timeout_s: float = setting(
         30.0, help="Silence of a connection, of any kind, after which it counts as dead.", validator=gt(0)
     )

@@ -27,7 +27,7 @@ from mm_polymarket.markets import Market
 from mm_polymarket.metadata import read_page
 from mm_polymarket.normalizer import PolymarketNormalizer
 from mm_polymarket.tops import mirrored, told_top
-from mm_polymarket.universe import ClobCursor, GammaCursor, universe
+from mm_polymarket.universe import ClobCursor, GammaCursor, listings_of
 
 SECOND = 1_000_000_000
 WALL = 1_795_000_000 * SECOND
@@ -463,13 +463,14 @@ def test_the_universe_is_found_over_both_lists() -> None:
             cursor = cursor.following(page)
         return found
 
-    gamma, clob = universe(read(GammaCursor(), "/gamma")), universe(read(ClobCursor(), ""))
-    assert gamma.instruments == clob.instruments
-    assert len(gamma.markets) == len(TOKENS)
+    gamma, clob = read(GammaCursor(), "/gamma"), read(ClobCursor(), "")
+    names = [{one.instrument for one in listings_of(found)} for found in (gamma, clob)]
+    assert names[0] == names[1]
+    assert len(gamma) == len(TOKENS)
     adapter = PolymarketAdapter()
-    adapter.learn(gamma.markets)
+    adapter.learn(gamma)
     assert adapter.venue_symbol(adapter.instrument_id(NO)) == NO
-    assert {market.tick_size for market in gamma.markets} == {"0.001"}
+    assert {market.tick_size for market in gamma} == {"0.001"}
 
 
 def test_clob_pages_end_with_a_sign() -> None:

@@ -84,6 +84,7 @@ def test_gamma_writes_its_lists_inside_of_strings() -> None:
         True,
         "new-album",
         FeeSchedule(Fraction("0.05"), 1, True, Fraction("0.25")),
+        "2026-07-31T12:00:00Z",
     )
     plain = GAMMA | {"clobTokenIds": ["98022", "53831"], "outcomes": None}
     assert only(plain).tokens == ("98022", "53831")

@@ -1,4 +1,4 @@
-"""The universe page by page: paging, caps, refreshes."""
+"""The universe page by page, and as the adapter's catalogue."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
+from mm_framework.contracts.adapter import HttpRequest
+from mm_framework.contracts.catalog import ListedInstrument
+from mm_framework.errors import MalformedFrame
 from mm_polymarket.adapter import PolymarketAdapter
 from mm_polymarket.markets import Market
 from mm_polymarket.metadata import Page, read_page
-from mm_polymarket.universe import ClobCursor, GammaCursor, Universe, difference, universe
+from mm_polymarket.settings import PolymarketSettings
+from mm_polymarket.universe import ClobCursor, GammaCursor, listings_of
 
 
 def market(number: int, **changes: Any) -> Market:
@@ -66,7 +69,6 @@ def test_beyond_the_last_offset_a_window_of_dates_goes_on() -> None:
     ends = [f"2026-{1 + n // 1000:02d}-01T00:00:00Z" for n in range(10_950)]
     found = discover(Gamma(ends))
     assert len({one.condition_id for one in found}) == 10_950
-    assert len(universe(found, cap=20_000).markets) == 10_950
 
 
 def test_a_window_that_cannot_be_moved_on_ends_the_search() -> None:
@@ -86,44 +88,65 @@ def test_clob_pages_are_named_by_a_cursor() -> None:
         assert second.following(Page(next_cursor=last)) is None
 
 
-def test_only_tradable_markets_count_and_the_later_answer_holds() -> None:
-    found = universe([market(2), market(1), market(3, tradable=False), market(2, tick_size="0.01")])
-    assert found.markets == (market(1), market(2, tick_size="0.01"))
-    assert found.cut == 0
-    assert found.instruments == tuple(
-        f"polymarket:{name}" for name in ("000000000000-YES", "000000000000-NO") * 2
-    )
+def catalogue(gamma: Gamma, adapter: PolymarketAdapter) -> list[ListedInstrument]:
+    requests: list[HttpRequest] = list(adapter.catalog_requests())
+    found: list[ListedInstrument] = []
+    while requests:
+        request = requests.pop(0)
+        page = adapter.read_catalog(request, gamma(request.url))
+        found += page.listed
+        requests += page.following
+    return found
 
 
-def test_above_the_cap_the_list_is_cut_in_order_of_ids_and_the_rest_counted() -> None:
-    found = universe([market(n) for n in range(50, 0, -1)], cap=20)
-    assert found.markets == tuple(market(n) for n in range(1, 21))
-    assert found.cut == 30
-    assert universe([market(n) for n in range(2500)]).cut == 500
+def test_the_catalogue_has_both_tokens_of_every_market_under_its_condition() -> None:
+    found = catalogue(Gamma([f"2026-01-{day:02d}" for day in range(1, 29)] * 5), PolymarketAdapter())
+    assert len(found) == 2 * 140
+    assert len({one.unit for one in found}) == 140
+    first, second = (one for one in found if one.group == f"0x{1:064x}")
+    assert [one.instrument for one in (first, second)] == [
+        "polymarket:000000000000-YES", "polymarket:000000000000-NO",
+    ]  # fmt: skip
+    assert [one.info.venue_symbol for one in (first, second)] == ["3", "4"]
+    assert first.active
+    assert first.ends == "2026-01-01"
 
 
-def test_a_refresh_leaves_the_others_alone() -> None:
-    before = universe([market(1), market(2), market(3), market(4)])
-    after = universe([market(2), market(3, tick_size="0.001"), market(4, yes="77"), market(5)])
-    change = difference(before, after)
-    assert change.added == (market(4, yes="77"), market(5))
-    assert change.removed == (market(1), market(4))
-    assert change.changed == (market(3, tick_size="0.001"),)
-    assert change
-    assert not difference(before, before)
+def test_a_market_that_takes_no_orders_is_listed_as_inactive() -> None:
+    found = listings_of([market(1), market(2, tradable=False, end="2026-03-01")])
+    assert [one.active for one in found] == [True, True, False, False]
+    assert found[-1].ends == "2026-03-01"
 
 
-@given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)), st.integers(0, 12))
-def test_a_difference_applied_gives_the_universe_after(old: set[int], new: set[int], cap: int) -> None:
-    before, after = (universe([market(n) for n in numbers], cap) for numbers in (old, new))
-    change = difference(before, after)
-    kept = (set(before.markets) - set(change.removed)) | set(change.added)
-    assert kept == set(after.markets)
-    assert difference(Universe(), after).added == after.markets
+def test_pages_of_clob_serve_as_catalogue_too() -> None:
+    adapter = PolymarketAdapter(PolymarketSettings(catalog="clob"))
+    (request,) = adapter.catalog_requests()
+    assert request.url == "https://clob.polymarket.com/markets"
+    row = {
+        "condition_id": "0xab",
+        "tokens": [{"token_id": "1", "outcome": "Yes"}, {"token_id": "2", "outcome": "No"}],
+    }
+    body = json.dumps({"data": [row, {"condition_id": "0xcd", "tokens": []}], "next_cursor": "MTAw"}).encode()
+    page = adapter.read_catalog(request, body)
+    assert [one.instrument for one in page.listed] == ["polymarket:ab-YES", "polymarket:ab-NO"]
+    assert page.skipped == 1
+    (following,) = page.following
+    assert following.url == "https://clob.polymarket.com/markets?next_cursor=MTAw"
+    ending = json.dumps({"data": [row], "next_cursor": "LTE="}).encode()
+    assert adapter.read_catalog(following, ending).following == ()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"error":"not found"}', b"[1]"])
+def test_what_is_no_list_of_markets_is_refused(body: bytes) -> None:
+    adapter = PolymarketAdapter()
+    (request,) = adapter.catalog_requests()
+    with pytest.raises(MalformedFrame, match="no list of markets"):
+        adapter.read_catalog(request, body)
 
 
 def test_the_adapter_learns_a_universe() -> None:
     adapter = PolymarketAdapter()
-    found = universe([market(0xABC << 240)])
-    adapter.learn(found.markets)
-    assert [adapter.venue_symbol(name) for name in found.instruments] == list(found.markets[0].tokens)
+    found = market(0xABC << 240)
+    adapter.learn([found])
+    names = [one.instrument for one in listings_of([found])]
+    assert [adapter.venue_symbol(name) for name in names] == list(found.tokens)

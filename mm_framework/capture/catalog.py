@@ -1,0 +1,105 @@
+"""The list of a venue's instruments, fetched page by page; which of them a pattern means.
+
+    fetch_catalogue(adapter, ask) -> Catalogue        select(catalogue.listed, ["binance:*/USDT"])
+
+A page that fails is asked for again; a list is whole or it is an error, never a part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+import attrs
+
+from mm_framework.capture.transport import HttpAnswer
+from mm_framework.contracts.adapter import Adapter, HttpRequest
+from mm_framework.contracts.catalog import Catalog, ListedInstrument
+from mm_framework.errors import ConnectionLost, MalformedFrame
+
+__all__ = ["Ask", "Catalogue", "fetch_catalogue", "gathered", "is_pattern", "select"]
+
+Ask = Callable[[HttpRequest], Awaitable[HttpAnswer]]
+"""Makes a request, in its turn; whatever goes wrong is an answer."""
+
+ATTEMPTS: Final = 3
+PAUSE_S: Final = 1.0
+MOST_PAGES: Final = 2000
+
+logger = logging.getLogger("mm_framework.capture")
+
+
+@attrs.frozen
+class Catalogue:
+    """All instruments of a venue, in order of their ids. ``skipped``: entries that are no instruments,
+    or whose id another one has.
+    """
+
+    venue: str
+    listed: tuple[ListedInstrument, ...]
+    skipped: int = 0
+
+
+async def fetch_catalogue(adapter: Adapter, ask: Ask) -> Catalogue:
+    """The whole list of a venue whose adapter is a `Catalog`.
+
+    Raises ConnectionLost when a page cannot be had, MalformedFrame or VenueRefused for what it says.
+    """
+    assert isinstance(adapter, Catalog)
+    requests, found, skipped, pages = list(adapter.catalog_requests()), list[ListedInstrument](), 0, 0
+    while requests:
+        request, pages = requests.pop(0), pages + 1
+        if pages > MOST_PAGES:
+            raise MalformedFrame(
+                f"the list of {adapter.venue} has no end after {MOST_PAGES} pages", venue=adapter.venue
+            )
+        page = adapter.read_catalog(request, await _body(adapter.venue, request, ask))
+        found += page.listed
+        requests += page.following
+        skipped += page.skipped
+    return gathered(adapter.venue, found, skipped)
+
+
+def gathered(venue: str, found: Iterable[ListedInstrument], skipped: int = 0) -> Catalogue:
+    """A list in order. Told again, the later answer counts; of two groups with one id the first in order."""
+    latest = {(one.unit, one.instrument): one for one in found}
+    unique: dict[str, ListedInstrument] = {}
+    for key in sorted(latest):
+        unique.setdefault(latest[key].instrument, latest[key])
+    listed = tuple(unique[name] for name in sorted(unique))
+    return Catalogue(venue, listed, skipped + len(latest) - len(listed))
+
+
+async def _body(venue: str, request: HttpRequest, ask: Ask) -> bytes:
+    for attempt in range(1, ATTEMPTS + 1):
+        answer = await ask(request)
+        if answer.error is None and answer.status is not None and 200 <= answer.status < 300:
+            return answer.body
+        what = answer.error or f"HTTP {answer.status}"
+        if attempt < ATTEMPTS:
+            await asyncio.sleep(PAUSE_S * attempt)
+    raise ConnectionLost(
+        f"the list of instruments of {venue} cannot be had from {request.url} after {ATTEMPTS} attempts:"
+        f" {what}; check --endpoint and the network",
+        venue=venue,
+    )
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name stands for all instruments that fit it (``*``, ``?``, ``[...]``)."""
+    return any(mark in name for mark in "*?[")
+
+
+def select(listed: Iterable[ListedInstrument], patterns: Sequence[str]) -> tuple[ListedInstrument, ...]:
+    """The active ones whose id, or name at the venue, fits a pattern in any case; all without a pattern."""
+    wanted = [pattern.casefold() for pattern in patterns]
+
+    def fits(one: ListedInstrument) -> bool:
+        venue = one.instrument.partition(":")[0]
+        names = (one.instrument.casefold(), f"{venue}:{one.info.venue_symbol}".casefold())
+        return not wanted or any(fnmatchcase(name, pattern) for name in names for pattern in wanted)
+
+    return tuple(one for one in listed if one.active and fits(one))
