@@ -58,11 +58,13 @@ CORE_SECTIONS: Mapping[str, str] = {
     "latency": "mm_framework.quality.settings",
     "limits": "mm_framework.trading.settings",
     "market": "mm_framework.emulator.settings",
+    "plant": "mm_framework.capture.settings",
     "plugins": "mm_framework.plugins.settings",
     "quality": "mm_framework.quality.settings",
     "sink.bbo-csv": "mm_framework.sinks.bbo_csv",
     "sinks": "mm_framework.sinks.driver",
     "store": "mm_framework.store.settings",
+    "target": "mm_framework.capture.settings",
     "trading": "mm_framework.trading.settings",
 }
 
@@ -147,7 +149,8 @@ class Given:
 class Loaded(Generic[T]):
     """Settings with their origins.
 
-    ``origins``: field name to ``default``, ``file PATH``, ``variable NAME`` or ``flag --NAME``.
+    ``origins``: field name to ``default``, ``profile NAME``, ``file PATH``, ``variable NAME`` or
+    ``flag --NAME``.
     ``notes`` are lines for the operator: an earlier variable name was used.
     """
 
@@ -240,13 +243,15 @@ def load(
     flags: Mapping[str, Given] | None = None,
     env: Mapping[str, str] | None = None,
     file: ConfigFile | None = None,
+    defaults: Mapping[str, Given] | None = None,
     env_wins: bool = False,
     compat: bool = False,
 ) -> Loaded[T]:
     """Settings of one class: flag over variable over file over default, variable first if ``env_wins``.
 
-    ``flags`` maps field names; ``compat`` also reads variables without a prefix. Raises ConfigError
-    for an unknown key, a value of the wrong type or range, and two variables that disagree.
+    ``flags`` maps field names, so do the ``defaults`` of a profile, which replace those of the class;
+    ``compat`` also reads variables without a prefix. Raises ConfigError for an unknown key, a value of
+    the wrong type or range, and two variables that disagree.
     """
     fields = fields_of(cls)
     table = file.section(section_of(cls), [field.name for field in fields]) if file else {}
@@ -255,12 +260,13 @@ def load(
     notes: list[str] = []
     for field in fields:
         found = [
-            _from_flag(field, flags or {}),
+            _from_given(field, flags or {}),
             _from_variables(field, env or {}, compat, notes),
             _from_file(field, table, file),
         ]
         if env_wins:
             found[0], found[1] = found[1], found[0]
+        found.append(_from_given(field, defaults or {}))
         winner = next((item for item in found if item is not None), None)
         origins[field.name] = winner[1] if winner else "default"
         if winner:
@@ -415,8 +421,8 @@ def _bad_value(field: SettingField, value: object, origin: str, why: Exception) 
     return ConfigError(message, key=field.key, value=value, origin=origin)
 
 
-def _from_flag(field: SettingField, flags: Mapping[str, Given]) -> tuple[Any, str] | None:
-    given = flags.get(field.name)
+def _from_given(field: SettingField, values: Mapping[str, Given]) -> tuple[Any, str] | None:
+    given = values.get(field.name)
     return None if given is None else (_parse(field, given.text, given.origin), given.origin)
 
 

@@ -102,7 +102,9 @@ class _Verification:
         self.fallbacks.update(feed.fallbacks)
         self.definitions |= {definition.index: definition for definition in feed.definitions}
         for view in feed.instruments():
-            self.instruments[view.id] = _at_the_end(view)
+            line, other = _at_the_end(view), self.instruments.get(view.id)
+            if other is None or line["levels"] > other["levels"]:  # its book may be on another shard
+                self.instruments[view.id] = line
             if view.waiting:
                 text = f"{view.id}: {view.waiting} updates wait for a snapshot that never came"
                 self._add(Failure("waiting", text, feed.shard, instrument=view.id))

@@ -34,13 +34,16 @@ logger = logging.getLogger("mm_framework.capture")
 
 @attrs.frozen
 class Catalogue:
-    """All instruments of a venue, in order of their ids. ``skipped``: entries that are no instruments,
-    or whose id another one has.
+    """The instruments of a venue, in order of their ids.
+
+    ``skipped``: entries that are no instruments, or whose id another one has. ``patterns``: what it was
+    narrowed down to; none: it has all.
     """
 
     venue: str
     listed: tuple[ListedInstrument, ...]
     skipped: int = 0
+    patterns: tuple[str, ...] = ()
 
 
 async def fetch_catalogue(adapter: Adapter, ask: Ask) -> Catalogue:

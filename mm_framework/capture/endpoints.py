@@ -93,7 +93,7 @@ class Endpoints:
 
 
 def channel_urls(adapter: Adapter) -> Mapping[str, str]:
-    """The channels that the venue serves at an address of their own: the adapter's ``urls``, if it has any."""
+    """The channels that the venue serves at addresses of their own: the adapter's ``urls``, if it has any."""
     urls: Mapping[str, str] = getattr(adapter, "urls", {})
     return urls
 

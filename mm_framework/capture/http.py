@@ -12,7 +12,7 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -25,9 +25,11 @@ from mm_framework.capture.transport import HttpAnswer, HttpClient
 from mm_framework.contracts.adapter import HttpRequest, VenueLimits
 from mm_framework.model.frame import encode_http
 
-__all__ = ["Fetcher"]
+__all__ = ["Asker", "Fetcher"]
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+logger = logging.getLogger("mm_framework.capture")
 
 _WEIGHT: Final = re.compile(r"[a-z0-9-]{0,40}weight[a-z0-9-]{0,10}")
 """Headers that tell of a budget."""
@@ -246,6 +248,40 @@ class Fetcher:
             self._held.append((wanted.shard, payload))
         else:
             self._run.answered(wanted.shard, payload)
+
+
+class Asker:
+    """Requests without a run: ``async with Asker(...) as ask: answer = await ask(request, limits)``."""
+
+    paused = False
+
+    def __init__(self, connect: Callable[[], HttpClient], clock: Clock, settings: CaptureSettings) -> None:
+        self._fetcher = Fetcher(self, connect, clock, settings)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Callable[[HttpRequest, VenueLimits], Awaitable[HttpAnswer]]:
+        return self._fetcher.ask
+
+    async def __aexit__(self, *exc: object) -> None:
+        self._fetcher.leave()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, self._fetcher.close(), return_exceptions=True)
+
+    def answered(self, shard: int, payload: bytes) -> None:
+        """See `Run`; no shard asks here."""
+        raise RuntimeError("an Asker has no shards")
+
+    def work(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        """See `Run`."""
+        task = asyncio.create_task(coroutine, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def log(self, level: int, event: str, **facts: Any) -> None:
+        """See `Run`."""
+        told = " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
+        logger.log(level, f"{event.replace('_', ' ')} {told}", extra={"event": event, **facts})
 
 
 def _told(headers: Mapping[str, str], name: str) -> str | None:

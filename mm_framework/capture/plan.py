@@ -77,13 +77,17 @@ class Seats:
         self._places: dict[str, tuple[int, int]] = {}
 
     def take(self, unit: str, size: int, shard: int | None = None) -> int | None:
-        """Give a unit of ``size`` instruments a place (``shard``, if that is known); None: there is no room."""
+        """Give a unit of ``size`` instruments a place (``shard``, if known); None: there is no room."""
         chosen = min(self.loads, key=lambda one: (self.loads[one], one)) if shard is None else shard
         if self.loads[chosen] + size > self.limit:
             return None
         self.loads[chosen] += size
         self._places[unit] = (chosen, size)
         return chosen
+
+    def place(self, unit: str) -> int:
+        """The shard of a unit that has a place."""
+        return self._places[unit][0]
 
     def leave(self, unit: str) -> int:
         """The unit goes; returns the shard that it was on."""
@@ -99,6 +103,7 @@ def make_plan(
     channels: Sequence[str] = (),
     depth: int | None = None,
     shards: int | None = 1,
+    least: int = 1,
     endpoints: Endpoints | None = None,
     deal: Deal | None = None,
     listed: Mapping[str, ListedInstrument] | None = None,
@@ -107,8 +112,9 @@ def make_plan(
 
     ``instruments`` are ids (``kraken:BTC/EUR``), ``channels`` the venue's names or what they carry
     (``book``, ``trade``, ``ticker``; none named: books and trades), ``depth`` is for book channels (None:
-    the venue's default), ``shards`` None: as many as its limits ask for, ``deal`` replaces the even dealing
-    in order of ids. ``listed``: what venues' catalogues say, by id.
+    the venue's default), ``shards`` None: as many as its limits ask for, and ``least`` if there are
+    instruments enough; ``deal`` replaces the even dealing in order of ids. ``listed``: what venues'
+    catalogues say, by id.
     Raises ConfigError for what a venue does not have.
     """
     if shards is not None and shards < 1:
@@ -123,7 +129,7 @@ def make_plan(
         chosen = channels_of(adapter, channels, depth)
         for url, names in endpoints.by_url(adapter, [channel.name for channel in chosen]).items():
             here = [channel for channel in chosen if channel.name in names]
-            for hand in _deal(adapter, found, shards, deal):
+            for hand in _deal(adapter, found, shards, least, deal):
                 plans.append(
                     ShardPlan(
                         len(plans),
@@ -156,8 +162,8 @@ def _by_venue(
 
 def _unlisted(adapter: Adapter, instrument: str) -> ListedInstrument:
     """An instrument as its name alone tells."""
-    symbol = adapter.venue_symbol(instrument)
-    return ListedInstrument(adapter.instrument_id(symbol), InstrumentInfo(symbol))
+    name = adapter.instrument_id(adapter.venue_symbol(instrument))
+    return ListedInstrument(name, InstrumentInfo(adapter.venue_symbol(name)))
 
 
 def channels_of(adapter: Adapter, names: Sequence[str], depth: int | None) -> list[Channel]:
@@ -185,14 +191,14 @@ def channels_of(adapter: Adapter, names: Sequence[str], depth: int | None) -> li
 
 
 def _deal(
-    adapter: Adapter, wanted: Sequence[ListedInstrument], shards: int | None, deal: Deal | None
+    adapter: Adapter, wanted: Sequence[ListedInstrument], shards: int | None, least: int, deal: Deal | None
 ) -> list[list[ListedInstrument]]:
     """The hands of all shards; a shard without an instrument is left out. Raises ConfigError."""
     units: dict[str, list[ListedInstrument]] = {}
     for one in wanted:
         units.setdefault(one.unit, []).append(one)
     limit = adapter.limits.subscriptions
-    count = shards or least_shards([len(unit) for unit in units.values()], limit)
+    count = shards or max(least, least_shards([len(unit) for unit in units.values()], limit))
     hands: list[list[ListedInstrument]] = [[] for _ in range(count)]
     seats = Seats(range(count), limit)
     for position, (name, unit) in enumerate(units.items()):

@@ -1,4 +1,4 @@
-"""Settings of live capture."""
+"""Settings of live capture: connections, the plant that keeps a universe, what to capture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from attrs import validators
 
 from mm_framework.settings import section, setting
 
-__all__ = ["CaptureSettings"]
+__all__ = ["CaptureSettings", "PlantSettings", "TargetSettings"]
 
 
 @section("capture")
@@ -101,3 +101,64 @@ class CaptureSettings:
         aliases=("insecure_tls",),
     )
     jitter_seed: int = setting(0, help="Seed of the reconnect delays; 0: another one each run.")
+
+
+@section("plant")
+@attrs.frozen
+class PlantSettings:
+    """Shards, the universe of instruments that patterns mean, and what must have spoken."""
+
+    shards: int = setting(
+        0,
+        help="Connections a venue, over which its instruments are dealt; 0: as many as its limits ask for.",
+        aliases=("ws_shards",),
+        validator=validators.ge(0),
+    )
+    universe_refresh: bool = setting(
+        True,
+        help="Ask for the list of instruments again and again, and follow what patterns mean by then.",
+        aliases=("capture_universe_refresh_enable",),
+    )
+    universe_refresh_interval_s: float = setting(
+        60.0,
+        help="Time between two such lists.",
+        aliases=("capture_universe_refresh_interval_seconds",),
+        validator=validators.gt(0),
+    )
+    max_markets: int = setting(
+        2000,
+        help="Most instruments, or groups of them, that patterns mean on one venue; the rest is left out.",
+        aliases=("capture_max_markets",),
+        validator=validators.ge(1),
+    )
+    confirm_timeout_s: float = setting(
+        0.0,
+        help="Time from the start within which every instrument must have spoken; 0: it need not.",
+        aliases=("capture_confirm_timeout_seconds",),
+        validator=validators.ge(0),
+    )
+    confirm_min_events: int = setting(
+        1,
+        help="Messages of an instrument with which it has spoken.",
+        aliases=("capture_confirm_min_events",),
+        validator=validators.ge(1),
+    )
+    confirm_missing: Literal["fatal", "continue"] = setting(
+        "fatal", help="What instruments that have not spoken mean: the end of the run, or a warning."
+    )
+    offline: bool = setting(
+        False,
+        help="Ask no venue for a list of instruments: --universe FILE says which there are.",
+        aliases=("offline",),
+    )
+
+
+@section("target")
+@attrs.frozen
+class TargetSettings:
+    """What to capture, where no argument says it."""
+
+    venue: str = setting("", help="The venue of the symbols.", aliases=("exchange",))
+    symbols: tuple[str, ...] = setting(
+        (), help="Instruments of the venue, by its names or our ids.", aliases=("symbol",)
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from mm_framework.feed import Feed
+from mm_framework.feed.views import book_views
 from mm_framework.model.events import PLANNED, Reason
 from mm_framework.sync.counts import Counts
 
@@ -111,7 +112,4 @@ def total_counts(feeds: Iterable[Feed]) -> Counts:
 
 def instrument_lines(feeds: Iterable[Feed]) -> dict[str, dict[str, Any]]:
     """State of each instrument, by id."""
-    views = (one for feed in feeds for one in feed.instruments())
-    return {
-        one.id: {"state": one.state.name, "epoch": one.epoch} for one in sorted(views, key=lambda v: v.id)
-    }
+    return {name: {"state": one.state.name, "epoch": one.epoch} for name, one in book_views(feeds).items()}

@@ -40,7 +40,8 @@ class App:
     """What the root options say, and what is read once for all parts of a verb.
 
     ``config`` is the argument of ``--config`` or None; ``flags`` holds the settings given as flags, by
-    section and field; ``loaded`` every section that `load` has given, by name, for manifests.
+    section and field, ``defaults`` likewise those of a profile; ``loaded`` every section that `load` has
+    given, by name, for manifests. ``compat``: the verb reads variables of earlier tools.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class App:
         self.env_wins = env_wins or self.switch("MM_ENV_WINS")
         self.out = out or Output()
         self.flags: dict[str, dict[str, Given]] = {}
+        self.defaults: dict[str, dict[str, Given]] = {}
+        self.compat = False
         self.loaded: dict[str, Loaded[Any]] = {}
         self._told: set[str] = set()
 
@@ -71,18 +74,16 @@ class App:
         """The configuration file, read on first use. Raises ConfigError."""
         return ConfigFile.find(self.config, self.env, Path())
 
-    def load(self, cls: type[T], *, compat: bool = False) -> Loaded[T]:
-        """The settings of one class, from flags, variables, file and defaults.
-
-        ``compat`` (or ``MM_COMPAT=1``) also reads variables without a prefix. Raises ConfigError.
-        """
+    def load(self, cls: type[T]) -> Loaded[T]:
+        """The settings of one class, from flags, variables, file and defaults. Raises ConfigError."""
         loaded = load(
             cls,
             flags=self.flags.get(section_of(cls)),
             env=self.env,
             file=self.file,
+            defaults=self.defaults.get(section_of(cls)),
             env_wins=self.env_wins,
-            compat=compat or self.switch("MM_COMPAT"),
+            compat=self.compat or self.switch("MM_COMPAT"),
         )
         for note in loaded.notes:
             if note not in self._told:

@@ -10,9 +10,10 @@ import click
 
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.settings import BundleSettings
-from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.settings import CaptureSettings, PlantSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
+from mm_framework.cli.profiles import PROFILES, use_profile
 from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.feed.config import FeedSettings
 from mm_framework.settings import DataSettings, Given
@@ -44,12 +45,32 @@ __all__ = ["command"]
 @click.option(
     "--shards",
     type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Connections a venue, over which its instruments are dealt.",
+    metavar="N",
+    help="Connections a venue, over which its instruments are dealt. [as many as its limits ask for]",
 )
-@click.option("--endpoint", metavar="URL", help="Connect here, such as an emulator. [the venue's own]")
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="[VENUE[/CHANNEL]=]URL",
+    help="Connect here, such as an emulator; repeats. [the venue's own]",
+)
 @click.option("--ws-url", "earlier_endpoint", hidden=True)
+@click.option(
+    "--universe",
+    "universes",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take lists of instruments from this file of mm discover; repeats. [ask the venues]",
+)
+@click.option(
+    "--profile",
+    type=click.Choice(sorted(PROFILES)),
+    help="Defaults of an earlier recorder: "
+    + "; ".join(f"{name}: {profile.help}" for name, profile in sorted(PROFILES.items()))
+    + ".",
+)
 @click.option("--run-id", metavar="ID", help="The new bundle: its id, or a path. [a UTC stamp]")
 @click.option(
     "--max-seconds",
@@ -67,6 +88,7 @@ __all__ = ["command"]
     help="Also write the files of a sink, such as bbo-csv=FILE or day-files; repeats.",
 )
 @settings_options(CaptureSettings)
+@settings_options(PlantSettings)
 @settings_options(FeedSettings)
 @settings_options(ClockSettings)
 @settings_options(BundleSettings)
@@ -80,24 +102,29 @@ def command(
     symbols: tuple[str, ...],
     channels: tuple[str, ...],
     depth: int | None,
-    shards: int,
-    endpoint: str | None,
+    shards: int | None,
+    endpoints: tuple[str, ...],
     earlier_endpoint: str | None,
+    universes: tuple[Path, ...],
+    profile: str | None,
     run_id: str | None,
     max_seconds: float | None,
     transport: str | None,
     ca_file: str | None,
     sinks: tuple[str, ...],
 ) -> None:
-    """Record public market data into a new run bundle, with what proves it.
+    """Record public market data of one or many venues into a new run bundle, with what proves it.
 
-    Stops in order at --max-seconds, SIGINT or SIGTERM; a second signal interrupts. A lost connection
-    is opened again for as long as it takes, but a first one that cannot be had ends the run.
+    An instrument may be a pattern, such as 'binance:*/USDT'; what it means is looked up again while the
+    run goes on, and newcomers are subscribed. Stops in order at --max-seconds, SIGINT or SIGTERM; a second
+    signal interrupts. A lost connection is opened again for as long as it takes, but a first one that
+    cannot be had ends the run.
     """
     from mm_framework.cli.bundles import new_run
     from mm_framework.cli.live import LiveRequest, run_live
     from mm_framework.cli.sink_options import sink_requests
 
+    used = None if profile is None else use_profile(app, profile)
     for name, flag, value in (("transport", "--transport", transport), ("ca_file", "--ca-file", ca_file)):
         if value is not None:
             app.flags.setdefault("capture", {})[name] = Given(value, f"flag {flag}")
@@ -106,13 +133,15 @@ def command(
         instruments,
         venue,
         symbols,
-        channels,
+        channels or (() if used is None else used.channels),
         depth,
         shards,
-        endpoint or earlier_endpoint,
+        endpoints or ((earlier_endpoint,) if earlier_endpoint else ()),
         record=path,
         max_seconds=max_seconds,
         sinks=tuple(sink_requests(sinks)),
+        universes=universes,
+        usual=() if used is None else used.instruments,
     )
     result = run_live(app, request)
     document = {"ok": True, "run_id": path.name, "path": str(path), **result.to_json()}

@@ -24,19 +24,18 @@ from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.clock import RealClock, Stamp
 from mm_framework.capture.host import HostProbe
-from mm_framework.capture.plan import Plan, make_plan
+from mm_framework.capture.plan import Plan
 from mm_framework.capture.recorder import Listener
 from mm_framework.capture.runner import Capture
-from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.settings import CaptureSettings, TargetSettings
 from mm_framework.capture.telemetry import CaptureResult, Status
 from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.cli.app import App
+from mm_framework.cli.choice import Choice, choose
 from mm_framework.cli.sink_options import SinkRequest, live_sinks
 from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
-from mm_framework.model.instrument import parse_id
-from mm_framework.plugins.kits import venue_kits
 
 __all__ = ["LiveRequest", "run_live"]
 
@@ -50,9 +49,10 @@ logger = logging.getLogger("mm_framework.capture")
 class LiveRequest:
     """What to subscribe, and where to.
 
-    ``instruments`` are ids; ``venue`` with ``symbols`` (ids or the venue's names) is the other way to
-    say it. ``channels`` empty: books and trades. ``record``: the new bundle's folder, None records
-    nothing. ``sinks``: what is written beside it.
+    ``instruments`` are ids or patterns; ``venue`` with ``symbols`` (ids or the venue's names) is the other
+    way to say it; ``usual`` is taken when nothing is named. ``channels`` empty: books and trades.
+    ``shards`` None: as many as the limits ask for. ``universes``: files of lists. ``record``: the new
+    bundle's folder, None records nothing. ``sinks``: what is written beside it.
     """
 
     instruments: tuple[str, ...]
@@ -60,11 +60,13 @@ class LiveRequest:
     symbols: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     depth: int | None = None
-    shards: int = 1
-    endpoint: str | None = None
+    shards: int | None = None
+    endpoints: tuple[str, ...] = ()
     record: Path | None = None
     max_seconds: float | None = None
     sinks: tuple[SinkRequest, ...] = ()
+    universes: tuple[Path, ...] = ()
+    usual: tuple[str, ...] = ()
 
 
 def run_live(
@@ -83,8 +85,8 @@ def run_live(
     settings = app.load(CaptureSettings).value
     feed_settings = app.load(FeedSettings).value
     clock_settings = app.load(ClockSettings).value
-    kits, plan = planned(app, request)
-    kits = {venue: wrap_kit(kit) for venue, kit in kits.items()}
+    choice = chosen(app, request)
+    plan, kits = choice.plan, {venue: wrap_kit(kit) for venue, kit in choice.kits.items()}
     if settings.insecure_tls:
         app.out.note("certificates are NOT checked (insecure_tls): anybody may be at the other end")
     transport = make_transport(settings.transport)
@@ -113,36 +115,23 @@ def run_live(
             raise KeyboardInterrupt from None
 
 
-def planned(app: App, request: LiveRequest) -> tuple[dict[str, VenueKit], Plan]:
-    """The venues' kits and the plan. Raises ConfigError, or PluginError for a venue that failed."""
-    for one in (*request.instruments, *request.symbols):
-        if any(mark in one for mark in "*?["):
-            raise ConfigError(
-                f"{one!r} is a pattern, which needs the venue's list of instruments; name each instrument",
-                key="instrument",
-                value=one,
-            )
-    wanted = [*request.instruments, *(f"{request.venue}:{symbol}" for symbol in _symbols(request))]
-    venues = {parse_id(one)[0] for one in wanted}
-    kits = venue_kits(app.plugins, venues, lambda settings: app.load(settings).value)
-    adapters = {venue: kit.adapter for venue, kit in kits.items()}
-    plan = make_plan(
-        wanted,
-        adapters,
+def chosen(app: App, request: LiveRequest) -> Choice:
+    """What the request means. Raises ConfigError, or PluginError for a venue that failed."""
+    target = app.load(TargetSettings).value
+    venue = request.venue or target.venue
+    symbols = request.symbols or (() if request.instruments else target.symbols)
+    if symbols and not venue:
+        raise ConfigError("--symbol needs --venue; or give instruments such as kraken:BTC/EUR", key="venue")
+    names = [*request.instruments, *(f"{venue}:{symbol.removeprefix(f'{venue}:')}" for symbol in symbols)]
+    return choose(
+        app,
+        names if names or request.universes else request.usual,
         channels=request.channels,
         depth=request.depth,
         shards=request.shards,
-        endpoints=endpoints,
+        endpoints=request.endpoints,
+        universes=request.universes,
     )
-    return kits, plan
-
-
-def _symbols(request: LiveRequest) -> Iterator[str]:
-    """The symbols of the request's venue, by the venue's name; `make_plan` takes any of its spellings."""
-    if request.symbols and request.venue is None:
-        raise ConfigError("--symbol needs --venue; or give instruments such as kraken:BTC/EUR", key="venue")
-    for symbol in request.symbols:
-        yield symbol.removeprefix(f"{request.venue}:")
 
 
 def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:

@@ -110,8 +110,16 @@ ARGUMENTS = "mm_framework.run_arguments"
     "--channel", "channels", multiple=True, metavar="NAME", help="Live: a channel. [book and trade]"
 )
 @click.option("--depth", type=int, metavar="N", help="Live: levels a side. [the venue's default]")
-@click.option("--shards", type=click.IntRange(1), default=1, help="Live: connections a venue. [1]")
-@click.option("--endpoint", metavar="URL", help="Live: connect here, such as an emulator.")
+@click.option(
+    "--shards", type=click.IntRange(1), help="Live: connections a venue. [as many as its limits ask for]"
+)
+@click.option(
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="[VENUE=]URL",
+    help="Live: connect here, such as an emulator; repeats.",
+)
 @settings_options(TradingSettings)
 @settings_options(LimitSettings)
 @settings_options(CaptureSettings)

@@ -105,7 +105,7 @@ def _live_request(app: App, options: RunOptions) -> LiveRequest:
         options.channels,
         options.depth,
         options.shards,
-        options.endpoint,
+        options.endpoints,
         record=None if options.record is None else new_run(app, options.record),
         max_seconds=options.duration_seconds,
     )

@@ -32,5 +32,5 @@ class RunOptions:
     symbols: tuple[str, ...]
     channels: tuple[str, ...]
     depth: int | None
-    shards: int
-    endpoint: str | None
+    shards: int | None
+    endpoints: tuple[str, ...]

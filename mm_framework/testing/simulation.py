@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from mm_framework.capture.clock import Stamp, VirtualClock
+from mm_framework.capture.endpoints import Endpoints
 from mm_framework.capture.memory import MemoryTransport
 from mm_framework.capture.plan import make_plan
 from mm_framework.capture.recorder import Listener
@@ -168,6 +169,7 @@ class Simulation:
             self.venue.instruments,
             {venue: one.adapter for venue, one in self.kits.items()},
             channels=self.channels,
+            endpoints=Endpoints.parse(one.adapter.url for one in self.kits.values()),
         )
 
         async def main() -> CaptureResult:

@@ -16,13 +16,15 @@ from scripted_venue import Script, serve_script
 from toy_server import MS, MemoryLog, S, World
 from toy_venue import VENUE, ToyAdapter, ToyNormalizer, toy_rules
 
-from mm_framework.capture.clock import RealClock, Stamp
-from mm_framework.capture.http import Fetcher
+from mm_framework.capture.clock import RealClock, Stamp, VirtualClock
+from mm_framework.capture.endpoints import Endpoints
+from mm_framework.capture.http import Asker, Fetcher
 from mm_framework.capture.plan import make_plan
 from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.telemetry import CaptureResult
-from mm_framework.capture.transport import HttpClient, HttpOptions, make_transport
+from mm_framework.capture.transport import HttpAnswer, HttpClient, HttpOptions, make_transport
+from mm_framework.capture.virtual_loop import run_virtual
 from mm_framework.contracts.adapter import HttpRequest, VenueLimits
 from mm_framework.contracts.emulator import HttpReply
 from mm_framework.feed import Feed, VenueKit
@@ -516,7 +518,7 @@ def test_a_run_over_sockets_records_the_answers_and_ends_with_a_request_under_wa
         async with serve_script(Script()) as endpoint, serve_rest(host):
             adapter = ToyAdapter()
             run = Capture(
-                make_plan(["toy:A/X"], {VENUE: adapter}, endpoint=endpoint),
+                make_plan(["toy:A/X"], {VENUE: adapter}, endpoints=Endpoints.parse([endpoint])),
                 {VENUE: VenueKit(adapter, ToyNormalizer(), toy_rules())},
                 make_transport("websockets"),
                 stamp=Stamp(RealClock()),
@@ -537,3 +539,44 @@ def test_a_run_over_sockets_records_the_answers_and_ends_with_a_request_under_wa
     assert (result.stopped_by, result.counts.http) == ("SIGTERM", 1)
     assert [split_http(record.payload)[1] for record in log.of(KIND.HTTP)] == [b"[]"]
     assert [head[0].split()[1] for head in host.heads] == ["/0", "/1"]
+
+
+# requests without a run
+
+
+def test_an_asker_makes_requests_within_the_budget_and_makes_no_records() -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.asked_s: list[float] = []
+            self.closed = False
+
+        async def get(self, url: str) -> HttpAnswer:
+            self.asked_s.append(asyncio.get_running_loop().time())
+            return HttpAnswer(200, body=url.encode())
+
+        async def close(self) -> None:
+            self.closed = True
+
+    client, clock = Client(), VirtualClock()
+
+    async def main() -> list[bytes]:
+        limits = VenueLimits(rest_weight=2, rest_window_s=10.0)
+        async with Asker(lambda: client, clock, CaptureSettings()) as ask:
+            answers = await asyncio.gather(*(ask(one, limits) for one in numbered(4)))
+        return [answer.body for answer in answers]
+
+    bodies = run_virtual(main, clock)
+    assert bodies == [f"http://toy.invalid/{number}".encode() for number in range(4)]
+    assert max(client.asked_s) - min(client.asked_s) >= 10
+    assert client.closed
+
+
+def test_an_asker_answers_what_cannot_be_asked() -> None:
+    async def main() -> HttpAnswer:
+        async with Asker(unreachable, VirtualClock(), CaptureSettings()) as ask:
+            return await ask(HttpRequest("ftp://toy.invalid", "metadata"), VenueLimits())
+
+    def unreachable() -> HttpClient:
+        raise AssertionError("nothing is to be asked")
+
+    assert "is no http or https URL" in str(asyncio.run(main()).error)

@@ -33,7 +33,16 @@ def test_a_note_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_command_may_ask_for_compatibility() -> None:
     app = App({"DATA_DIR": "a", "MM_CONFIG": ""}, out=Output(quiet=True))
     assert app.load(DataSettings).value.dir == Path("data")
-    assert app.load(DataSettings, compat=True).value.dir == Path("a")
+    app.compat = True
+    assert app.load(DataSettings).value.dir == Path("a")
+
+
+def test_a_profile_replaces_defaults_only() -> None:
+    app = App({"MM_CONFIG": ""})
+    app.defaults["data"] = {"dir": Given("b", "profile p")}
+    assert app.load(DataSettings).origins == {"dir": "profile p"}
+    app.flags["data"] = {"dir": Given("c", "flag --data-dir")}
+    assert app.load(DataSettings).value.dir == Path("c")
 
 
 def test_a_switch_refuses_what_is_neither_yes_nor_no() -> None:

@@ -96,7 +96,9 @@ def test_venue_and_symbol_say_the_same_and_the_run_id_is_a_stamp(emulated: Emula
     ("arguments", "words"),
     [
         ((), ("nothing to capture",)),
-        (("kraken:*/EUR",), ("is a pattern", "name each instrument")),
+        (("kraken:*/EUR", "--offline"), ("needs the list of kraken", "--universe FILE", "mm discover")),
+        (("kraken:BTC/EUR", "--endpoint", "binance=ws://127.0.0.1:1"), ("venue that this run has not",)),
+        (("kraken:BTC/EUR", "--endpoint", "kraken/l3=ws://127.0.0.1:1"), ("no channel 'l3'",)),
         (("BTC/EUR",), ("not of the form venue:SYMBOL",)),
         (("--symbol", "BTC/EUR"), ("--symbol needs --venue",)),
         (("krakn:BTC/EUR",), ("krakn", "kraken")),

@@ -17,6 +17,7 @@ from kraken_virtual import ALL_FAULTS, VirtualKraken, kraken_kits
 from oracle import FalseBook, Oracle
 
 from mm_framework.capture.clock import RealClock, Stamp
+from mm_framework.capture.endpoints import Endpoints
 from mm_framework.capture.plan import make_plan
 from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import CaptureSettings
@@ -128,7 +129,7 @@ def test_in_real_time_nothing_false_is_served(transport: str) -> None:
             plan = make_plan(
                 ["kraken:BTC/EUR", "kraken:MINA/GBP"],
                 {"kraken": kits["kraken"].adapter},
-                endpoint=server.url,
+                endpoints=Endpoints.parse([server.url]),
             )
             run = Capture(
                 plan,

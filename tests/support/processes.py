@@ -12,7 +12,7 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Emulated", "capture_process", "emulated_kraken", "wait_for_frames"]
+__all__ = ["Emulated", "capture_process", "emulated_kraken", "emulated_venue", "wait_for_frames"]
 
 
 FRAMES_SIZE = 4000
@@ -47,12 +47,17 @@ class Emulated:
         )
 
 
-@contextlib.contextmanager
-def emulated_kraken(folder: Path, *arguments: str) -> Iterator[Emulated]:
+def emulated_kraken(folder: Path, *arguments: str) -> contextlib.AbstractContextManager[Emulated]:
     """``mm emulate kraken``; ended when the block is left."""
+    return emulated_venue("kraken", folder, *arguments)
+
+
+@contextlib.contextmanager
+def emulated_venue(venue: str, folder: Path, *arguments: str) -> Iterator[Emulated]:
+    """``mm emulate``; ended when the block is left."""
     truth = folder / "truth.ndjson"
     process = subprocess.Popen(
-        [sys.executable, "-m", "mm_framework", "emulate", "kraken", "--truth", str(truth), *arguments],
+        [sys.executable, "-m", "mm_framework", "emulate", venue, "--truth", str(truth), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

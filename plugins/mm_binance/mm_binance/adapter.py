@@ -65,6 +65,8 @@ class BinanceAdapter:
         self.url = settings.url
         if getattr(settings, "microseconds", False):
             self.url += ("&" if "?" in settings.url else "?") + "timeUnit=MICROSECOND"
+        market_url = getattr(settings, "market_url", None)
+        self.urls: Mapping[str, str] = {one.name: market_url for one in trades} if market_url else {}
         self.idle_timeout_s = settings.idle_timeout_s
         self.ping_interval_s: float | None = settings.ping_interval_s or None
         self._settings = settings
@@ -121,7 +123,7 @@ class BinanceAdapter:
 
     def catalog_requests(self) -> Sequence[HttpRequest]:
         """``exchangeInfo``: one answer has all instruments."""
-        url = f"{self._settings.rest_url}/exchangeInfo"
+        url = f"{self._settings.rest_url}/exchangeInfo{self.market.info_query}"
         return [HttpRequest(url, "metadata", weight=self.market.info_weight)]
 
     def read_catalog(self, request: HttpRequest, body: bytes) -> CatalogPage:

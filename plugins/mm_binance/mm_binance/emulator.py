@@ -70,7 +70,8 @@ class BinanceDialect:
 
     def __init__(self, market: Market, settings: BinanceEmulatorSettings | None = None) -> None:
         self.market, self.venue = market, market.venue
-        self.paths: tuple[str, ...] = (urlsplit(market.stream_url).path,)
+        urls = [market.stream_url, *([market.market_url] if market.market_url else [])]
+        self.paths: tuple[str, ...] = tuple(urlsplit(url).path for url in urls)
         self.symbols: tuple[str, ...] = emulator_listings.DEFAULT_SYMBOLS[market.venue]
         self._settings = settings or BinanceEmulatorSettings()
 

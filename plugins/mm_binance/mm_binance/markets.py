@@ -32,12 +32,13 @@ _FUTURES_WEIGHTS: Final = ((50, 2), (100, 5), (500, 10), (1000, 20))
 class Market:
     """One venue.
 
-    ``stream_url``: its combined streams; ``rest_url``: REST up to the version. ``quotes``: the currencies
-    that a name may end with. ``futures``: updates name the one before them (``pu``). ``perpetual``: what
-    the name of a perpetual contract ends with, None where there are none. ``depth_ms``: the cadences of
-    the diff stream, the one of the bare name ``@depth`` first. ``weights``: ``(levels, weight)`` of REST
-    depth, ``info_weight`` of ``exchangeInfo``. ``rest_weight``: budget of a minute. ``streams`` of a
-    connection; ``messages_per_s``: that we send.
+    ``stream_url``: its combined streams, ``market_url`` those of trades where they have an address of their
+    own; ``rest_url``: REST up to the version. ``quotes``: the currencies that a name may end with.
+    ``futures``: updates name the one before them (``pu``). ``perpetual``: what the name of a perpetual
+    contract ends with, None where there are none. ``depth_ms``: the cadences of the diff stream, the one of
+    the bare name ``@depth`` first. ``weights``: ``(levels, weight)`` of REST depth; ``info_weight`` and
+    ``info_query`` of ``exchangeInfo``. ``rest_weight``: budget of a minute. ``streams`` of a connection;
+    ``messages_per_s``: that we send.
     """
 
     venue: str
@@ -49,10 +50,12 @@ class Market:
     weights: tuple[tuple[int, int], ...]
     rest_weight: int
     info_weight: int = 20
+    info_query: str = ""
     streams: int = 1024
     messages_per_s: float = 3.0
     futures: bool = False
     perpetual: str | None = None
+    market_url: str | None = None
 
     def weight(self, limit: int) -> int:
         """The weight of a REST depth request for so many levels a side."""
@@ -68,6 +71,7 @@ SPOT: Final = Market(
     depth_ms=(1000, 100),
     weights=_SPOT_WEIGHTS,
     rest_weight=6000,
+    info_query="?showPermissionSets=false",
 )
 
 US: Final = Market(
@@ -96,6 +100,7 @@ USDM: Final = Market(
     venue="binance-usdm",
     title="Binance USD-M futures",
     stream_url="wss://fstream.binance.com/public/stream",
+    market_url="wss://fstream.binance.com/market/stream",
     rest_url="https://fapi.binance.com/fapi/v1",
     quotes=("USDT", "USDC", "BUSD", "BTC"),
     depth_ms=(250, 100, 500),

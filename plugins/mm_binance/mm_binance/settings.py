@@ -72,6 +72,7 @@ class UsdmSettings(BinanceSettings):
     """USD-M futures."""
 
     url: str = _url(USDM)
+    market_url: str = setting(USDM.market_url or "", help="Endpoint of the combined streams of trades.")
     rest_url: str = _rest_url(USDM)
     depth_ms: int = _depth_ms(USDM)
     snapshot_limit: int = _snapshot_limit(USDM)
