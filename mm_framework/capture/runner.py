@@ -109,6 +109,7 @@ class Capture:
                 venue=shard.venue,
                 shard=shard.shard,
                 subscriptions=shard.subscriptions,
+                infos=shard.infos,
                 wall0_ns=stamp.wall0_ns,
                 mono0_ns=stamp.mono0_ns,
                 settings=feed_settings or FeedSettings(),
