@@ -38,7 +38,7 @@ LIVE_ONLY = (
     "channels",
     "depth",
     "shards",
-    "endpoint",
+    "endpoints",
 )
 
 
