@@ -65,6 +65,7 @@ class _Verification:
         self.unproved: set[str] = set()
         self.fallbacks: Counter[str] = Counter()
         self.instruments: dict[str, dict[str, Any]] = {}
+        self._told_by: dict[str, int] = {}
         self.definitions: dict[int, Definition] = {}
         self.connections: list[dict[str, Any]] = []
         self.first_index: dict[int, int] = {}
@@ -103,8 +104,9 @@ class _Verification:
         self.definitions |= {definition.index: definition for definition in feed.definitions}
         for view in feed.instruments():
             line, other = _at_the_end(view), self.instruments.get(view.id)
-            if other is None or line["levels"] > other["levels"]:  # its book may be on another shard
-                self.instruments[view.id] = line
+            elsewhere = self._told_by.get(view.id, feed.shard) != feed.shard
+            if other is None or not elsewhere or line["levels"] > other["levels"]:
+                self.instruments[view.id], self._told_by[view.id] = line, feed.shard
             if view.waiting:
                 text = f"{view.id}: {view.waiting} updates wait for a snapshot that never came"
                 self._add(Failure("waiting", text, feed.shard, instrument=view.id))

@@ -441,7 +441,7 @@ def test_it_is_a_dialect() -> None:
         assert dialect.venue == market.venue
         assert dialect.depths == ()
         assert dialect.listing(dialect.symbols[0]).symbol == dialect.symbols[0]
-    assert BinanceDialect(USDM).paths == ("/public/stream",)
+    assert BinanceDialect(USDM).paths == ("/public/stream", "/market/stream")
 
 
 def test_any_pair_can_be_listed_by_any_of_its_names() -> None:

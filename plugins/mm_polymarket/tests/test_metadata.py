@@ -107,6 +107,7 @@ def test_clob_lists_tokens_with_their_outcomes() -> None:
         True,
         True,
         "who-wins",
+        end="2024-09-10T00:00:00Z",
     )
     assert page({"data": [CLOB], "next_cursor": "MTAw"}).next_cursor == "MTAw"
 
