@@ -5,6 +5,8 @@ from __future__ import annotations
 from mm_framework.contracts.spec import FeeModelSpec, SinkSpec
 from mm_framework.hookspecs import hookimpl
 from mm_framework.sinks.bbo_csv import BboCsv, BboSettings
+from mm_framework.sinks.day_files import DayFiles, LiveFiles
+from mm_framework.sinks.day_settings import DaySettings
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 
 __all__ = ["mm_register_fee_models", "mm_register_sinks"]
@@ -33,5 +35,17 @@ def mm_register_sinks() -> list[SinkSpec]:
             settings=BboSettings,
             capabilities=frozenset({"file"}),
             description="Best prices and the age of the data, one CSV of 12 columns",
-        )
+        ),
+        SinkSpec(
+            name="day-files",
+            factory=DayFiles,
+            settings=DaySettings,
+            description="Day folders: books, trades, ledger, gaps, snapshots, updates, live files",
+        ),
+        SinkSpec(
+            name="live",
+            factory=LiveFiles,
+            settings=DaySettings,
+            description="The rolling live files of the day folders alone",
+        ),
     ]

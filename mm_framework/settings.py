@@ -62,6 +62,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "plugins": "mm_framework.plugins.settings",
     "quality": "mm_framework.quality.settings",
     "sink.bbo-csv": "mm_framework.sinks.bbo_csv",
+    "sink.day-files": "mm_framework.sinks.day_settings",
     "sinks": "mm_framework.sinks.driver",
     "store": "mm_framework.store.settings",
     "target": "mm_framework.capture.settings",

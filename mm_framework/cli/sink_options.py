@@ -81,6 +81,7 @@ def live_sinks(
         rules={venue: kit.rules for venue, kit in kits.items()},
         data_dir=app.load(DataSettings).value.dir,
         clock=app.load(ClockSettings).value,
+        start_ns=stamp.wall0_ns,
         subscriptions=tuple(one for shard in plan.shards for one in shard.subscriptions),
     )
     sinks = SinkSet([make_sink(app, one.name)[1] for one in requests], kits)

@@ -73,12 +73,16 @@ class Refused:
 
 @attrs.frozen
 class Requested:
-    """A message that we sent, read back: a subscription request (``channel``) or a ping (None)."""
+    """A message that we sent, read back: a subscription request (``channel``) or a ping (None).
+
+    ``active`` False: it asked for the end of the subscription.
+    """
 
     channel: str | None
     venue_symbols: tuple[str, ...] = ()
     depth: int | None = None
     req_id: int | None = None
+    active: bool = True
 
 
 @attrs.frozen

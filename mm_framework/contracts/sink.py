@@ -110,7 +110,8 @@ class SinkRun:
 
     ``venues``: sorted; ``rules``: how each proves its books. ``data_dir``: where files go unless ``out``
     (what the user named: a file or a folder) says otherwise. ``clock``: guards of the clock offset.
-    ``untimed``: the recording has no receive times.
+    ``untimed``: the recording has no receive times; ``start_ns``: the receive time of its first record, or
+    a little before that.
     """
 
     run_id: str
@@ -123,6 +124,7 @@ class SinkRun:
     out: Path | None = None
     untimed: bool = False
     subscriptions: tuple[Subscription, ...] = ()
+    start_ns: int = 0
 
 
 class Sink(Protocol):

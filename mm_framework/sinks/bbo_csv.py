@@ -177,7 +177,7 @@ class BboCsv:
             self._open_links.add(key)
         elif record.kind == RecordKind.SENT:
             for control in seen.controls:
-                if isinstance(control, Requested):
+                if isinstance(control, Requested) and control.active:
                     self._requested(control, record.connection, record.mono_ns)
         elif record.kind == RecordKind.LOST and key in self._open_links:
             self._open_links.discard(key)

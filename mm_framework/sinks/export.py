@@ -17,6 +17,7 @@ from mm_framework.contracts.sink import Sink, SinkRun
 from mm_framework.errors import ConfigError
 from mm_framework.feed import Feed, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
+from mm_framework.model.frame import HEADER
 from mm_framework.sinks.driver import SinkSet
 
 __all__ = ["export", "sink_run"]
@@ -36,7 +37,15 @@ def sink_run(run: Run, kits: Mapping[str, VenueKit], clock: ClockSettings, data_
         clock=clock,
         untimed=manifest.untimed,
         subscriptions=tuple(one for shard in manifest.shards for one in shard.subscriptions),
+        start_ns=_start_ns(run),
     )
+
+
+def _start_ns(run: Run) -> int:
+    """The receive time of the first record."""
+    manifest = run.manifest
+    first = next((HEADER.unpack_from(record)[6] for _, record in run.records()), manifest.mono0_ns)
+    return manifest.wall0_ns + int(first) - manifest.mono0_ns
 
 
 def export(

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import msgspec
 
 from mm_framework.bundle.disk import writing
 
-__all__ = ["MemberFile", "TextFile", "gzip_text", "read_tail"]
+__all__ = ["MemberFile", "TextFile", "gzip_text", "line_number", "read_tail"]
 
 GZIP_LEVEL: Final = 6
 _READ_BYTES: Final = 1 << 20
@@ -48,6 +49,11 @@ class TextFile:
         with writing(path):
             self._file = path.open("ab" if append else "xb", buffering=0)
             self._size = self._file.tell()
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the open piece is to be closed at the latest; None when none is open."""
+        return None if self._first_ns is None else self._first_ns + self._max_age_ns
 
     def add(self, line: str) -> None:
         """Add a line, which ends with its line feed."""
@@ -116,6 +122,15 @@ def read_tail(path: Path) -> Tail:
             whole = end
             last = data.rpartition(b"\n")[0].rpartition(b"\n")[2] or last
     return Tail(whole, last.decode() if last else None)
+
+
+def line_number(line: str, key: str) -> int:
+    """A whole number of an NDJSON line that this module's files hold; 0 when it is none."""
+    try:
+        value = msgspec.json.decode(line, type=dict[str, msgspec.Raw])[key]
+        return msgspec.json.decode(value, type=int)
+    except (msgspec.DecodeError, KeyError):
+        return 0
 
 
 def gzip_text(path: Path) -> Iterator[str]:

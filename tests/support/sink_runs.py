@@ -56,6 +56,7 @@ def sink_run(kits: Mapping[str, VenueKit], out: Path, run_id: str = "run", **cha
     run = SinkRun(
         run_id=run_id,
         wall0_ns=clock.wall_ns(),
+        start_ns=clock.wall_ns(),
         mono0_ns=clock.mono_ns(),
         venues=tuple(sorted(kits)),
         rules={venue: kit.rules for venue, kit in kits.items()},

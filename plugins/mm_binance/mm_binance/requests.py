@@ -80,7 +80,8 @@ def sent(message: bytes, connection: ConnectionInfo, out: MessageWriter) -> None
     for channel, symbol in filter(None, map(channel_of, streams)):
         groups.setdefault(channel, []).append(symbol)
     for channel, symbols in groups.items():
-        out.control(Requested(channel, tuple(symbols), None, req_id))
+        active = request.method == "SUBSCRIBE"
+        out.control(Requested(channel, tuple(symbols), None, req_id, active))
 
 
 class _Error(msgspec.Struct):

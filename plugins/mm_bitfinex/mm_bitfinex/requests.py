@@ -91,7 +91,7 @@ def read(message: bytes, memo: table.Memo) -> Requested | None:
             return Requested(body.channel, (body.symbol,), depth, request_number(body.subId))
         case "unsubscribe":
             known = table.entry(memo, str(body.chanId))
-            return None if known is None else Requested(known["kind"], (known["symbol"],))
+            return None if known is None else Requested(known["kind"], (known["symbol"],), active=False)
         case _:
             return None
 

@@ -52,7 +52,7 @@ def test_what_was_sent_is_read_back(line: Any) -> None:
         Requested("book", ("tBTCUSD",), 25, 3),
         Requested("trades", ("tBTCUSD",), None, 3),
         Requested(None, req_id=4),
-        Requested("book", ("tBTCUSD",)),
+        Requested("book", ("tBTCUSD",), active=False),
     ]
 
 

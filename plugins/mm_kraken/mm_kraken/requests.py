@@ -93,9 +93,10 @@ def read(message: bytes) -> Requested | None:
     match body.method or body.event:
         case "ping":
             return Requested(None, req_id=req_id)
-        case "subscribe" | "unsubscribe":
+        case "subscribe" | "unsubscribe" as word:
             params, old = body.params, body.subscription
             symbols = tuple(params.symbol or body.pair)
-            return Requested(params.channel or old.name, symbols, params.depth or old.depth, req_id)
+            depth, active = params.depth or old.depth, word == "subscribe"
+            return Requested(params.channel or old.name, symbols, depth, req_id, active)
         case _:
             return None

@@ -72,7 +72,7 @@ def test_what_was_sent_is_read_back() -> None:
     (metadata,) = adapter.metadata_request(5)
     assert read(metadata) == Requested("instrument", (), None, 5)
     (gone,) = adapter.unsubscribe([subscription("BTC/USD", "trade")], 6)
-    assert read(gone) == Requested("trade", ("BTC/USD",), None, 6)
+    assert read(gone) == Requested("trade", ("BTC/USD",), None, 6, active=False)
 
 
 def test_a_request_of_version_1_is_read_back() -> None:

@@ -59,4 +59,5 @@ def read(message: bytes) -> Requested | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     known = body.operation in ("subscribe", "unsubscribe") or (body.type or "").lower() == "market"
-    return Requested("book", tuple(body.assets_ids)) if known else None
+    active = body.operation != "unsubscribe"
+    return Requested("book", tuple(body.assets_ids), active=active) if known else None

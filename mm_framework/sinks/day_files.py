@@ -1,0 +1,192 @@
+"""The day folders of the recorder as a sink: `day-files`, or its rolling live files alone: `live`.
+
+record -> each instrument's tape -> lines -> its folder of the day
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mm_framework.contracts.normalizer import Requested
+from mm_framework.contracts.sink import Followed, Seen, SinkRun
+from mm_framework.errors import ConfigError, MMError
+from mm_framework.feed.output import Fetch, StateChanged
+from mm_framework.model.events import iter_messages
+from mm_framework.model.frame import RecordKind
+from mm_framework.sinks.day_folder import DayFolder
+from mm_framework.sinks.day_lines import DayLines, Line, Snapshot
+from mm_framework.sinks.day_schema import DayPlace, place_of, places, utc_date
+from mm_framework.sinks.day_settings import DaySettings
+from mm_framework.sinks.day_tape import DayTape
+
+__all__ = ["DayFiles", "LiveFiles"]
+
+DAY_NS: Final = 86_400 * 10**9
+NEVER: Final = 2**63 - 1
+_ABOUT_SOME: Final = (RecordKind.FRAME, RecordKind.SENT, RecordKind.HTTP, RecordKind.TICK)
+"""Records that concern only the instruments that they name; all others concern a whole shard."""
+
+
+class DayFiles:
+    """Implements `contracts.sink.Sink`: all files of a day folder."""
+
+    with_files = True
+
+    def __init__(self, settings: DaySettings | None = None) -> None:
+        self._settings = settings or DaySettings()
+
+    def open(self, run: SinkRun) -> None:
+        """See the contract. Folders are made under ``out``, else under the data directory."""
+        if run.untimed:
+            raise ConfigError(
+                f"run {run.run_id} has no receive times, and folders are days of receive time: "
+                "import it with --assume-receive",
+                key="to",
+            )
+        self._run = run
+        self._root = run.out if run.out is not None else run.data_dir
+        beside = run.out if run.out is not None else run.data_dir.parent
+        self._logs = beside / self._settings.log_dir
+        self._places: dict[str, DayPlace] = places(one.instrument for one in run.subscriptions)
+        self._tapes: dict[str, _Kept] = {}
+        self._symbols: dict[tuple[int, str], str] = {}
+        self._flush_ns = self._time_ns = NEVER
+        self._day: int | None = None
+        self._turn(run.start_ns)
+        try:
+            for one in dict.fromkeys((one.instrument, one.venue_symbol) for one in run.subscriptions):
+                self._kept(*one)
+        except MMError:
+            self.close()
+            raise
+
+    def write(self, seen: Seen) -> None:
+        """See the contract."""
+        assert seen.ts_recv_ns is not None
+        now_ns, recv_ns = seen.record.mono_ns, seen.ts_recv_ns
+        if recv_ns // DAY_NS != self._day and not self._settings.folder_date:
+            self._turn(recv_ns)
+            for kept in self._tapes.values():
+                kept.folder.close()
+                kept.folder = self._folder(kept.tape)
+                self._add(kept, kept.tape.begin_folder(recv_ns), now_ns, recv_ns)
+        for followed in seen.followed:
+            self._follow(seen, followed)
+        if seen.restored is not None:
+            self._restore(seen)
+        if now_ns >= self._time_ns:
+            self._pass_time(now_ns, recv_ns)
+        for kept in self._concerned(seen):
+            self._add(kept, kept.tape.take(seen), now_ns, recv_ns)
+            self._time_ns = min(self._time_ns, kept.tape.due_ns or NEVER)
+        if now_ns >= self._flush_ns:
+            self._flush(now_ns)
+
+    def close(self) -> None:
+        """See the contract."""
+        first: MMError | None = None
+        for kept in self._tapes.values():
+            try:
+                kept.folder.close()
+            except MMError as error:
+                first = first or error
+        self._tapes = {}
+        if first is not None:
+            raise first
+
+    def _concerned(self, seen: Seen) -> list[_Kept]:
+        """The instruments of the shard that a record says something of, in the order of the run."""
+        mine = [kept for kept in self._tapes.values() if kept.shard == seen.shard]
+        if seen.record.kind not in _ABOUT_SOME:
+            return mine
+        ids = {one.instrument for one in seen.told}
+        ids |= {seen.definitions[one.instrument].id for one in iter_messages(seen.output.messages)}
+        ids |= {one.instrument for one in seen.output.notices if isinstance(one, StateChanged)}
+        ids |= {str(one.request.instrument) for one in seen.output.commands if isinstance(one, Fetch)}
+        for control in seen.controls:
+            if isinstance(control, Requested):
+                ids |= {self._symbols.get((seen.shard, one), "") for one in control.venue_symbols}
+        return [kept for kept in mine if kept.tape.instrument in ids]
+
+    def _pass_time(self, now_ns: int, recv_ns: int) -> None:
+        for kept in self._tapes.values():
+            self._add(kept, kept.tape.pass_time(now_ns, recv_ns), now_ns, recv_ns)
+        self._time_ns = min((kept.tape.due_ns or NEVER for kept in self._tapes.values()), default=NEVER)
+
+    def _add(self, kept: _Kept, out: list[Line | Snapshot], now_ns: int, recv_ns: int) -> None:
+        if out:
+            kept.folder.add(out, now_ns, recv_ns // 1_000_000)
+            self._flush_ns = min(self._flush_ns, kept.folder.due_ns or NEVER)
+
+    def _flush(self, now_ns: int) -> None:
+        """Close the members whose time is over."""
+        for kept in self._tapes.values():
+            kept.folder.flush_if_due(now_ns)
+        self._flush_ns = min((kept.folder.due_ns or NEVER for kept in self._tapes.values()), default=NEVER)
+
+    def _turn(self, recv_ns: int) -> None:
+        self._day = recv_ns // DAY_NS
+        self._date = self._settings.folder_date or utc_date(recv_ns)
+
+    def _follow(self, seen: Seen, followed: Followed) -> None:
+        one = followed.subscription
+        kept = self._kept(one.instrument, one.venue_symbol)
+        kept.shard = seen.shard
+        self._symbols[seen.shard, one.venue_symbol] = one.instrument
+        kept.tape.follow(followed)
+
+    def _restore(self, seen: Seen) -> None:
+        state = seen.restored
+        assert state is not None
+        links = {link.index for link in state.links}
+        for kept in state.instruments:
+            if kept.definition is not None and kept.id in self._tapes:
+                tape = self._tapes[kept.id]
+                tape.tape.restore(kept, state.definitions[kept.definition], links)
+                assert seen.ts_recv_ns is not None
+                out = tape.tape.begin_folder(seen.ts_recv_ns)
+                self._add(tape, out, seen.record.mono_ns, seen.ts_recv_ns)
+
+    def _kept(self, instrument: str, symbol: str) -> _Kept:
+        """The tape of an instrument, with its folder open. Raises ConfigError when another shares it."""
+        kept = self._tapes.get(instrument)
+        if kept is not None:
+            return kept
+        place = place_of(instrument)
+        if instrument not in self._places:
+            self._places = places([*self._places, instrument])
+        checksum = self._run.rules[instrument.partition(":")[0]].checksum is not None
+        lines = DayLines(place, symbol, self._run.run_id, checksum=checksum)
+        tape = DayTape(instrument, symbol, lines, self._settings)
+        kept = self._tapes[instrument] = _Kept(tape, self._folder(tape))
+        return kept
+
+    def _folder(self, tape: DayTape) -> DayFolder:
+        folder = DayFolder(
+            self._root,
+            self._logs,
+            self._places[tape.instrument],
+            self._date,
+            tape.instrument,
+            tape.symbol,
+            self._settings,
+            checksum=self._run.rules[tape.instrument.partition(":")[0]].checksum is not None,
+            files=self.with_files,
+            live=not self.with_files or self._settings.live_stream,
+        )
+        tape.lines.recv_seq, tape.lines.event_id = folder.recv_seq, folder.event_id
+        return folder
+
+
+class LiveFiles(DayFiles):
+    """Implements `contracts.sink.Sink`: the rolling live files of the day folders, and nothing else."""
+
+    with_files = False
+
+
+class _Kept:
+    """An instrument's tape, its open folder, and the shard that carries it."""
+
+    def __init__(self, tape: DayTape, folder: DayFolder) -> None:
+        self.tape, self.folder = tape, folder
+        self.shard: int | None = None

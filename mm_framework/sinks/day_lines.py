@@ -1,0 +1,207 @@
+"""The lines of a day folder, spelled: every line takes its number here. Pure.
+
+Prices and sizes are given as text, exact; what is unsaid is an empty cell, or null in NDJSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from mm_framework.contracts.sink import Seen, Told, ToldTrade
+from mm_framework.model.book import Level
+from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row
+from mm_framework.model.fixed import text
+from mm_framework.model.frame import RecordKind
+from mm_framework.model.instrument import Definition
+from mm_framework.sinks.day_schema import (
+    DIFFS,
+    EVENTS,
+    GAPS,
+    ORDERBOOK,
+    RAW_TRADES,
+    TRADES,
+    DayPlace,
+    snapshot_columns,
+)
+
+__all__ = ["DayLines", "Line", "Snapshot"]
+
+_SIDES: Final = {BID: "buy", ASK: "sell", 0: ""}
+_BUYER_IS_MAKER: Final = {BID: "false", ASK: "true", 0: ""}
+
+Texts = tuple[int, str, str]
+"""``(side, price, size)``."""
+
+
+class Line(NamedTuple):
+    """A line of a growing file, with its line feed."""
+
+    file: str
+    text: str
+
+
+class Snapshot(NamedTuple):
+    """The two files of a snapshot: ``<name>.csv`` and ``<name>.json``."""
+
+    name: str
+    table: str
+    raw: bytes
+
+
+class DayLines:
+    """``recv_seq``, ``event_id``: the last numbers given out; ``epoch``, ``recv_ms``: those of now."""
+
+    def __init__(self, place: DayPlace, symbol: str, run_id: str, *, checksum: bool) -> None:
+        self._place, self._symbol, self._run_id, self._checksum = place, symbol, run_id, checksum
+        self.recv_seq = self.event_id = 0
+        self.recv_ms = 0
+        self._book_seq = 0
+        self.epoch = 1
+        self._out: list[Line | Snapshot] = []
+
+    def take(self) -> list[Line | Snapshot]:
+        """The lines since the last call."""
+        out, self._out = self._out, []
+        return out
+
+    def event(self, word: str, facts: dict[str, Any]) -> None:
+        """A line of the ledger."""
+        self.recv_seq += 1
+        self.event_id += 1
+        details = msgspec.json.encode(facts).decode()
+        number = f"{self.event_id:06d}"
+        self._csv(EVENTS, number, self.recv_ms, self.recv_seq, self._run_id, word, self.epoch, details)
+
+    def gap(self, event: str, facts: dict[str, Any], epoch: int) -> None:
+        """A loss, under the number of the event before it."""
+        details = msgspec.json.encode(facts).decode()
+        self._csv(GAPS, self.recv_ms, self.recv_seq, self._run_id, epoch, event, details)
+
+    def diff(self, seen: Seen, told: Told) -> None:
+        """An update of the book, or a checksum of its own."""
+        self.recv_seq += 1
+        self._book_seq = self.recv_seq
+        line: dict[str, Any] = {
+            "recv_ms": self.recv_ms,
+            "recv_seq": self.recv_seq,
+            "E": milliseconds(told.ts_venue_ns),
+            "U": 0 if told.first == NULL else told.first,
+            "u": 0 if told.last == NULL else told.last,
+            "b": [(price, size) for side, price, size in told.levels if side == BID],
+            "a": [(price, size) for side, price, size in told.levels if side == ASK],
+        }
+        if told.prev != NULL:
+            line["pu"] = told.prev
+        if self._checksum:
+            line["checksum"] = None if told.checksum == NULL else told.checksum
+        self._ndjson(DIFFS, line, seen)
+
+    def trade(self, seen: Seen, told: Told, trade: ToldTrade, *, first: bool) -> None:
+        """A print, in both files; the frame stands with the ``first`` one that it told."""
+        self.recv_seq += 1
+        event_ms, trade_ms = milliseconds(told.ts_venue_ns), milliseconds(trade.ts_venue_ns)
+        trade_id = None if trade.trade_id == NULL else trade.trade_id
+        self._csv(
+            TRADES, event_ms, self.recv_ms, self.recv_seq, self._run_id, trade_id, trade_ms, trade.price,
+            trade.size, _BUYER_IS_MAKER[trade.side], _SIDES[trade.side], trade.order_type,
+            self._place.exchange, self._symbol,
+        )  # fmt: skip
+        line = {
+            "recv_ms": self.recv_ms,
+            "recv_seq": self.recv_seq,
+            "event_time_ms": event_ms,
+            "trade_id": trade_id,
+            "price": trade.price,
+            "qty": trade.size,
+            "side": _SIDES[trade.side],
+        }
+        self._ndjson(RAW_TRADES, line, seen, whole=first)
+
+    def frame(
+        self, bids: Sequence[Level], asks: Sequence[Level], n: int, definition: Definition, ts_venue_ns: int
+    ) -> None:
+        """The best ``n`` levels, under the number of the update before it; missing ones are 0."""
+        cells: list[str] = []
+        for k in range(n):
+            for levels in (bids, asks):
+                price, size = levels[k] if k < len(levels) else (0, 0)
+                cells += [text(price, definition.price_scale), text(size, definition.size_scale)]
+        event_ms = milliseconds(ts_venue_ns)
+        head = ("" if event_ms is None else event_ms, self.recv_ms, self._book_seq, self._run_id, self.epoch)
+        self._out.append(Line(ORDERBOOK, ",".join((*map(str, head), *cells)) + "\n"))
+
+    def snapshot(
+        self,
+        tag: str,
+        levels: Sequence[Texts],
+        number: int,
+        checksum: int,
+        raw: bytes,
+        definition: Definition,
+    ) -> None:
+        """The files of a snapshot, and the event that names them."""
+        event_id = f"{self.event_id + 1:06d}"
+        name, last_id = f"snapshots/snapshot_{event_id}_{tag}", 0 if number == NULL else number
+        facts: dict[str, Any] = {
+            "tag": tag,
+            "file": f"{name}.csv",
+            "lastUpdateId": last_id,
+            "bids": sum(side == BID for side, _, _ in levels),
+            "asks": sum(side == ASK for side, _, _ in levels),
+            "depth": definition.depth,
+            "price_decimals": definition.price_decimals,
+            "size_decimals": definition.size_decimals,
+        }
+        tail: list[object] = []
+        if self._checksum:
+            facts["checksum"] = None if checksum == NULL else checksum
+            tail = ["" if checksum == NULL else checksum]
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(snapshot_columns(checksum=self._checksum))
+        for side, price, size in levels:
+            word = "bid" if side == BID else "ask"
+            writer.writerow([self._run_id, event_id, word, price, size, last_id, *tail])
+        self._out.append(Snapshot(name, table.getvalue(), raw))
+        self.event("snapshot_loaded", facts)
+        self._book_seq = self.recv_seq
+
+    def _csv(self, file: str, *cells: object) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow("" if cell is None else cell for cell in cells)
+        self._out.append(Line(file, line.getvalue()))
+
+    def _ndjson(self, file: str, line: dict[str, Any], seen: Seen, *, whole: bool = True) -> None:
+        raw = bytes(seen.record.payload) if whole else b"null"
+        if b"\n" in raw or b"\r" in raw:
+            raw = msgspec.json.format(raw, indent=-1)
+        last = {"exchange": self._place.exchange, "symbol": self._symbol, "raw": msgspec.Raw(raw)}
+        self._out.append(Line(file, msgspec.json.encode({**line, **last}).decode() + "\n"))
+
+
+def milliseconds(ns: int) -> int | None:
+    """Whole milliseconds, None of NULL."""
+    return None if ns == NULL else ns // 1_000_000
+
+
+def loss_facts(row: Row) -> tuple[str, dict[str, Any]]:
+    """The word of a loss, and what is known of it."""
+    reason = Reason(row.aux)
+    word = "checksum_mismatch" if row.kind == Kind.CHECKSUM_MISMATCH else "gap"
+    facts = {
+        "reason": reason.name,
+        "expected": None if row.price == NULL else row.price,
+        "found": None if row.size == NULL else row.size,
+    }
+    return ("trade_gap" if reason is Reason.TRADE_ID_GAP else word), facts
+
+
+def payload_of(seen: Seen) -> bytes:
+    """What a snapshot came in: the frame, or the body of the answer."""
+    payload = bytes(seen.record.payload)
+    return payload.partition(b"\n")[2] if seen.record.kind == RecordKind.HTTP else payload

@@ -1,0 +1,380 @@
+"""One instrument's lines of a day folder: records in, lines and snapshots out. Pure.
+
+Every line has a number of one counter, ``recv_seq``: an update of the book and the frame of the book after
+it share theirs, so do a gap and the event that tells it. The ledger's events are told in the order in which
+`Feed` came to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+import msgspec
+
+from mm_framework.contracts.adapter import HttpRequest
+from mm_framework.contracts.normalizer import Requested
+from mm_framework.contracts.sink import Followed, Seen, Told
+from mm_framework.feed.output import Fetch, StateChanged
+from mm_framework.feed.state import InstrumentState
+from mm_framework.model.book import Level
+from mm_framework.model.events import ASK, BID, NULL, Kind, Message, Reason, Row, SyncState, iter_messages
+from mm_framework.model.fixed import text
+from mm_framework.model.frame import RecordKind
+from mm_framework.model.instrument import Definition
+from mm_framework.sinks.books import Book, rows_of
+from mm_framework.sinks.day_lines import DayLines, Line, Snapshot, Texts, loss_facts, payload_of
+from mm_framework.sinks.day_settings import DaySettings
+
+__all__ = ["DayTape"]
+
+_ENDS: Final = (Reason.SHUTDOWN, Reason.RECORDING_END)
+
+
+@attrs.define
+class _Timers:
+    """What the ledger tells when nothing happens. Times are mono_ns, None where nothing is awaited."""
+
+    heartbeat_ns: int | None = None
+    last_data_ns: int | None = None
+    silent_told: bool = False
+    unsynced_ns: int | None = None
+    unsynced_told: bool = False
+    buffer_told: bool = False
+
+
+class DayTape:
+    """``lines`` spells and numbers; `take` gives what one record adds to the folder."""
+
+    def __init__(self, instrument: str, symbol: str, lines: DayLines, settings: DaySettings) -> None:
+        self.instrument, self.symbol, self.lines = instrument, symbol, lines
+        self._settings = settings
+        self.book: Book | None = None
+        self._state = SyncState.CONNECTING
+        self._built = False
+        self._feeder: int | None = None
+        self._last_number, self._last_checksum = NULL, NULL
+        self._channels: dict[str, str] = {}
+        self._links: set[int] = set()
+        self._fed: set[tuple[int, str]] = set()
+        self._resyncs = self._refreshes = self._waiting = self._frames = 0
+        self._opened = self._resyncing = self._over = False
+        self._timers = _Timers()
+
+    def follow(self, followed: Followed) -> None:
+        """The instrument is followed on a channel."""
+        self._channels[followed.subscription.channel] = followed.carries
+
+    def restore(self, kept: InstrumentState, definition: Definition, links: set[int]) -> None:
+        """Begin with the book of a checkpoint."""
+        self.book = Book(definition)
+        self.book.levels.load(kept.bids, kept.asks)
+        self._set_state(kept.book.state, kept.book.epoch)
+        self._built, self._links, self._opened = kept.book.built, set(links), True
+        self._last_number = NULL if kept.book.number is None else kept.book.number
+
+    def begin_folder(self, recv_ns: int) -> list[Line | Snapshot]:
+        """The first lines of another day's folder: the book as it is, so that its updates can be applied."""
+        self.lines.recv_ms = recv_ns // 1_000_000
+        if self.book is not None and self._built:
+            price_scale, size_scale = self.book.definition.price_scale, self.book.definition.size_scale
+            levels = [
+                (side, text(price, price_scale), text(size, size_scale))
+                for side, one in ((BID, self.book.levels.bids()), (ASK, self.book.levels.asks()))
+                for price, size in one
+            ]
+            raw = msgspec.json.encode({"carried_over": True, "epoch_id": self.lines.epoch, "levels": levels})
+            self.lines.snapshot(
+                "initial", levels, self._last_number, self._last_checksum, raw, self.book.definition
+            )
+        return self.lines.take()
+
+    def take(self, seen: Seen) -> list[Line | Snapshot]:
+        """What a record of the instrument's shard adds."""
+        assert seen.ts_recv_ns is not None
+        self.lines.recv_ms = seen.ts_recv_ns // 1_000_000
+        if self._over:
+            return []
+        record = seen.record
+        if record.kind in _LIFECYCLE:
+            _LIFECYCLE[RecordKind(record.kind)](self, seen)
+        self._first_data(seen)
+        self._requests(seen)
+        self._read(seen)
+        self._arm(record.mono_ns)
+        if record.kind == RecordKind.CONTROL:
+            self._stop(seen)
+        return self.lines.take()
+
+    # the life of the run
+
+    def _on_control(self, seen: Seen) -> None:
+        mine = [one for one in seen.followed if one.subscription.instrument == self.instrument]
+        if msgspec.json.decode(seen.record.payload).get("op") == "start":
+            subscribed = [attrs.asdict(one.subscription) for one in mine]
+            self.lines.event("run_start", {"instrument": self.instrument, "subscriptions": subscribed})
+            self.lines.event("ws_connecting", {"attempt": 1})
+        elif mine:
+            self.lines.event("follow", {"subscriptions": [attrs.asdict(one.subscription) for one in mine]})
+        gone = [one for one in seen.unfollowed if one.subscription.instrument == self.instrument]
+        if gone:
+            self.lines.event("unfollow", {"subscriptions": [attrs.asdict(one.subscription) for one in gone]})
+
+    def _stop(self, seen: Seen) -> None:
+        body = msgspec.json.decode(seen.record.payload)
+        if body.get("op") != "stop":
+            return
+        stopped_by = body.get("stopped_by")
+        if stopped_by == "window_end":
+            self.lines.event("window_end", {})
+        if body.get("error"):
+            self.lines.event("fatal", {"error": body["error"]})
+        self.lines.event("run_stop", {"stopped_by": stopped_by})
+        self._over = True
+
+    def _on_open(self, seen: Seen) -> None:
+        body = msgspec.json.decode(seen.record.payload)
+        self._links.add(seen.record.connection)
+        facts = {"connection": seen.record.connection, "attempt": body.get("attempt"), "url": body.get("url")}
+        self.lines.event("ws_reconnect_open" if self._opened else "ws_open", facts)
+        self._opened = True
+
+    def _on_lost(self, seen: Seen) -> None:
+        body, connection = msgspec.json.decode(seen.record.payload), seen.record.connection
+        was_open = connection in self._links
+        self._links.discard(connection)
+        self._fed = {key for key in self._fed if key[0] != connection}
+        facts = {"connection": connection, **{key: body.get(key) for key in ("reason", "planned", "detail")}}
+        self.lines.event("ws_lost" if was_open else "ws_connect_failed", facts)
+        if Reason[body["reason"]] not in _ENDS and not self._links:
+            self.lines.event("ws_connecting", {})
+
+    def _on_drop(self, seen: Seen) -> None:
+        self.lines.event("dropped", msgspec.json.decode(seen.record.payload))
+
+    def _on_clock(self, seen: Seen) -> None:
+        self.lines.event("clock_step", msgspec.json.decode(seen.record.payload))
+
+    def _first_data(self, seen: Seen) -> None:
+        for told in seen.told:
+            if told.instrument != self.instrument or seen.record.kind != RecordKind.FRAME:
+                continue
+            key = (seen.record.connection, told.channel)
+            if key not in self._fed:
+                self._fed.add(key)
+                self.lines.event("ws_first_data", {"connection": key[0], "channel": told.channel})
+            self._timers.last_data_ns, self._timers.silent_told = seen.record.mono_ns, False
+
+    def _requests(self, seen: Seen) -> None:
+        """What asks for a snapshot: a subscription of the book, or a request over REST."""
+        for control in seen.controls:
+            if not isinstance(control, Requested) or not control.active:
+                continue
+            if self.symbol in control.venue_symbols and self._channels.get(control.channel or "") == "book":
+                facts = {"channel": control.channel, "connection": seen.record.connection}
+                self.lines.event("snapshot_request", facts)
+        for command in seen.output.commands:
+            if isinstance(command, Fetch) and _asks(command.request, self.instrument):
+                self.lines.event("snapshot_request", {"url": command.request.url})
+
+    # what is told when nothing happens
+
+    @property
+    def due_ns(self) -> int | None:
+        """The mono_ns from which on `pass_time` has something to tell."""
+        timers, settings = self._timers, self._settings
+        due = [
+            timers.heartbeat_ns if settings.heartbeat_s else None,
+            None if timers.silent_told else _after(timers.last_data_ns, settings.no_data_warn_s),
+            None if timers.unsynced_told else _after(timers.unsynced_ns, settings.sync_warn_after_s),
+        ]
+        return None if self._over else min((one for one in due if one is not None), default=None)
+
+    def pass_time(self, now_ns: int, recv_ns: int) -> list[Line | Snapshot]:
+        """The ledger's lines about time that has passed, with the first record at or after it."""
+        due_ns = self.due_ns
+        if due_ns is None or now_ns < due_ns:
+            return []
+        timers, settings = self._timers, self._settings
+        self.lines.recv_ms = recv_ns // 1_000_000
+        if settings.heartbeat_s and timers.heartbeat_ns is not None and now_ns >= timers.heartbeat_ns:
+            self.lines.event("heartbeat", {"state": self._state.name, "frames": self._frames})
+            timers.heartbeat_ns = now_ns + round(settings.heartbeat_s * 1e9)
+        silent_ns = None if timers.silent_told else _after(timers.last_data_ns, settings.no_data_warn_s)
+        if silent_ns is not None and timers.last_data_ns is not None and now_ns >= silent_ns:
+            timers.silent_told = True
+            self.lines.event("ws_no_data", {"silent_s": round((now_ns - timers.last_data_ns) / 1e9, 3)})
+        late_ns = None if timers.unsynced_told else _after(timers.unsynced_ns, settings.sync_warn_after_s)
+        if late_ns is not None and timers.unsynced_ns is not None and now_ns >= late_ns:
+            timers.unsynced_told = True
+            for_s = round((now_ns - timers.unsynced_ns) / 1e9, 3)
+            self.lines.event("sync_warning", {"state": self._state.name, "for_s": for_s})
+        return self.lines.take()
+
+    def _arm(self, now_ns: int) -> None:
+        timers = self._timers
+        if timers.heartbeat_ns is None:
+            timers.heartbeat_ns = now_ns + round(self._settings.heartbeat_s * 1e9)
+        if "book" not in self._channels.values() or self._state is SyncState.SYNCED:
+            timers.unsynced_ns = None
+        elif timers.unsynced_ns is None:
+            timers.unsynced_ns, timers.unsynced_told = now_ns, False
+
+    # market data
+
+    def _read(self, seen: Seen) -> None:
+        """Messages in the order in which `Feed` made them, each with what the frame said of it."""
+        by_place = {message.first_row: one for one in seen.told for message in one.messages}
+        changed: Message | None = None
+        self._early_states(seen)
+        for message in iter_messages(seen.output.messages):
+            definition = seen.definitions[message.instrument]
+            if definition.id != self.instrument:
+                continue
+            self._define(definition)
+            kind, one = Kind(message.kind), by_place.get(message.first_row)
+            if kind in (Kind.LEVEL, Kind.SNAPSHOT_START):
+                changed = message
+                self._book_message(seen, message, one)
+            elif kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH):
+                self._gap(next(rows_of(seen, message)))
+            elif kind is Kind.SYNC_CHANGE:
+                row = next(rows_of(seen, message))
+                self._state_change(SyncState(row.price), SyncState(row.size), Reason(row.aux), row.epoch)
+        for one in seen.told:
+            if one.instrument == self.instrument and one.carries == "trade":
+                for n, trade in enumerate(one.trades):
+                    self.lines.trade(seen, one, trade, first=n == 0)
+            elif one.instrument == self.instrument and one.carries == "book":
+                self._left_over(seen, one)
+        if changed is not None and self._state is SyncState.SYNCED:
+            self._frame(changed)
+
+    def _early_states(self, seen: Seen) -> None:
+        """Changes of state before the first definition, which have no rows."""
+        notices = [
+            one
+            for one in seen.output.notices
+            if isinstance(one, StateChanged) and one.instrument == self.instrument
+        ]
+        rows = sum(
+            1
+            for message in iter_messages(seen.output.messages)
+            if message.kind == Kind.SYNC_CHANGE and seen.definitions[message.instrument].id == self.instrument
+        )
+        for one in notices[: len(notices) - rows]:
+            self._state_change(one.old, one.new, one.reason, one.epoch)
+
+    def _define(self, definition: Definition) -> None:
+        book = self.book
+        if book is None:
+            self.book = Book(definition)
+        elif book.definition is not definition:
+            if book.definition.number != definition.number:
+                book.levels.clear()
+            book.definition = definition
+
+    def _book_message(self, seen: Seen, message: Message, told: Told | None) -> None:
+        assert self.book is not None
+        self._feeder = message.connection
+        self.lines.epoch = next(rows_of(seen, message)).epoch
+        if message.kind == Kind.SNAPSHOT_START:
+            before = (self.book.levels.bids(), self.book.levels.asks())
+            self.book.apply(rows_of(seen, message))
+            self._last_number, self._last_checksum = message.last, message.checksum
+            self._snapshot(seen, message, told, before)
+            return
+        self.book.apply(rows_of(seen, message))
+        self._last_number = message.last
+        self._last_checksum = message.checksum
+        if told is not None:  # else it waited for the snapshot, and was written when it came
+            self.lines.diff(seen, told)
+
+    def _snapshot(
+        self, seen: Seen, message: Message, told: Told | None, before: tuple[list[Level], list[Level]]
+    ) -> None:
+        """A book that is replaced without a loss by the same one is no news."""
+        assert self.book is not None
+        same = before == (self.book.levels.bids(), self.book.levels.asks())
+        if self._built and same:
+            return
+        if self._built:
+            self._refreshes += 1
+            tag = f"refresh_{self._refreshes:06d}"
+        else:
+            tag = f"resync_{self._resyncs:06d}" if self._resyncs else "initial"
+        self._built, self._waiting, self._timers.buffer_told = True, 0, False
+        levels = list(told.levels) if told is not None else list(self._levels_of(seen, message))
+        definition = self.book.definition
+        self.lines.snapshot(tag, levels, message.last, message.checksum, payload_of(seen), definition)
+
+    def _levels_of(self, seen: Seen, message: Message) -> Iterator[Texts]:
+        assert self.book is not None
+        definition = self.book.definition
+        for row in rows_of(seen, message):
+            if row.kind == Kind.LEVEL:
+                price = text(row.price, definition.price_scale)
+                yield row.side, price, text(row.size, definition.size_scale)
+
+    def _left_over(self, seen: Seen, told: Told) -> None:
+        """What `Feed` made no message of: a checksum of its own, or an update that waits for a snapshot."""
+        if told.snapshot or told.messages:
+            return
+        if self._built and (told.levels or self._feeder != seen.record.connection):
+            return  # a repetition, or of a connection that does not feed the book
+        if not self._built and told.levels:
+            self._waiting += 1
+            limit = self._settings.max_buffer_warn
+            if limit and self._waiting >= limit and not self._timers.buffer_told:
+                self._timers.buffer_told = True
+                self.lines.event("buffer_warning", {"waiting": self._waiting})
+        self.lines.diff(seen, told)
+
+    def _frame(self, message: Message) -> None:
+        """The best levels after a message of a proved book."""
+        assert self.book is not None
+        n, levels = self._settings.depth_levels, self.book.levels
+        self._frames += 1
+        self.lines.frame(levels.bids(n), levels.asks(n), n, self.book.definition, message.ts_venue_ns)
+
+    # losses and states
+
+    def _gap(self, row: Row) -> None:
+        """A loss: of trades, which the book survives, or of the book, which begins a resync."""
+        word, facts = loss_facts(row)
+        if word == "trade_gap":
+            self.lines.event("trade_gap", facts)
+        else:
+            self._built = False
+            if not self._resyncing:
+                self._resyncing, self._resyncs = True, self._resyncs + 1
+            self.lines.event("resync_start", {"resync": self._resyncs, **facts})
+        self.lines.gap(word, facts, row.epoch)
+
+    def _state_change(self, old: SyncState, new: SyncState, reason: Reason, epoch: int) -> None:
+        self._set_state(new, epoch)
+        self.lines.event("state_change", {"from": old.name, "to": new.name, "reason": reason.name})
+        if new is SyncState.SYNCED and self._resyncing:
+            self._resyncing = False
+            self.lines.event("resync_done", {"resync": self._resyncs})
+
+    def _set_state(self, state: SyncState, epoch: int) -> None:
+        self._state, self.lines.epoch = state, epoch
+
+
+_LIFECYCLE: Final = {
+    RecordKind.CONTROL: DayTape._on_control,
+    RecordKind.OPEN: DayTape._on_open,
+    RecordKind.LOST: DayTape._on_lost,
+    RecordKind.DROP: DayTape._on_drop,
+    RecordKind.CLOCK: DayTape._on_clock,
+}
+
+
+def _after(time_ns: int | None, seconds: float) -> int | None:
+    return None if time_ns is None or not seconds else time_ns + round(seconds * 1e9)
+
+
+def _asks(request: HttpRequest, instrument: str) -> bool:
+    return request.what == "snapshot" and request.instrument == instrument
