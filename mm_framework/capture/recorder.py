@@ -133,10 +133,11 @@ class Recorder:
             payload = encode_json({"op": "start", "config": config.to_json()})
             self.record(config.shard, RecordKind.CONTROL, payload)
 
-    def stop(self) -> None:
+    def stop(self, stopped_by: str, error: str | None = None) -> None:
         """The last record of every shard; the listeners end."""
+        body = {"op": "stop", "stopped_by": stopped_by, **({} if error is None else {"error": error})}
         for shard in self.lanes:
-            self.record(shard, RecordKind.CONTROL, encode_json({"op": "stop"}))
+            self.record(shard, RecordKind.CONTROL, encode_json(body))
         for listener in self._listeners:
             listener.on_end(self.last_ns)
 

@@ -188,7 +188,7 @@ class Capture:
         except BaseException as error:  # a cancelled run ends in order, too
             self.fail(error)
         try:
-            await self._leave()
+            await self._leave(stopped_by)
         except asyncio.CancelledError as error:
             self.fail(error)
         return self._close(stopped_by)
@@ -223,14 +223,14 @@ class Capture:
                 f"no connection to {urls} in the time given: check --endpoint and the network"
             )
 
-    async def _leave(self) -> None:
+    async def _leave(self, stopped_by: str) -> None:
         """The last records, in one step; then the sockets close."""
         self._instruments = instrument_lines(self._recorder.feeds)
         self._fetcher.leave()
         for shard in self._shards.values():
             shard.leave()
         try:
-            self._recorder.stop()
+            self._recorder.stop("error" if self._error else stopped_by, self._error_text())
         except Exception as error:
             self.fail(error)
         self._over = True
@@ -498,6 +498,9 @@ class Capture:
         except MMError as error:
             self.fail(error)
 
+    def _error_text(self) -> str | None:
+        return None if self._error is None else str(self._error) or type(self._error).__name__
+
     def _result(self, stopped_by: str) -> CaptureResult:
         return CaptureResult(
             stopped_by=stopped_by,
@@ -508,5 +511,5 @@ class Capture:
             disconnected=self.tally.disconnected(),
             dropped_messages=self.tally.dropped_frames,
             instruments=self._instruments,
-            error=None if self._error is None else str(self._error) or type(self._error).__name__,
+            error=self._error_text(),
         )

@@ -59,7 +59,10 @@ class Unfollow:
 
 @attrs.frozen
 class Stop:
-    """Op ``stop``: the run is over."""
+    """Op ``stop``: the run is over; what stopped it, and the error that ended it, where that is told."""
+
+    stopped_by: str | None = None
+    error: str | None = None
 
 
 Change = Follow | Unfollow

@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import attrs
-import msgspec
 
 from mm_framework.bundle.disk import writing
 from mm_framework.contracts.normalizer import Requested
 from mm_framework.contracts.sink import Seen, SinkRun, Told
 from mm_framework.errors import ConfigError
 from mm_framework.feed.clock_offset import ClockOffsets, Verdict
+from mm_framework.feed.log_bodies import read_lost
 from mm_framework.model.events import NULL, PLANNED, Reason
 from mm_framework.model.frame import RecordKind, encode_json
 from mm_framework.settings import section, setting
@@ -96,7 +96,7 @@ class BboCsv:
         self._lost: Counter[Reason] = Counter()
         self._verdicts: Counter[Verdict] = Counter()
         self._rows = self._n_sessions = 0
-        self._begun = False
+        self._begun, self._now_ns = False, run.mono0_ns
         path = run.out or Path(default_name(run))
         if path.is_dir():
             path = path / default_name(run)
@@ -114,7 +114,7 @@ class BboCsv:
         except BaseException:
             self._csv.discard()
             raise
-        self._csv.add(f"{','.join(BBO_COLUMNS)}\n")
+        self._csv.add(f"{','.join(BBO_COLUMNS)}\n", self._now_ns)
         self._tell(
             "schema",
             **BBO_SCHEMA,
@@ -129,6 +129,9 @@ class BboCsv:
     def write(self, seen: Seen) -> None:
         """See the contract."""
         self._begun = True
+        self._now_ns = seen.record.mono_ns
+        self._csv.flush_if_due(self._now_ns)
+        self._log.flush_if_due(self._now_ns)
         for decision in self._clocks.take(seen.shard, seen.block, seen.output):
             self._verdicts[decision.verdict] += 1
             in_force = decision.in_force_ns
@@ -146,9 +149,6 @@ class BboCsv:
         if self._source != "ticker":
             self._books.take(seen)
         self._prices(seen)
-        now_ns = seen.record.mono_ns
-        self._csv.flush_if_due(now_ns)
-        self._log.flush_if_due(now_ns)
 
     def close(self) -> None:
         """See the contract. A file without a record is not left behind."""
@@ -195,7 +195,7 @@ class BboCsv:
 
     def _lose(self, seen: Seen) -> None:
         connection = seen.record.connection
-        reason = Reason[msgspec.json.decode(seen.record.payload)["reason"]]
+        reason = read_lost(seen.record)
         if reason not in (Reason.SHUTDOWN, Reason.RECORDING_END):
             self._lost[reason] += 1
         ended = []
@@ -289,11 +289,11 @@ class BboCsv:
             cells[10] = _ms(recv_us - venue_us + _us(self._clocks.of(seen.shard).offset_ns))
         if session.start_ns is not None:
             cells[11] = _ms(_us(seen.record.mono_ns - session.start_ns))
-        self._csv.add(f"{','.join(cells)}\n")
+        self._csv.add(f"{','.join(cells)}\n", self._now_ns)
         self._rows += 1
 
     def _tell(self, event: str, **facts: Any) -> None:
-        self._log.add(encode_json({"event": event, **facts}).decode() + "\n")
+        self._log.add(encode_json({"event": event, **facts}).decode() + "\n", self._now_ns)
 
 
 def default_name(run: SinkRun) -> str:

@@ -64,6 +64,8 @@ class DayFiles:
         """See the contract."""
         assert seen.ts_recv_ns is not None
         now_ns, recv_ns = seen.record.mono_ns, seen.ts_recv_ns
+        if now_ns >= self._flush_ns:
+            self._flush(now_ns)
         if recv_ns // DAY_NS != self._day and not self._settings.folder_date:
             self._turn(recv_ns)
             for kept in self._tapes.values():
@@ -79,8 +81,6 @@ class DayFiles:
         for kept in self._concerned(seen):
             self._add(kept, kept.tape.take(seen), now_ns, recv_ns)
             self._time_ns = min(self._time_ns, kept.tape.due_ns or NEVER)
-        if now_ns >= self._flush_ns:
-            self._flush(now_ns)
 
     def close(self) -> None:
         """See the contract."""

@@ -104,14 +104,13 @@ class DayFolder:
                 self._snapshot(one)
                 continue
             if one.file in self._files:
-                self._files[one.file].add(one.text)
+                self._files[one.file].add(one.text, now_ns)
             if one.file in self._live:
                 self._live[one.file].add(one.text, recv_ms)
             if self._log is not None and one.file == EVENTS:
-                self._log.add(_log_line(one.text, self._symbol))
+                self._log.add(_log_line(one.text, self._symbol), now_ns)
         for stream in self._live.values():
             stream.flush()
-        self.flush_if_due(now_ns)
 
     def close(self) -> None:
         """Flush and close all files. Raises EnvironmentFailed after it closed the others."""
@@ -164,7 +163,7 @@ class DayFolder:
         opened = MemberFile(path, append=True, max_rows=rows, max_age_ns=age_ns)
         if last is None:
             if header:
-                opened.add(",".join(columns) + "\n")
+                opened.add(",".join(columns) + "\n", 0)
                 opened.flush()
         elif not header:
             self.recv_seq = max(self.recv_seq, line_number(last, "recv_seq"))

@@ -114,7 +114,7 @@ def place_of(instrument_id: str) -> DayPlace:
     stripped = _STRIPPED.sub("", symbol).upper()
     if not stripped:
         raise ConfigError(f"{instrument_id} has no name for a folder", key="instrument", value=instrument_id)
-    return DayPlace(venue.lower(), symbol_to_disk(stripped))
+    return DayPlace(venue.lower(), symbol_to_disk(stripped).upper())
 
 
 def places(instruments: Iterable[str]) -> dict[str, DayPlace]:

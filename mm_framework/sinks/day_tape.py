@@ -16,6 +16,7 @@ import msgspec
 from mm_framework.contracts.adapter import HttpRequest
 from mm_framework.contracts.normalizer import Requested
 from mm_framework.contracts.sink import Followed, Seen, Told
+from mm_framework.feed.log_bodies import Start, Stop, read_control
 from mm_framework.feed.output import Fetch, StateChanged
 from mm_framework.feed.state import InstrumentState
 from mm_framework.model.book import Level
@@ -29,6 +30,8 @@ from mm_framework.sinks.day_settings import DaySettings
 
 __all__ = ["DayTape"]
 
+WINDOW_END: Final = "window_end"
+"""What a run with a window is stopped by when its time is over."""
 _ENDS: Final = (Reason.SHUTDOWN, Reason.RECORDING_END)
 
 
@@ -111,7 +114,7 @@ class DayTape:
 
     def _on_control(self, seen: Seen) -> None:
         mine = [one for one in seen.followed if one.subscription.instrument == self.instrument]
-        if msgspec.json.decode(seen.record.payload).get("op") == "start":
+        if isinstance(read_control(seen.record), Start):
             subscribed = [attrs.asdict(one.subscription) for one in mine]
             self.lines.event("run_start", {"instrument": self.instrument, "subscriptions": subscribed})
             self.lines.event("ws_connecting", {"attempt": 1})
@@ -122,15 +125,14 @@ class DayTape:
             self.lines.event("unfollow", {"subscriptions": [attrs.asdict(one.subscription) for one in gone]})
 
     def _stop(self, seen: Seen) -> None:
-        body = msgspec.json.decode(seen.record.payload)
-        if body.get("op") != "stop":
+        order = read_control(seen.record)
+        if not isinstance(order, Stop):
             return
-        stopped_by = body.get("stopped_by")
-        if stopped_by == "window_end":
+        if order.stopped_by == WINDOW_END:
             self.lines.event("window_end", {})
-        if body.get("error"):
-            self.lines.event("fatal", {"error": body["error"]})
-        self.lines.event("run_stop", {"stopped_by": stopped_by})
+        if order.error:
+            self.lines.event("fatal", {"error": order.error})
+        self.lines.event("run_stop", {"stopped_by": order.stopped_by})
         self._over = True
 
     def _on_open(self, seen: Seen) -> None:

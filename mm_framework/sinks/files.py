@@ -55,19 +55,18 @@ class TextFile:
         """When the open piece is to be closed at the latest; None when none is open."""
         return None if self._first_ns is None else self._first_ns + self._max_age_ns
 
-    def add(self, line: str) -> None:
-        """Add a line, which ends with its line feed."""
+    def add(self, line: str, now_ns: int) -> None:
+        """Add a line of a record stamped ``now_ns``; it ends with its line feed."""
+        self.flush_if_due(now_ns)
+        if self._first_ns is None:
+            self._first_ns = now_ns
         self._lines.append(line)
         if len(self._lines) >= self._max_rows:
             self.flush()
 
     def flush_if_due(self, now_ns: int) -> None:
-        """Time goes on: called once a record, after its lines."""
-        if not self._lines:
-            self._first_ns = None
-        elif self._first_ns is None:
-            self._first_ns = now_ns
-        elif now_ns - self._first_ns >= self._max_age_ns:
+        """Time goes on: close the open piece if it is over."""
+        if self._first_ns is not None and now_ns - self._first_ns >= self._max_age_ns:
             self.flush()
 
     def flush(self) -> None:

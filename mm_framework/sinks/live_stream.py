@@ -50,7 +50,7 @@ class LiveStream:
             self._first_ms = now_ms
             self._forget(now_ms)
         self._last_ms = now_ms
-        self._file.add(line)
+        self._file.add(line, now_ms)
 
     def flush(self) -> None:
         """The lines of a record are added."""

@@ -10,7 +10,6 @@ decision to `Feed`: what it accepted is what has messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import attrs
 import msgspec
@@ -20,6 +19,7 @@ from mm_framework.contracts.normalizer import ConnectionInfo, Control
 from mm_framework.contracts.sink import Followed, Seen, Told, ToldTrade
 from mm_framework.errors import MalformedFrame
 from mm_framework.feed import FeedConfig, VenueKit
+from mm_framework.feed.log_bodies import Follow, Start, Stop, Unfollow, read_control, read_open
 from mm_framework.feed.output import Defined, Malformed, Output
 from mm_framework.feed.state import FeedState, structure
 from mm_framework.model.events import Kind, Message, Row, iter_messages, iter_rows
@@ -116,12 +116,11 @@ class _Shard:
         elif kind == RecordKind.HTTP:
             self._read_http(record)
         elif kind == RecordKind.OPEN:
-            url = str(msgspec.json.decode(record.payload).get("url", ""))
-            self._links[record.connection] = ConnectionInfo(record.connection, url)
+            self._links[record.connection] = ConnectionInfo(record.connection, read_open(record))
         elif kind == RecordKind.LOST:
             self._links.pop(record.connection, None)
         elif kind == RecordKind.CONTROL:
-            self._obey(msgspec.json.decode(record.payload))
+            self._obey(read_control(record))
         if any(isinstance(notice, Malformed) for notice in output.notices):
             return [], []
         return writer.told, writer.controls
@@ -145,15 +144,13 @@ class _Shard:
         except (MalformedFrame, ValueError, msgspec.DecodeError, RecursionError):
             self._writer.reset()
 
-    def _obey(self, body: dict[str, Any]) -> None:
+    def _obey(self, order: Start | Follow | Unfollow | Stop) -> None:
         """Subscriptions that come and go while the run goes on."""
-        if body.get("op") not in ("follow", "unfollow"):
-            return
-        for value in body["subscriptions"]:
-            subscription = msgspec.convert(value, Subscription)
-            if body["op"] == "follow":
+        if isinstance(order, Follow):
+            for subscription in order.subscriptions:
                 self._follow(subscription)
-            else:
+        elif isinstance(order, Unfollow):
+            for subscription in order.subscriptions:
                 ended = self._streams.pop((subscription.instrument, subscription.channel), None)
                 self._unfollowed += [] if ended is None else [ended]
 
@@ -188,11 +185,13 @@ class _Shard:
 
 def _beginning(record: Record) -> tuple[FeedConfig, FeedState | None]:
     """The configuration of a shard, from its first record, which `Feed` has read already."""
-    body = msgspec.json.decode(record.payload)
     if record.kind == RecordKind.CHECKPOINT:
-        state = structure(body)
+        state = structure(msgspec.json.decode(record.payload))
         return FeedConfig.from_json(state.config), state
-    return FeedConfig.from_json(body["config"]), None
+    order = read_control(record)
+    if not isinstance(order, Start):
+        raise RuntimeError("Feed takes no log that does not begin with a configuration or a checkpoint")
+    return order.config, None
 
 
 def _matched(told: Iterable[Told], output: Output, definitions: Mapping[int, Definition]) -> Iterable[Told]:

@@ -58,7 +58,7 @@ def test_a_shard_begins_with_its_configuration_and_ends_with_stop() -> None:
     assert kinds.count(KIND.CONTROL) == 2
     start, stop = world.log.bodies(KIND.CONTROL)
     assert start["config"] == world.run._recorder._configs[0].to_json()
-    assert stop == {"op": "stop"}
+    assert stop == {"op": "stop", "stopped_by": "max_seconds"}
     assert result.stopped_by == "max_seconds"
     assert (world.log.state, world.log.result) == ("complete", result.to_json())
 
@@ -336,7 +336,8 @@ def test_a_first_connection_that_fails_three_times_ends_the_run() -> None:
     assert world.log.state == "interrupted"
     assert world.log.result is not None
     assert "after 3 attempts" in world.log.result["error"]
-    assert world.log.bodies(KIND.CONTROL)[-1] == {"op": "stop"}
+    stop = world.log.bodies(KIND.CONTROL)[-1]
+    assert stop == {"op": "stop", "stopped_by": "error", "error": world.log.result["error"]}
 
 
 def test_the_number_of_first_attempts_is_a_setting_and_zero_is_no_end() -> None:

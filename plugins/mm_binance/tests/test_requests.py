@@ -44,8 +44,8 @@ def talk(writer: Any) -> Talk:
 def test_what_was_sent_is_read_back_by_channel(talk: Talk) -> None:
     assert talk.send(SUBSCRIBE) == [Requested("depth", ("BTCUSDT", "ETHBTC"), None, 1)]
     assert talk.send(MIXED) == [
-        Requested("depth", ("BTCUSDT",), None, None),
-        Requested("trade", ("BTCUSDT",), None, None),
+        Requested("depth", ("BTCUSDT",), None, None, active=False),
+        Requested("trade", ("BTCUSDT",), None, None, active=False),
     ]
     assert talk.send(b'{"method":"LIST_SUBSCRIPTIONS","id":3}') == [Requested(None, (), None, 3)]
 
