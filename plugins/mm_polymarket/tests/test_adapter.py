@@ -112,7 +112,8 @@ def test_what_goes_out_is_read_back(new_writer: type) -> None:
         b"[1",
     ]:
         PolymarketNormalizer().sent(message, ConnectionInfo(0, ""), out)
-    assert out.controls == [Requested("book", ("1",)), Requested("book", ("2",)), Requested(None)]
+    gone = Requested("book", ("2",), active=False)
+    assert out.controls == [Requested("book", ("1",)), gone, Requested(None)]
     assert read(b'{"assets_ids":["5"],"type":"MARKET"}') == Requested("book", ("5",))
     assert read(PING) == Requested(None)
 
