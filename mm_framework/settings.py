@@ -49,6 +49,7 @@ T = TypeVar("T")
 
 # Section -> module that declares it, so that a file can be checked without importing every room.
 CORE_SECTIONS: Mapping[str, str] = {
+    "alerts": "mm_framework.capture.settings",
     "bundle": "mm_framework.bundle.settings",
     "capture": "mm_framework.capture.settings",
     "clock": "mm_framework.feed.clock_offset",

@@ -146,8 +146,10 @@ class LatencyTally:
             if values is not None:
                 self._stages[metric].add(values)
 
-    def report(self) -> LatencyReport:
-        """Everything so far; holes that are open end at the last line."""
+    def report(self, *, stages: bool = True) -> LatencyReport:
+        """Everything so far; holes that are open end at the last line. ``stages`` takes a while: without
+        it they are empty.
+        """
         open_ns = sum((self._last_ns or since_ns) - since_ns for since_ns in self._holes.values())
         return LatencyReport(
             hb_count=self.heartbeats,
@@ -165,7 +167,7 @@ class LatencyTally:
             drops={"dropped_messages_total": self._dropped},
             loop_lag_ms=_percentiles(self._lags),
             pressure_streaks=self._streaks.report(),
-            stages={metric: stage.report() for metric, stage in self._stages.items()},
+            stages={metric: stage.report() for metric, stage in self._stages.items()} if stages else {},
             first_ns=self._first_ns,
             last_ns=self._last_ns,
         )

@@ -46,14 +46,15 @@ class BookNow:
 class Beat:
     """One heartbeat. ``line``: for the run log, ``overall`` and ``shards``: for the metrics, without stamps.
 
-    ``books``: shard -> instrument -> its book; the heartbeats' own, to be read at once. ``latency``: what
-    the run's telemetry says so far.
+    ``resyncs``: how often books had to be resynced, so far. ``books``: shard -> instrument -> its book; the
+    heartbeats' own, to be read at once. ``latency``: what the run's telemetry says so far.
     """
 
     status: Status
     line: dict[str, Any]
     overall: dict[str, Any]
     shards: dict[int, dict[str, Any]]
+    resyncs: int
     books: Mapping[int, Mapping[str, BookNow]]
     latency: LatencyTally
 
@@ -79,7 +80,7 @@ class Heartbeats:
         self._settings = settings
         self._mono0_ns = self._last_ns = mono0_ns
         self._seen: dict[int, _Seen] = {}
-        self._lag_ns = self._paused_ns = self._count = self._frames = self._bytes = 0
+        self._lag_ns = self._paused_ns = self._count = self._frames = self._bytes = self._resyncs = 0
         self._paused_since_ns: int | None = None
         self._coverage_ns: int | None = None
 
@@ -90,6 +91,7 @@ class Heartbeats:
             case "state" if line["new"] == "STOPPED":
                 self._of(line["shard"]).books.pop(line["instrument"], None)
             case "state":
+                self._resyncs += line["new"] == "RESYNCING"
                 book = BookNow(line["new"], line["epoch"])
                 self._of(line["shard"]).books[line["instrument"]] = book
             case "subscribed":
@@ -147,7 +149,7 @@ class Heartbeats:
         line = {"event": "heartbeat", "loop_lag_ms": lag_ms, "paused": self._paused_since_ns is not None}
         line |= {**attrs.asdict(status), "dropped_messages": tally.dropped_frames}
         books = {shard: seen.books for shard, seen in sorted(self._seen.items())}
-        return Beat(status, line, overall, lines, books, self.latency)
+        return Beat(status, line, overall, lines, self._resyncs, books, self.latency)
 
     def _of(self, shard: int) -> _Seen:
         return self._seen.setdefault(shard, _Seen())

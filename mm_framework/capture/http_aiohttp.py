@@ -33,7 +33,7 @@ from aiohttp import (
 from mm_framework import __version__
 from mm_framework.capture.transport import HttpAnswer, HttpOptions, connect_loss, is_loopback
 
-__all__ = ["AiohttpClient"]
+__all__ = ["HEADERS", "AiohttpClient", "proxy_of"]
 
 HEADERS = {"Accept-Encoding": "gzip", "User-Agent": f"mm-framework/{__version__}"}
 
@@ -58,7 +58,7 @@ class AiohttpClient:
         try:
             async with (
                 asyncio.timeout(self._options.timeout_s),
-                self._session.get(url, allow_redirects=False, proxy=_proxy(url)) as response,
+                self._session.get(url, allow_redirects=False, proxy=proxy_of(url)) as response,
             ):
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 partly = HttpAnswer(response.status, headers)
@@ -116,7 +116,8 @@ async def _once(request: ClientRequest, handler: ClientHandlerType) -> ClientRes
         raise _Broken from error
 
 
-def _proxy(url: str) -> str | None:
+def proxy_of(url: str) -> str | None:
+    """The proxy of the environment for a URL, None where none is to be asked."""
     parts = urlsplit(url)
     if is_loopback(url) or proxy_bypass(parts.hostname or ""):
         return None

@@ -18,6 +18,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from mm_framework.bundle.manifest import RunState
+from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.backoff import Rate
 from mm_framework.capture.clock import Stamp
 from mm_framework.capture.clock_watch import ClockWatch
@@ -81,7 +82,8 @@ class Capture:
     """One live run. ``writer`` None: nothing is kept, listeners hear the same.
 
     ``tls`` is for wss endpoints, None takes the system's trust; ``progress`` is given each heartbeat;
-    ``host`` looks at the machine, in a thread. `run` once, `stop` from anywhere in the loop.
+    ``host`` looks at the machine, in a thread; ``alerts`` tell an operator. `run` once, `stop` from
+    anywhere in the loop.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Capture:
         tls: ssl.SSLContext | None = None,
         progress: Callable[[Beat], None] | None = None,
         host: Callable[[], HostUsage] | None = None,
+        alerts: AlertSender | None = None,
     ) -> None:
         self.settings = settings = settings or CaptureSettings()
         self.tally = Tally()
@@ -120,7 +123,7 @@ class Capture:
         listeners, samples = (self._clocks, *listeners), settings.metrics_max_samples
         self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react, samples)
         self._heartbeats = Heartbeats(settings, stamp.mono0_ns)
-        self._host = host
+        self._host, self._alerts = host, alerts
         self._usage: HostUsage | None = None
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
         self._fetcher = self._make_fetcher(transport, tls)
@@ -209,6 +212,8 @@ class Capture:
         if self._fetches:
             self._fetcher.prepare()
         self._recorder.start()
+        if self._alerts is not None:
+            self._alerts.start(self)
         for shard in self._shards.values():
             self._start(self._workers, shard.keep_connected(), f"shard {shard.number}")
         self._start(self._workers, self._beat(), "heartbeat")
@@ -239,6 +244,14 @@ class Capture:
         for task in self._workers:
             task.cancel()
         await asyncio.gather(*self._workers, *self._closers, self._fetcher.close(), return_exceptions=True)
+        if self._alerts is not None:
+            await self._leave_alerts(self._alerts)
+
+    async def _leave_alerts(self, alerts: AlertSender) -> None:
+        if isinstance(self._error, Exception):
+            error = str(self._error) or type(self._error).__name__
+            alerts.failed(error, self._clock.mono_ns(), self._clock.wall_ns())
+        await alerts.close()
 
     def _close(self, stopped_by: str) -> CaptureResult:
         """Close the bundle; the result, or the error that ended the run."""
@@ -486,6 +499,8 @@ class Capture:
             self._write_metrics(self._writer, beat)
         for shard in self._shards.values():
             shard.warn_of_silence()
+        if self._alerts is not None:
+            self._alerts.beat(beat, self._clock.mono_ns(), self._clock.wall_ns())
         if self._progress is not None:
             self._progress(beat)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 from attrs import validators
 
+from mm_framework.errors import ConfigError
 from mm_framework.settings import section, setting
 
-__all__ = ["CaptureSettings", "PlantSettings", "TargetSettings"]
+__all__ = ["ALERT_KINDS", "AlertSettings", "CaptureSettings", "PlantSettings", "TargetSettings"]
+
+ALERT_KINDS: Final = ("gate_failed", "resync_storm", "disk_low", "run_failed")
 
 
 @section("capture")
@@ -162,3 +165,39 @@ class TargetSettings:
     symbols: tuple[str, ...] = setting(
         (), help="Instruments of the venue, by its names or our ids.", aliases=("symbol",)
     )
+
+
+def _known(instance: object, attribute: object, value: tuple[str, ...]) -> None:
+    unknown = sorted(set(value) - set(ALERT_KINDS))
+    if unknown:
+        raise ConfigError(
+            f"alerts.on has {', '.join(unknown)}; expected some of {', '.join(ALERT_KINDS)}", key="alerts.on"
+        )
+
+
+@section("alerts")
+@attrs.frozen
+class AlertSettings:
+    """Who is told what. Without a webhook and a command nobody is."""
+
+    webhook_url: str = setting("", help="Alerts are posted here as JSON (HTTP POST); empty: not.")
+    command: tuple[str, ...] = setting(
+        (),
+        help="Program and arguments that are run for each alert, its JSON on stdin, without a shell.",
+    )
+    on: tuple[str, ...] = setting(ALERT_KINDS, help="What is told.", validator=_known)
+    min_interval_s: float = setting(
+        300.0, help="Least time between two alerts of a kind; those between are counted."
+    )
+    timeout_s: float = setting(
+        10.0, help="Longest that a webhook or a command may take.", validator=validators.gt(0)
+    )
+    resyncs: int = setting(
+        20, help="Books resynced within a minute that are a storm.", validator=validators.ge(1)
+    )
+    disk_low_gib: float = setting(5.0, help="Free disk below which there is an alert.")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self.webhook_url or self.command)

@@ -10,7 +10,7 @@ import click
 
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.settings import BundleSettings
-from mm_framework.capture.settings import CaptureSettings, PlantSettings
+from mm_framework.capture.settings import AlertSettings, CaptureSettings, PlantSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.cli.profiles import PROFILES, use_profile
@@ -89,6 +89,7 @@ __all__ = ["command"]
 )
 @settings_options(CaptureSettings)
 @settings_options(PlantSettings)
+@settings_options(AlertSettings)
 @settings_options(FeedSettings)
 @settings_options(ClockSettings)
 @settings_options(BundleSettings)

@@ -22,12 +22,13 @@ from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
+from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.clock import RealClock, Stamp
 from mm_framework.capture.host import HostProbe
 from mm_framework.capture.plan import Plan
 from mm_framework.capture.recorder import Listener
 from mm_framework.capture.runner import Capture
-from mm_framework.capture.settings import CaptureSettings, TargetSettings
+from mm_framework.capture.settings import AlertSettings, CaptureSettings, TargetSettings
 from mm_framework.capture.telemetry import CaptureResult, Status
 from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.cli.app import App
@@ -108,6 +109,7 @@ def run_live(
             tls=tls,
             progress=lambda beat: progress(beat.status),
             host=None if request.record is None else HostProbe(request.record),
+            alerts=_alerts(app, request),
         )
         try:
             return asyncio.run(_run(run, request.max_seconds))
@@ -132,6 +134,12 @@ def chosen(app: App, request: LiveRequest) -> Choice:
         endpoints=request.endpoints,
         universes=request.universes,
     )
+
+
+def _alerts(app: App, request: LiveRequest) -> AlertSender | None:
+    settings = app.load(AlertSettings).value
+    name = "unrecorded" if request.record is None else request.record.name
+    return AlertSender(settings, name) if settings.enabled else None
 
 
 def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mm_framework.bundle.settings import BundleSettings
-from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.settings import AlertSettings, CaptureSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.cli.run_options import RunOptions
@@ -123,6 +123,7 @@ ARGUMENTS = "mm_framework.run_arguments"
 @settings_options(TradingSettings)
 @settings_options(LimitSettings)
 @settings_options(CaptureSettings)
+@settings_options(AlertSettings)
 @settings_options(FeedSettings)
 @settings_options(BundleSettings)
 @settings_options(DataSettings)

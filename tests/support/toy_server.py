@@ -21,6 +21,7 @@ from toy_venue import (
 )
 
 from mm_framework.bundle.manifest import RunState
+from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.clock import Stamp, VirtualClock
 from mm_framework.capture.memory import MemoryTransport, Wire
 from mm_framework.capture.plan import Deal, Plan, make_plan
@@ -225,6 +226,7 @@ class World:
         self.instruments = [f"{VENUE}:{symbol}" for symbol in self.server.markets]
         self.shards, self.deal, self.delay = shards, deal, delay
         self.planned: list[tuple[float, Callable[[int], None]]] = []
+        self.alerts: AlertSender | None = None
         self.run: Capture
 
     def plan(self) -> Plan:
@@ -253,6 +255,7 @@ class World:
                 feed_settings=self.feed_settings,
                 writer=writer,
                 listeners=listeners,
+                alerts=self.alerts,
             )
             loop = asyncio.get_running_loop()
             for seconds, act in self.planned:
