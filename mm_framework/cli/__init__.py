@@ -42,6 +42,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "analyze": ("mm_framework.cli.analyze_cmd", "Tell how old the best prices of a file were."),
     "qa": ("mm_framework.cli.qa_cmd", "Tell whether a file of best prices may be used."),
     "store": ("mm_framework.cli.store_cmd", "Keep months of runs as tables that can be trusted and asked."),
+    "replay": ("mm_framework.cli.replay_cmd", "Give the events of a store or a run in their order."),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

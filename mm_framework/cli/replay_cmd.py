@@ -1,0 +1,130 @@
+"""``mm replay``: events of a store, or of one run, in their order, with a digest."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.store_cmd import opened_store, store_option
+from mm_framework.errors import ConfigError
+from mm_framework.settings import DataSettings
+from mm_framework.store.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from mm_framework.replay.events import EventSink, ReplayedEvents
+    from mm_framework.store.reader import Store
+
+__all__ = ["command"]
+
+
+@click.command("replay", cls=PluginCommand)
+@click.argument("instruments", nargs=-1, metavar="[INSTRUMENT...]")
+@store_option
+@click.option("--run", metavar="RUN", help="Replay a run bundle instead of a store.")
+@click.option("--from", "from_time", metavar="TIME", help="First receive time, ISO 8601, UTC.")
+@click.option("--to", "to_time", metavar="TIME", help="Receive time before which it ends.")
+@click.option(
+    "--qa",
+    type=click.Choice(["pass", "warn", "any"]),
+    default="pass",
+    show_default=True,
+    help="What quality is taken; of QUARANTINE what lies in no interval, unless any.",
+)
+@click.option(
+    "--out", metavar="FILE", help="Write the events: FILE.ndjson, or FILE.arrow (Arrow IPC stream)."
+)
+@settings_options(StoreSettings)
+@settings_options(DataSettings)
+@json_option
+@pass_app
+def command(
+    app: App,
+    instruments: tuple[str, ...],
+    store: str | None,
+    run: str | None,
+    from_time: str | None,
+    to_time: str | None,
+    qa: str,
+    out: str | None,
+) -> None:
+    """Replay events in the total order; the same request gives the same bytes and digest.
+
+    INSTRUMENT is an id such as kraken:BTC/EUR, or a pattern such as 'binance:*'; all when none is named.
+    """
+    from mm_framework.replay.events import ReplayRequest, replay_events
+
+    if store is not None and run is not None:
+        raise ConfigError("--store and --run exclude one another", key="run")
+    request = ReplayRequest(instruments, *_times(from_time, to_time), policy=qa)  # type: ignore[arg-type]
+    with (
+        contextlib.nullcontext(opened_store(app, store)) if run is None else _store_of(app, run) as opened,
+        _sink(out) as sinks,
+        app.out.progress("replaying", unit="rows") as advance,
+    ):
+        replayed = replay_events(opened, request, sinks, advance)
+    document = {"ok": True, **replayed.to_json(), "out": out}
+    app.out.emit(document, lambda: _shown(replayed, out))
+
+
+def _times(from_time: str | None, to_time: str | None) -> tuple[int, int]:
+    from mm_framework.bundle.times import parse_utc
+
+    start = -(2**63) if from_time is None else parse_utc(from_time)
+    end = 2**63 - 1 if to_time is None else parse_utc(to_time)
+    if start >= end:
+        raise ConfigError(f"--from {from_time} is not before --to {to_time}", key="from")
+    return start, end
+
+
+@contextlib.contextmanager
+def _store_of(app: App, run: str) -> Iterator[Store]:
+    """A store of one run, for as long as it is needed."""
+    from mm_framework import __version__
+    from mm_framework.api import InstalledKits
+    from mm_framework.cli.bundles import find_run
+    from mm_framework.store.builder import Build, build
+    from mm_framework.store.inputs import find_source
+    from mm_framework.store.reader import open_store
+    from mm_framework.store.row_cache import RowCache
+
+    settings = app.load(StoreSettings).value
+    kits = InstalledKits(app.config)
+    with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-replay-") as folder:
+        how = Build(kits, kits.versions, f"mm-framework {__version__}", temp_dir=settings.temp_dir)
+        build(f"{folder}/store", [find_source(find_run(app, run))], how)
+        yield open_store(f"{folder}/store", cache=RowCache(Path(folder) / "rows"))
+
+
+@contextlib.contextmanager
+def _sink(out: str | None) -> Iterator[tuple[EventSink, ...]]:
+    from mm_framework.replay.events import ArrowFile, NdjsonFile
+
+    if out is None:
+        yield ()
+        return
+    kinds = {".ndjson": NdjsonFile, ".arrow": ArrowFile}
+    kind = kinds.get(Path(out).suffix)
+    if kind is None:
+        raise ConfigError(f"--out {out}: its name must end with .ndjson or .arrow", key="out", value=out)
+    if Path(out).exists():
+        raise ConfigError(f"--out {out} exists and is not overwritten: choose another name", key="out")
+    with kind(Path(out)) as sink:
+        yield (sink,)
+
+
+def _shown(replayed: ReplayedEvents, out: str | None) -> str:
+    metadata: dict[str, Any] = replayed.metadata
+    names = metadata["instruments"]
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    lines = [
+        f"{replayed.count} events of {shown or 'nothing'}, {len(metadata['partitions'])} partitions",
+        f"digest {replayed.digest}",
+    ]
+    return "\n".join([*lines, f"written to {out}"] if out else lines)
