@@ -15,7 +15,7 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
-from mm_framework.contracts.emulator import Dialect, Listing
+from mm_framework.contracts.emulator import Dialect, Listing, notices_of
 from mm_framework.emulator.faults import FAULTS, FaultSpec, parse_faults
 from mm_framework.emulator.playback import STILL, playback, recorded_frames
 from mm_framework.emulator.server import EmulatorServer
@@ -27,7 +27,11 @@ from mm_framework.settings import Given
 
 __all__ = ["command"]
 
-_EPILOG = "Faults: " + "; ".join(f"{name}: {meaning}" for name, meaning in FAULTS.items()) + "."
+_EPILOG = (
+    "Faults: "
+    + "; ".join(f"{name}: {meaning}" for name, meaning in FAULTS.items())
+    + "; all: every fault that is not named beside it, at its usual rate. --list-faults adds those of VENUE."
+)
 
 
 @click.command(cls=PluginCommand, epilog=_EPILOG)
@@ -45,6 +49,7 @@ _EPILOG = "Faults: " + "; ".join(f"{name}: {meaning}" for name, meaning in FAULT
     metavar="NAME[:RATE|@SECONDS],...",
     help="Faults, such as drop:0.001,disconnect@30; the names stand below.",
 )
+@click.option("--list-faults", is_flag=True, help="List the faults that VENUE knows, and stop.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path),
@@ -77,6 +82,7 @@ def command(
     symbols: tuple[str, ...],
     rate: str | None,
     faults: tuple[str, ...],
+    list_faults: bool,
     truth: Path | None,
     truth_levels: int,
     play: Path | None,
@@ -89,6 +95,10 @@ def command(
 
     Prints the endpoint, to be used as `mm capture ... --endpoint URL`.
     """
+    if list_faults:
+        known = {**FAULTS, **notices_of(_dialect(app, venue))}
+        app.out.emit(known, "\n".join(f"{name}: {meaning}" for name, meaning in known.items()))
+        return
     if rate is not None:
         app.flags.setdefault("market", {})["rate"] = Given(rate, "flag --rate")
     settings = app.load(MarketSettings).value
@@ -97,7 +107,7 @@ def command(
         settings = STILL
         dialect, listings = _recording(dialect, play, speed, symbols)
     tls = _tls(tls_cert, tls_key)
-    specs = parse_faults(",".join(faults))
+    specs = parse_faults(",".join(faults), notices_of(dialect))
     with _truth_file(truth) as file:
         log = TruthLog(levels=truth_levels, keep=file is not None)
         emulator = VenueEmulator(
@@ -117,9 +127,14 @@ def command(
     app.out.note(f"frames and connections: {told or 'none'}")
 
 
-def _market(app: App, venue: str, symbols: tuple[str, ...]) -> tuple[Dialect, list[Listing]]:
+def _dialect(app: App, venue: str) -> Dialect:
     spec = app.plugins.get("emulators", venue)
     dialect: Dialect = spec.factory(None if spec.settings is None else app.load(spec.settings).value)
+    return dialect
+
+
+def _market(app: App, venue: str, symbols: tuple[str, ...]) -> tuple[Dialect, list[Listing]]:
+    dialect = _dialect(app, venue)
     names = (name.removeprefix(f"{venue}:") for name in symbols or dialect.symbols)
     return dialect, [dialect.listing(name) for name in names]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
@@ -31,9 +31,12 @@ __all__ = [
     "MarketView",
     "Outgoing",
     "Print",
+    "Refusing",
     "Session",
     "Stream",
     "VenueClock",
+    "closing",
+    "notices_of",
 ]
 
 Level = tuple[int, int]
@@ -105,7 +108,8 @@ class Print(NamedTuple):
 class MarketEvent(NamedTuple):
     """What one action of one participant did: level changes, all on one side, and the trades of it.
 
-    ``listing`` is set when the venue changed the listing (tick size); then nothing else happened.
+    ``listing`` is set when the venue changed the listing (tick size), ``notice`` when it did one of the
+    dialect's own `notices_of` (with the symbol of any instrument); then nothing else happened.
     """
 
     time_ns: int
@@ -113,6 +117,7 @@ class MarketEvent(NamedTuple):
     changes: Sequence[Change]
     prints: Sequence[Print]
     listing: Listing | None = None
+    notice: str | None = None
 
 
 class MarketView(Protocol):
@@ -148,6 +153,7 @@ class FrameKind(enum.StrEnum):
     BOOK = "book"
     TRADE = "trade"
     TICKER = "ticker"
+    CLOSE = "close"
 
 
 DATA_KINDS: Final = frozenset({FrameKind.SNAPSHOT, FrameKind.BOOK, FrameKind.TRADE, FrameKind.TICKER})
@@ -170,6 +176,11 @@ class Outgoing(NamedTuple):
     depth: int | None = None
     trade_ids: tuple[int, ...] = ()
     checksum: tuple[int, int] | None = None
+
+
+def closing(code: int, reason: str = "") -> Outgoing:
+    """What a session says last: the venue closes the connection, after all that was sent before."""
+    return Outgoing(f"{code} {reason}".encode(), FrameKind.CLOSE)
 
 
 @attrs.frozen
@@ -221,8 +232,21 @@ class Frontend(Protocol):
         ...
 
 
+@runtime_checkable
+class Refusing(Protocol):
+    """A front end that knows how its venue refuses REST requests; beside `Frontend`, and optional."""
+
+    def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:
+        """The answer to a request that is refused for ``wait_s``: as 429, 418 (a ban) or 503 mean it."""
+        ...
+
+
 class Dialect(Protocol):
-    """A venue's wire format, from the venue's side."""
+    """A venue's wire format, from the venue's side.
+
+    A dialect whose venue does more by itself than trade may have ``notices``, a mapping of names to
+    meanings: each is a fault that can be asked for, and comes to its sessions as `MarketEvent.notice`.
+    """
 
     @property
     def venue(self) -> str:
@@ -258,3 +282,9 @@ class Dialect(Protocol):
     def recorded(self, frame: bytes) -> Outgoing | None:
         """What a recorded frame with market data or metadata is, None for all others (playback)."""
         ...
+
+
+def notices_of(dialect: Dialect) -> Mapping[str, str]:
+    """What a dialect's venue may do by itself: names and meanings, none unless it says so."""
+    notices: Mapping[str, str] = getattr(dialect, "notices", {})
+    return notices

@@ -4,18 +4,21 @@ A fault is written ``name``, ``name:rate`` or ``name@seconds``, several joined b
 
     drop:0.001,checksum@12.5,disconnect@30
 
-Seconds count from the emulator's start. For a fault of a frame the rate is its probability, and
-``@`` strikes the first such frame from then on; only frames with market data are struck. For a fault
-of a connection or the clock the rate is events a second, and ``@`` strikes once, as soon as there is
-a connection with a subscription. Without either, a fault strikes once, at a time drawn from the
-first minute. Each fault draws from a stream of its own, so adding one leaves the others as they were.
+Seconds count from the emulator's start. For a fault of a frame, of a connect or of a REST request the rate
+is its probability, and ``@`` strikes the first one from then on; of frames only those with market data are
+struck. For a fault of a connection, the clock, the market or the venue the rate is events a second, and
+``@`` strikes once, as soon as there is a connection with a subscription. Without either, a fault strikes
+once, at a time drawn from the first minute. ``all`` stands for every fault that is not named beside it, at
+its usual rate. Each fault draws from a stream of its own, so adding one leaves the others as they were.
+
+A venue may have faults of its own (`contracts.emulator.notices_of`), which are events of the venue.
 """
 
 from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -25,6 +28,8 @@ from mm_framework.errors import ConfigError
 
 __all__ = [
     "FAULTS",
+    "NOTICE_RATE",
+    "USUAL_RATES",
     "FaultPlan",
     "FaultSpec",
     "FrameFault",
@@ -48,15 +53,33 @@ FAULTS: Final = {
     "slow": "a connection's bytes trickle for some seconds",
     "skew": "the venue's clock runs too fast or too slow from now on, by up to 500 ppm",
     "jump": "the venue's clock is set forward or back, by up to 5 s",
+    "429": "REST refuses this request, and all others for up to 10 s (rate: probability of each request)",
+    "418": "REST bans the client for up to 60 s (rate: probability of each request)",
+    "5xx": "the venue's server fails at a REST request (rate: probability of each request)",
+    "stale": "a REST answer is the one that the same request got before (rate: probability of each request)",
+    "tick": "an instrument's tick size becomes a tenth, once for each instrument",
 }
-"""Every fault and what it does."""
+"""Every fault of the core and what it does."""
+
+USUAL_RATES: Final = {
+    "drop": 0.004, "repeat": 0.003, "reorder": 0.003, "corrupt": 0.003, "checksum": 0.002, "silent": 0.01,
+    "mute": 0.1, "half-open": 0.006, "reset": 0.006, "disconnect": 0.01, "slow": 0.01, "skew": 0.01,
+    "jump": 0.01, "429": 0.05, "418": 0.02, "5xx": 0.1, "stale": 0.1, "tick": 0.004,
+}  # fmt: skip
+"""Rates at which each fault strikes within some minutes and leaves time between."""
+
+NOTICE_RATE: Final = 0.004
+"""The usual rate of a fault of a venue's own."""
 
 FRAME_FAULTS: Final = frozenset({"drop", "repeat", "reorder", "corrupt", "checksum"})
 CONNECT_FAULTS: Final = frozenset({"mute"})
+REQUEST_FAULTS: Final = frozenset({"429", "418", "5xx", "stale"})
 
+_PROBABLE: Final = FRAME_FAULTS | CONNECT_FAULTS | REQUEST_FAULTS
+_ALL: Final = "all"
 _SECOND: Final = 1_000_000_000
 _FIRST_MINUTE_S: Final = 60.0
-_SPEC: Final = re.compile(r"([a-z-]+)(?:([:@])([0-9]+(?:\.[0-9]+)?))?")
+_SPEC: Final = re.compile(r"([a-z0-9-]+)(?:([:@])([0-9]+(?:\.[0-9]+)?))?")
 
 
 @attrs.frozen
@@ -73,12 +96,21 @@ class FaultSpec:
         return self.name if self.at_s is None else f"{self.name}@{self.at_s:g}"
 
 
-def parse_faults(text: str) -> tuple[FaultSpec, ...]:
-    """The faults of a text such as ``drop:0.01,disconnect@30``. Raises ConfigError."""
-    return tuple(_parse_one(part.strip()) for part in text.split(",") if part.strip())
+def parse_faults(text: str, notices: Mapping[str, str] | None = None) -> tuple[FaultSpec, ...]:
+    """The faults of a text such as ``drop:0.01,disconnect@30``. Raises ConfigError.
+
+    ``notices``: what the venue itself may do beside the core's faults, names and meanings.
+    """
+    known = {**FAULTS, **(notices or {})}
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    named = [_parse_one(part, known) for part in parts if part != _ALL]
+    if len(named) == len(parts):
+        return tuple(named)
+    missing = [name for name in known if all(spec.name != name for spec in named)]
+    return (*named, *(FaultSpec(name, USUAL_RATES.get(name, NOTICE_RATE)) for name in missing))
 
 
-def _parse_one(part: str) -> FaultSpec:
+def _parse_one(part: str, known: Mapping[str, str]) -> FaultSpec:
     match = _SPEC.fullmatch(part)
     if match is None:
         raise ConfigError(
@@ -87,18 +119,20 @@ def _parse_one(part: str) -> FaultSpec:
             value=part,
         )
     name, mark, number = match.groups()
-    if name not in FAULTS:
-        raise ConfigError(f"fault {name!r} is not known; known: {', '.join(FAULTS)}", key="fault", value=part)
+    if name not in known:
+        raise ConfigError(
+            f"fault {name!r} is not known here; known: {', '.join(known)}, or all", key="fault", value=part
+        )
     if mark == "@":
         return FaultSpec(name, at_s=float(number))
     rate = None if number is None else float(number)
-    if rate is not None and rate > 1 and name in FRAME_FAULTS | CONNECT_FAULTS:
+    if rate is not None and rate > 1 and name in _PROBABLE:
         raise ConfigError(f"fault {part!r}: the rate is a probability, at most 1", key="fault", value=part)
     return FaultSpec(name, rate)
 
 
 class FrameFault:
-    """A fault of single frames, or of single connects: asked at each of them."""
+    """A fault of single frames, connects or REST requests: asked at each of them."""
 
     def __init__(self, spec: FaultSpec, draw: random.Random, start_ns: int) -> None:
         self.name = spec.name
@@ -153,6 +187,7 @@ class FaultPlan:
     def __init__(self, specs: Sequence[FaultSpec], seed: int, start_ns: int) -> None:
         self.frames: list[FrameFault] = []
         self.connects: list[FrameFault] = []
+        self.requests: list[FrameFault] = []
         self.timed: list[TimedFault] = []
         seen: dict[str, int] = {}
         for spec in specs:
@@ -162,6 +197,8 @@ class FaultPlan:
                 self.frames.append(FrameFault(spec, draw, start_ns))
             elif spec.name in CONNECT_FAULTS:
                 self.connects.append(FrameFault(spec, draw, start_ns))
+            elif spec.name in REQUEST_FAULTS:
+                self.requests.append(FrameFault(spec, draw, start_ns))
             else:
                 self.timed.append(TimedFault(spec, draw, start_ns))
 

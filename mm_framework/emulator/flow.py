@@ -51,6 +51,7 @@ class OrderFlow:
         self.asks = Ladder(ASK)
         self.prints: deque[Print] = deque(maxlen=HISTORY)
         self.next_ns = NEVER
+        self.refined = False
         self._settings = settings
         self._depths = depths
         self._random = random.Random(f"{seed}/{listing.symbol}")
@@ -78,7 +79,7 @@ class OrderFlow:
     def step(self) -> MarketEvent:
         """Let happen what is due at ``next_ns``, and schedule what follows."""
         now_ns = self.next_ns
-        event = self._refine_tick(now_ns) if now_ns >= self._tick_change_ns else self._act(now_ns)
+        event = self.refine_tick(now_ns) if now_ns >= self._tick_change_ns else self._act(now_ns)
         self._schedule()
         return event
 
@@ -217,9 +218,9 @@ class OrderFlow:
             return max(1, usual // draw.choice((100, 20, 10, 4, 2, 1)))
         return max(1, int(usual * math.exp(draw.gauss(-1.0, 1.2))))
 
-    def _refine_tick(self, now_ns: int) -> MarketEvent:
+    def refine_tick(self, now_ns: int) -> MarketEvent:
         """The venue makes the tick a tenth: all prices remain, and show one decimal more."""
-        self._tick_change_ns = NEVER
+        self._tick_change_ns, self.refined = NEVER, True
         old = self.listing
         self.listing = attrs.evolve(old, tick=old.tick // 10, price_decimals=old.price_decimals + 1)
         self._now_ns = now_ns

@@ -23,7 +23,7 @@ class Market:
     """Implements `contracts.emulator.MarketView`.
 
     ``depths`` are those for which removals tell what they reveal. ``start_ns`` is the market's first
-    moment. Raises ConfigError when two listings have one symbol.
+    moment; ``refines``: tick sizes will be refined. Raises ConfigError when two listings have one symbol.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Market:
         seed: int,
         depths: tuple[int, ...] = (),
         start_ns: int = 0,
+        refines: bool = False,
     ) -> None:
         self._flows: dict[str, OrderFlow] = {}
         for listing in listings:
@@ -43,7 +44,7 @@ class Market:
                     key="symbol",
                     value=listing.symbol,
                 )
-            if settings.tick_change_s:
+            if settings.tick_change_s or refines:
                 listing = _with_room(listing)
             self._flows[listing.symbol] = OrderFlow(listing, settings, str(seed), depths, start_ns)
         self._queue = [
@@ -67,6 +68,14 @@ class Market:
         else:
             heapq.heappop(self._queue)
         return event
+
+    def unrefined(self) -> list[str]:
+        """The symbols whose tick size can still be refined, of a market that was made for it."""
+        return [symbol for symbol, flow in self._flows.items() if not flow.refined]
+
+    def refine(self, symbol: str, now_ns: int) -> MarketEvent:
+        """The venue makes the tick size of an unrefined instrument a tenth; not before the last event."""
+        return self._flows[symbol].refine_tick(now_ns)
 
     @property
     def listings(self) -> Mapping[str, Listing]:

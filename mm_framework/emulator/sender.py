@@ -8,7 +8,7 @@ from typing import Final
 import attrs
 
 from mm_framework.contracts.emulator import DATA_KINDS, FrameKind, MarketView, Outgoing, Session, Stream
-from mm_framework.emulator.actions import Action, SendFrame
+from mm_framework.emulator.actions import Action, CloseConnection, SendFrame
 from mm_framework.emulator.faults import FrameFault, corrupt, wrong_checksum
 from mm_framework.emulator.flow import NEVER
 from mm_framework.emulator.truth import Outcome, TruthEntry, TruthLog
@@ -25,7 +25,7 @@ class Connection:
 
     ``wire`` counts the frames that went out; ``streams`` are subscribed, those in ``silent`` get
     nothing; ``held`` waits for the next data frame; on a slow connection ``clear_ns`` is when the
-    bytes handed over so far will have left.
+    bytes handed over so far will have left. ``ended_by``: how its session closed it.
     """
 
     number: int
@@ -39,6 +39,7 @@ class Connection:
     clear_ns: int = 0
     slow_until_ns: int = 0
     bytes_per_s: int = 0
+    ended_by: str | None = None
 
     def look_at_timer(self) -> None:
         """Ask the session for its next timer."""
@@ -47,18 +48,27 @@ class Connection:
 
 
 class Sender:
-    """Hands frames to ``actions`` unless a fault strikes them, and logs what became of each."""
+    """Hands frames to ``actions`` unless a fault strikes them, and logs what became of each.
 
-    def __init__(self, faults: Sequence[FrameFault], truth: TruthLog, market: MarketView) -> None:
+    ``uncut``: the venue's books have no depths, so each of their frames leaves a whole book.
+    """
+
+    def __init__(
+        self, faults: Sequence[FrameFault], truth: TruthLog, market: MarketView, *, uncut: bool
+    ) -> None:
         self.actions: list[Action] = []
         self._faults = faults
         self._truth = truth
         self._market = market
+        self._uncut = uncut
         self._number = 0
 
     def send(self, connection: Connection, frames: Iterable[Outgoing], at_ns: int) -> None:
         """Send frames that the session made at ``at_ns``, in this order."""
         for frame in frames:
+            if frame.kind == FrameKind.CLOSE:
+                self._close(connection, frame, at_ns)
+                return
             entry = self._entry(connection, frame, at_ns)
             if connection.stalled_by:
                 self._suppress(entry, connection.stalled_by)
@@ -68,6 +78,16 @@ class Sender:
                 self._follow(connection, frame)
                 if frame.payload:
                     self._put(connection, frame.payload, entry, entry.at_ns)
+
+    def _close(self, connection: Connection, frame: Outgoing, at_ns: int) -> None:
+        """The session ends its connection; on one that is stalled nobody hears of it."""
+        if connection.stalled_by:
+            return
+        code, _, reason = frame.payload.decode().partition(" ")
+        connection.ended_by = f"closed with {code}"
+        self.actions.append(
+            CloseConnection(connection.number, int(code), reason, max(at_ns, connection.clear_ns))
+        )
 
     def _follow(self, connection: Connection, frame: Outgoing) -> None:
         """Keep the list of streams; a stream that is subscribed anew is silent no more."""
@@ -147,9 +167,10 @@ class Sender:
         self._number += 1
         bids = asks = None
         levels = self._truth.levels
-        if levels and frame.symbol is not None and frame.depth is not None and frame.kind in _BOOK_KINDS:
-            bids = tuple(self._market.bids(frame.symbol, levels))
-            asks = tuple(self._market.asks(frame.symbol, levels))
+        symbol, whole = frame.symbol, frame.depth is not None or self._uncut
+        if levels and whole and frame.kind in _BOOK_KINDS and symbol is not None and self._listed(symbol):
+            bids = tuple(self._market.bids(symbol, levels))
+            asks = tuple(self._market.asks(symbol, levels))
         return TruthEntry(
             number,
             at_ns,
@@ -166,6 +187,9 @@ class Sender:
             asks,
         )
 
+    def _listed(self, symbol: str) -> bool:
+        return symbol in self._market.listings
+
     def _suppress(self, entry: TruthEntry, fault: str) -> None:
         self._truth.add(entry._replace(outcome=Outcome.SUPPRESSED, faults=(fault,), wire=None))
 
@@ -177,10 +201,10 @@ class Sender:
         faults: tuple[str, ...] = (),
         detail: str | None = None,
         symbol: str | None = None,
+        kind: str = "connection",
     ) -> None:
-        """Log an event of a connection, or of the clock."""
+        """Log an event of a connection, the clock, the market, REST or the venue."""
         number = None if connection is None else connection.number
-        kind = "clock" if connection is None else "connection"
         self._truth.add(
             TruthEntry(self._number, at_ns, number, outcome, kind, faults, symbol=symbol, detail=detail)
         )

@@ -7,9 +7,16 @@ it in memory on a virtual clock. Times are monotonic nanoseconds and never go ba
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from mm_framework.contracts.emulator import Dialect, HttpReply, Listing
+from mm_framework.contracts.emulator import (
+    Dialect,
+    HttpReply,
+    Listing,
+    MarketEvent,
+    Outgoing,
+    notices_of,
+)
 from mm_framework.emulator.actions import (
     Action,
     CloseConnection,
@@ -21,6 +28,7 @@ from mm_framework.emulator.clock import BentClock
 from mm_framework.emulator.faults import FaultPlan, FaultSpec, TimedFault
 from mm_framework.emulator.flow import NEVER
 from mm_framework.emulator.market import Market
+from mm_framework.emulator.requests import RequestFaults
 from mm_framework.emulator.sender import Connection, Sender
 from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.truth import Outcome, TruthLog
@@ -55,11 +63,18 @@ class VenueEmulator:
         self.truth = TruthLog() if truth is None else truth
         self.clock = BentClock(start_ns, wall_ns)
         self.market = Market(
-            listings, settings or MarketSettings(), seed=seed, depths=dialect.depths, start_ns=start_ns
+            listings,
+            settings or MarketSettings(),
+            seed=seed,
+            depths=dialect.depths,
+            start_ns=start_ns,
+            refines=any(spec.name == "tick" for spec in faults),
         )
         self._frontend = dialect.frontend(self.market, self.clock.wall_ns, f"{seed}/{dialect.venue}")
+        self._notices = notices_of(dialect)
         self._faults = FaultPlan(faults, seed, start_ns)
-        self._sender = Sender(self._faults.frames, self.truth, self.market)
+        self._sender = Sender(self._faults.frames, self.truth, self.market, uncut=not dialect.depths)
+        self._requests = RequestFaults(self._faults.requests, self._frontend, self._sender)
         self._connections: dict[int, Connection] = {}
         self._accepted = 0
         self._now_ns = start_ns
@@ -83,7 +98,7 @@ class VenueEmulator:
         for fault in self._faults.connects:
             if fault.strikes(now_ns):
                 self._stall(connection, fault.name, now_ns)
-        self._sender.send(connection, connection.session.opened(now_ns), now_ns)
+        self._send(connection, connection.session.opened(now_ns), now_ns)
         self._touched(connection)
         return number
 
@@ -93,7 +108,7 @@ class VenueEmulator:
         known = self._connections.get(connection)
         if known is None or known.stalled_by:
             return
-        self._sender.send(known, known.session.received(message, now_ns), now_ns)
+        self._send(known, known.session.received(message, now_ns), now_ns)
         self._touched(known)
         self._strike_waiting(now_ns)
 
@@ -105,9 +120,9 @@ class VenueEmulator:
             self._forget(known, detail, now_ns)
 
     def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
-        """Answer a REST request."""
+        """Answer a REST request, unless a fault strikes it."""
         self.advance(now_ns)
-        return self._frontend.http(method, path, query, now_ns)
+        return self._requests.answer(method, path, query, now_ns)
 
     def advance(self, now_ns: int) -> None:
         """Let everything happen that is due up to and at ``now_ns``."""
@@ -139,12 +154,20 @@ class VenueEmulator:
     # --- time
 
     def _market_event(self) -> None:
-        event = self.market.step()
+        self._tell(self.market.step())
+
+    def _tell(self, event: MarketEvent) -> None:
         self._frontend.observe(event)
-        for connection in self._connections.values():
+        for connection in list(self._connections.values()):
             frames = connection.session.event(event)
             if frames:
-                self._sender.send(connection, frames, event.time_ns)
+                self._send(connection, frames, event.time_ns)
+
+    def _send(self, connection: Connection, frames: Iterable[Outgoing], at_ns: int) -> None:
+        """Send what a session says; it may end its connection."""
+        self._sender.send(connection, frames, at_ns)
+        if connection.ended_by is not None:
+            self._forget(connection, connection.ended_by, at_ns)
 
     def _timers(self, now_ns: int) -> None:
         """Faults first, then sessions in the order of their connections."""
@@ -153,7 +176,7 @@ class VenueEmulator:
                 self._strike(fault, now_ns)
         for connection in list(self._connections.values()):
             if connection.timer_ns <= now_ns:
-                self._sender.send(connection, connection.session.timer(now_ns), now_ns)
+                self._send(connection, connection.session.timer(now_ns), now_ns)
                 connection.look_at_timer()
         self._look_at_timers(now_ns)
 
@@ -172,7 +195,7 @@ class VenueEmulator:
         connection.look_at_timer()
         self._look_at_timers(self._now_ns)
 
-    # --- faults of connections and of the clock
+    # --- faults of connections, the clock, the market and the venue
 
     def _strike_waiting(self, now_ns: int) -> None:
         """Faults whose time has passed without a victim strike as soon as there is one."""
@@ -190,20 +213,38 @@ class VenueEmulator:
             for connection in self._connections.values()
             if not connection.stalled_by and any(symbol is not None for _, symbol in connection.streams)
         ]
-        if victims:
+        if victims and fault.name == "tick":
+            self._refine(fault, now_ns)
+        elif victims and fault.name in self._notices:
+            self._notice(fault, now_ns)
+        elif victims:
             self._strike_connection(fault, fault.draw.choice(victims), now_ns)
         if victims or not fault.waits:
             fault.struck()
+            self._look_at_timers(self._now_ns)
+
+    def _refine(self, fault: TimedFault, now_ns: int) -> None:
+        symbols = self.market.unrefined()
+        if symbols:
+            symbol = fault.draw.choice(symbols)
+            self._sender.note(Outcome.STRUCK, None, now_ns, ("tick",), symbol=symbol, kind="market")
+            self._tell(self.market.refine(symbol, now_ns))
+
+    def _notice(self, fault: TimedFault, now_ns: int) -> None:
+        """The venue does something of its own; what it is to an instrument is to one that is drawn."""
+        symbol = fault.draw.choice(list(self.market.listings))
+        self._sender.note(Outcome.STRUCK, None, now_ns, (fault.name,), symbol=symbol, kind="venue")
+        self._tell(MarketEvent(now_ns, symbol, (), (), notice=fault.name))
 
     def _bend_clock(self, fault: TimedFault, now_ns: int) -> None:
         if fault.name == "jump":
             step_ns = round(fault.draw.uniform(-5.0, 5.0) * _SECOND)
             self.clock.jump(step_ns)
-            self._sender.note(Outcome.STRUCK, None, now_ns, ("jump",), f"by {step_ns} ns")
+            self._sender.note(Outcome.STRUCK, None, now_ns, ("jump",), f"by {step_ns} ns", kind="clock")
         else:
             ppm = round(fault.draw.uniform(-500.0, 500.0))
             self.clock.skew(ppm, now_ns)
-            self._sender.note(Outcome.STRUCK, None, now_ns, ("skew",), f"by {ppm} ppm")
+            self._sender.note(Outcome.STRUCK, None, now_ns, ("skew",), f"by {ppm} ppm", kind="clock")
 
     def _strike_connection(self, fault: TimedFault, victim: Connection, now_ns: int) -> None:
         draw, number = fault.draw, victim.number

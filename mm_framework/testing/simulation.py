@@ -23,17 +23,7 @@ from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.telemetry import CaptureResult
 from mm_framework.capture.virtual_loop import run_virtual
 from mm_framework.contracts.adapter import Adapter, Channel
-from mm_framework.contracts.emulator import (
-    Dialect,
-    FrameKind,
-    Frontend,
-    HttpReply,
-    MarketEvent,
-    MarketView,
-    Outgoing,
-    Session,
-    VenueClock,
-)
+from mm_framework.contracts.emulator import Dialect, notices_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.normalizer import Normalizer
 from mm_framework.contracts.sync_engine import SyncRules
@@ -138,11 +128,11 @@ class Simulation:
         symbols = [adapter.venue_symbol(one) for one in self.venue.instruments]
         levels = min(LEVELS, (book.proof.levels if book is not None else None) or LEVELS)
         self.emulator = VenueEmulator(
-            dialect if dialect.depths else _Witnessed(dialect),
+            dialect,
             [dialect.listing(symbol) for symbol in symbols],
             seed=self.seed,
             settings=MarketSettings(rate=self.rate, levels=40),
-            faults=parse_faults(self.faults),
+            faults=parse_faults(self.faults, notices_of(dialect)),
             start_ns=self.clock.now_ns,
             wall_ns=self.clock.wall_ns(),
             truth=TruthLog(levels=levels),
@@ -197,59 +187,3 @@ class Simulation:
         if self._result is None:
             raise RuntimeError("the simulation was not run")
         return self._result
-
-
-class _Witnessed:
-    """A dialect without depths whose book frames have one, so that the truth log keeps their levels."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self._dialect = dialect
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._dialect, name)
-
-    def frontend(self, market: MarketView, clock: VenueClock, seed: str) -> Frontend:
-        return _WitnessedFrontend(self._dialect.frontend(market, clock, seed), market)
-
-
-class _WitnessedFrontend:
-    def __init__(self, frontend: Frontend, market: MarketView) -> None:
-        self._frontend, self._market = frontend, market
-
-    def observe(self, event: MarketEvent) -> None:
-        self._frontend.observe(event)
-
-    def session(self, connection: int) -> Session:
-        return _WitnessedSession(self._frontend.session(connection), self._market)
-
-    def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
-        return self._frontend.http(method, path, query, now_ns)
-
-
-class _WitnessedSession:
-    def __init__(self, session: Session, market: MarketView) -> None:
-        self._session, self._market = session, market
-
-    def opened(self, now_ns: int) -> list[Outgoing]:
-        return self._seen(self._session.opened(now_ns))
-
-    def received(self, message: bytes, now_ns: int) -> list[Outgoing]:
-        return self._seen(self._session.received(message, now_ns))
-
-    def event(self, event: MarketEvent) -> list[Outgoing]:
-        return self._seen(self._session.event(event))
-
-    def next_timer_ns(self) -> int | None:
-        return self._session.next_timer_ns()
-
-    def timer(self, now_ns: int) -> list[Outgoing]:
-        return self._seen(self._session.timer(now_ns))
-
-    def _seen(self, frames: list[Outgoing]) -> list[Outgoing]:
-        return [self._deepened(frame) for frame in frames]
-
-    def _deepened(self, frame: Outgoing) -> Outgoing:
-        book = frame.kind in (FrameKind.BOOK, FrameKind.SNAPSHOT)
-        if not book or frame.depth is not None or frame.symbol not in self._market.listings:
-            return frame
-        return frame._replace(depth=LEVELS)

@@ -9,6 +9,8 @@ import pytest
 from mm_framework.contracts.emulator import FrameKind, Outgoing
 from mm_framework.emulator.faults import (
     FAULTS,
+    NOTICE_RATE,
+    USUAL_RATES,
     FaultPlan,
     FaultSpec,
     corrupt,
@@ -40,9 +42,11 @@ def test_every_fault_is_written_as_it_is_read(name: str) -> None:
         ("drop:", "expected NAME, NAME:RATE or NAME@SECONDS"),
         ("drop:-1", "expected NAME"),
         ("drop@1@2", "expected NAME"),
-        ("dorp:0.1", "'dorp' is not known; known: drop, repeat"),
+        ("dorp:0.1", "'dorp' is not known here; known: drop, repeat"),
         ("corrupt:1.5", "a probability, at most 1"),
         ("mute:2", "a probability, at most 1"),
+        ("429:2", "a probability, at most 1"),
+        ("resolved", "'resolved' is not known here"),
     ],
 )
 def test_another_text_is_a_usage_error(text: str, sentence: str) -> None:
@@ -52,7 +56,22 @@ def test_another_text_is_a_usage_error(text: str, sentence: str) -> None:
 
 def test_every_fault_has_a_place_in_the_plan() -> None:
     plan = FaultPlan(parse_faults(",".join(FAULTS)), seed=1, start_ns=0)
-    assert len(plan.frames) + len(plan.connects) + len(plan.timed) == len(FAULTS)
+    placed = [*plan.frames, *plan.connects, *plan.requests, *plan.timed]
+    assert sorted(fault.name for fault in placed) == sorted(FAULTS)
+
+
+def test_every_fault_has_a_usual_rate() -> None:
+    assert USUAL_RATES.keys() == FAULTS.keys()
+
+
+def test_all_stands_for_those_that_are_not_named_beside_it() -> None:
+    specs = parse_faults("drop:0.5,all,reset@3", {"shutdown": "the venue leaves"})
+    by_name = {spec.name: spec for spec in specs}
+    assert len(specs) == len(by_name) == len(FAULTS) + 1
+    assert by_name["drop"].rate == 0.5
+    assert (by_name["reset"].rate, by_name["reset"].at_s) == (None, 3.0)
+    assert by_name["shutdown"].rate == NOTICE_RATE
+    assert by_name["slow"].rate == USUAL_RATES["slow"]
 
 
 def test_the_same_fault_twice_draws_from_two_streams() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from toy_dialect import SECOND, Follower, ToyDialect, subscribe
 
-from mm_framework.contracts.emulator import FrameKind
+from mm_framework.contracts.emulator import FrameKind, notices_of
 from mm_framework.emulator.actions import (
     Action,
     CloseConnection,
@@ -36,7 +36,7 @@ def venue(
         [dialect.listing(symbol) for symbol in symbols],
         seed=seed,
         settings=MarketSettings(**{"rate": 200.0, "levels": 30, **settings}),
-        faults=parse_faults(faults),
+        faults=parse_faults(faults, notices_of(dialect)),
         wall_ns=WALL,
         truth=TruthLog(levels=3),
     )
@@ -420,3 +420,44 @@ def test_a_fault_without_a_time_comes_once_within_the_first_minute() -> None:
         times.append(entry.at_ns)
     assert max(times) < 60 * SECOND
     assert len(set(times)) == 8
+
+
+# --- faults of the market and of the venue itself
+
+
+def test_a_tick_size_becomes_a_tenth_once_for_each_instrument() -> None:
+    made = connected("tick:5", subscribe("A/B"), subscribe("C/D"), symbols=("A/B", "C/D"))
+    before = made.market.bids("A/B", 3)
+    assert made.market.listings["A/B"].tick == 10
+    made.advance(10 * SECOND)
+    told = [frame for frame in payloads(made.drain()) if frame["ch"] == "tick"]
+    assert sorted(frame["sym"] for frame in told) == ["A/B", "C/D"]
+    assert {frame["tick"] for frame in told} == {1}
+    assert {listing.price_decimals for listing in made.market.listings.values()} == {3}
+    assert all(price % 10 == 0 for price, _ in before)
+    assert any(price % 10 for price, _ in made.market.bids("A/B", 10))
+
+
+def test_a_notice_reaches_every_session_and_one_that_closes_says_nothing_more() -> None:
+    made = venue("goodbye@2")
+    for _ in range(2):
+        made.receive(made.connect(0, "/ws"), subscribe(), 0)
+    made.advance(5 * SECOND)
+    actions = [action for action in made.drain() if action.at_ns >= 2 * SECOND]
+    assert [type(action) for action in actions] == [SendFrame, CloseConnection] * 2
+    assert payloads(actions) == [{"ch": "goodbye", "sym": "A/B"}] * 2
+    assert actions[1] == CloseConnection(0, 1012, "later", 2 * SECOND)
+    assert made.connections == []
+    assert [entry.detail for entry in made.truth.entries if entry.outcome == Outcome.ENDED] == [
+        "closed with 1012"
+    ] * 2
+    assert [(entry.kind, entry.symbol) for entry in struck(made, "goodbye")] == [("venue", "A/B")]
+
+
+def test_a_stalled_connection_does_not_hear_that_it_ends() -> None:
+    made = connected("half-open@1,goodbye@2")
+    other = made.connect(SECOND, "/ws")
+    made.receive(other, subscribe(), SECOND)
+    made.advance(5 * SECOND)
+    assert made.connections == [0]
+    assert [action.connection for action in made.drain() if isinstance(action, CloseConnection)] == [other]

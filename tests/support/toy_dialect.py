@@ -21,6 +21,7 @@ from mm_framework.contracts.emulator import (
     MarketView,
     Outgoing,
     VenueClock,
+    closing,
 )
 from mm_framework.emulator.market import visible
 from mm_framework.errors import ConfigError
@@ -42,6 +43,7 @@ class ToyDialect:
     paths = ("/ws",)
     depths = DEPTHS
     symbols = ("A/B",)
+    notices = {"goodbye": "the venue says that it leaves, and does"}
 
     def listing(self, symbol: str) -> Listing:
         base, slash, quote = symbol.partition("/")
@@ -100,6 +102,12 @@ class ToySession:
         return frames
 
     def event(self, event: MarketEvent) -> list[Outgoing]:
+        if event.notice is not None:
+            bye = json.dumps({"ch": event.notice, "sym": event.symbol}).encode()
+            return [Outgoing(bye, FrameKind.CONTROL), closing(1012, "later"), bye_again()]
+        if event.listing is not None:
+            tick = json.dumps({"ch": "tick", "sym": event.symbol, "tick": event.listing.tick}).encode()
+            return [Outgoing(tick, FrameKind.METADATA)]
         symbol, frames = event.symbol, []
         depth = self._streams.get(("book", symbol))
         if depth is not None:
@@ -130,6 +138,11 @@ class ToySession:
         kind = FrameKind.SNAPSHOT if snapshot else FrameKind.BOOK
         span = (len(head), len(head) + len(crc))
         return Outgoing(f"{head}{crc}}}".encode(), kind, "book", symbol, depth, checksum=span)
+
+
+def bye_again() -> Outgoing:
+    """What comes after the end is not sent."""
+    return Outgoing(b'{"ch":"never"}', FrameKind.CONTROL)
 
 
 class Follower:

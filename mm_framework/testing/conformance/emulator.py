@@ -5,20 +5,13 @@ from __future__ import annotations
 import pytest
 
 from mm_framework.contracts.emulator import Dialect
-from mm_framework.emulator.faults import FAULTS, parse_faults
+from mm_framework.emulator.faults import FAULTS, USUAL_RATES, parse_faults
 from mm_framework.errors import ConfigError
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.testing.conformance.base import Conformance, frames_of, one_of_each, simulated
 from mm_framework.testing.simulation import Simulation
 
 __all__ = ["EmulatorConformance", "faults_for"]
-
-RATES = {
-    "drop": 0.004, "repeat": 0.003, "reorder": 0.003, "corrupt": 0.003, "checksum": 0.002, "silent": 0.01,
-    "mute": 0.1, "half-open": 0.006, "reset": 0.006, "disconnect": 0.01, "slow": 0.01, "skew": 0.01,
-    "jump": 0.01,
-}  # fmt: skip
-"""Rates at which each fault strikes within some minutes and leaves time between."""
 
 LOSSES = ("drop", "repeat", "reorder")
 
@@ -36,7 +29,7 @@ def faults_for(proof: str, *, checked: bool) -> str:
     )
     if checked:
         seen |= {"corrupt", "checksum"}
-    return ",".join(f"{name}:{RATES[name]:g}" for name in FAULTS if name in seen)
+    return ",".join(f"{name}:{USUAL_RATES[name]:g}" for name in FAULTS if name in seen)
 
 
 class EmulatorConformance(Conformance):

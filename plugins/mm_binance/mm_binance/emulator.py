@@ -2,7 +2,8 @@
 
 Source: ``web-socket-streams.md``, read 2026-11-21, and recordings of 2021 to 2024. Names of streams that
 nobody knows are acknowledged and stay silent, as at the venue; texts of errors are likely ones. All
-cadences end together, at whole multiples of themselves; at the venue each instrument has its own.
+cadences end together, at whole multiples of themselves; at the venue each instrument has its own. A
+connection is cut after a day, and earlier after ``serverShutdown``, for which the venue promises no time.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ from mm_framework.contracts.emulator import (
     MarketView,
     Outgoing,
     VenueClock,
+    closing,
 )
 from mm_framework.contracts.spec import EmulatorSpec
+from mm_framework.emulator.flow import NEVER
 from mm_framework.model.frame import encode_json
 
 __all__ = ["BinanceDialect", "emulator_specs"]
@@ -40,6 +43,8 @@ _MS: Final = 1_000_000
 _AT_ONCE: Final = ("trade", "aggTrade", "bookTicker")
 _PARTIAL: Final = {f"depth{levels}": levels for levels in PARTIAL_LEVELS}
 _ID_CHARS: Final = 36
+_SHUTDOWN: Final = "shutdown"
+_CUT: Final = 1001
 
 
 class _Request(msgspec.Struct):
@@ -67,6 +72,7 @@ class BinanceDialect:
     """Implements `contracts.emulator.Dialect` for one market. Books are not cut, so it has no depths."""
 
     depths: tuple[int, ...] = ()
+    notices: Mapping[str, str] = {_SHUTDOWN: "serverShutdown on every connection, which is cut soon after"}
 
     def __init__(self, market: Market, settings: BinanceEmulatorSettings | None = None) -> None:
         self.market, self.venue = market, market.venue
@@ -113,7 +119,7 @@ class BinanceFrontend:
         clock: VenueClock,
         seed: str,
     ) -> None:
-        self.market = market
+        self.market, self.settings, self.clock = market, settings, clock
         numbers = Numbers(random.Random(f"{seed}/numbers"), shared=True) if market.futures else None
         self.frames = {
             symbol: SymbolFrames(
@@ -138,6 +144,10 @@ class BinanceFrontend:
     def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
         """Answer a REST request."""
         return self.rest.answer(method, path, query, now_ns)
+
+    def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:
+        """A request is refused though its weight would have fitted."""
+        return self.rest.refusal(status, wait_s, now_ns)
 
 
 @attrs.frozen
@@ -164,26 +174,39 @@ class BinanceSession:
         self._streams: dict[str, _Stream | None] = {}
         self._at_once: dict[str, list[_Stream]] = {}
         self._due_ns: dict[int, int] = {}
+        self._cut_ns = 0
         self._combined = True
 
     def opened(self, now_ns: int) -> list[Outgoing]:
         """Nothing: the venue says nothing unasked."""
+        self._cut_ns = now_ns + round(self._front.settings.session_s * 1e9)
         return []
 
     def event(self, event: MarketEvent) -> list[Outgoing]:
-        """What trades and best prices tell at once."""
+        """What trades and best prices tell at once; that the venue shuts down."""
+        if event.notice is not None:
+            return [self._shutdown(event.time_ns)]
         return [
             stream.wrap(frame, combined=self._combined)
             for stream in self._at_once.get(event.symbol, ())
             for frame in self._front.frames[event.symbol].at_once(stream.channel)
         ]
 
+    def _shutdown(self, now_ns: int) -> Outgoing:
+        self._cut_ns = min(self._cut_ns, now_ns + round(self._front.settings.shutdown_s * 1e9))
+        told = b'{"e":"serverShutdown","E":%d}' % (self._front.clock(now_ns) // _MS)
+        wrapped = b'{"stream":"!serverShutdown","data":%b}' % told
+        return Outgoing(wrapped if self._combined else told, FrameKind.CONTROL)
+
     def next_timer_ns(self) -> int | None:
-        """The end of the next cadence."""
-        return min(self._due_ns.values(), default=None)
+        """The end of the next cadence, or of the connection."""
+        return min(self._cut_ns, *self._due_ns.values()) if self._due_ns else self._cut_ns
 
     def timer(self, now_ns: int) -> list[Outgoing]:
         """The books of the cadences that end now."""
+        if now_ns >= self._cut_ns:
+            self._cut_ns = NEVER
+            return [closing(_CUT)]
         ended = [cadence_ms for cadence_ms, due_ns in self._due_ns.items() if due_ns <= now_ns]
         for cadence_ms in ended:
             self._due_ns[cadence_ms] = now_ns + cadence_ms * _MS

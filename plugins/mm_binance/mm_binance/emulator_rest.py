@@ -31,6 +31,17 @@ _WEIGHTS: Final = {
 
 
 _HTML: Final = (("Content-Type", "text/html"),)
+_BUSY: Final = {"code": -1008, "msg": "Server is currently overloaded with other requests. Please try again."}
+_REFUSALS: Final = {
+    429: (
+        "Too much request weight used; current limit is {limit} request weight per 1 MINUTE. Please use"
+        " WebSocket Streams for live updates to avoid polling the API."
+    ),
+    418: (
+        "Way too much request weight used; IP banned until {until}. Please use WebSocket Streams for live"
+        " updates to avoid bans."
+    ),
+}
 
 
 class _Refusal(Exception):
@@ -70,11 +81,6 @@ class Weights:
             self._ban(now_ns)
             return self._refuse(418, self._until_ns - now_ns)
         return self._refuse(429, _MINUTE - now_ns % _MINUTE)
-
-    @property
-    def banned_until_ns(self) -> int:
-        """When the last ban ends, or ended."""
-        return self._until_ns
 
     def _ban(self, now_ns: int) -> None:
         self._until_ns = now_ns + round(self._settings.ban_s * _SECOND) * 2**self._bans
@@ -123,12 +129,9 @@ class Rest:
         """The reply to a request."""
         name = path.removeprefix(self._prefix) if path.startswith(self._prefix) else ""
         status, wait_s = self.weights.take(self._weight(name, query), now_ns)
-        headers = [("Content-Type", "application/json;charset=UTF-8")]
-        headers += [(f"X-MBX-USED-WEIGHT{unit}", str(self.weights.used)) for unit in ("", "-1M")]
         if status != 200:
-            headers.append(("Retry-After", str(wait_s)))
-            refusal = msgspec.json.encode({"code": -1003, "msg": self._refusal(status)})
-            return HttpReply(status, refusal, tuple(headers))
+            return self.refusal(status, wait_s, now_ns)
+        headers = self._headers()
         if method != "GET" or name not in self._answers:
             return HttpReply(404, b"<html><body><h2>404 Not found</h2></body></html>", _HTML)
         try:
@@ -138,22 +141,23 @@ class Rest:
         body = found if isinstance(found, bytes) else msgspec.json.encode(found)
         return HttpReply(200, body, tuple(headers))
 
+    def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:
+        """The answer to a request that is refused: over the budget (429), banned (418), or a failure."""
+        if status not in _REFUSALS:
+            return HttpReply(status, msgspec.json.encode(_BUSY), (*self._headers(),))
+        told = _REFUSALS[status].format(limit=self.weights.limit, until=self._ms(now_ns + wait_s * _SECOND))
+        refusal = msgspec.json.encode({"code": -1003, "msg": told})
+        return HttpReply(status, refusal, (*self._headers(), ("Retry-After", str(wait_s))))
+
+    def _headers(self) -> list[tuple[str, str]]:
+        used = [(f"X-MBX-USED-WEIGHT{unit}", str(self.weights.used)) for unit in ("", "-1M")]
+        return [("Content-Type", "application/json;charset=UTF-8"), *used]
+
     def _weight(self, name: str, query: Mapping[str, str]) -> int:
         if name == "depth":
             limit = query.get("limit", "100")
             return self._market.weight(int(limit)) if limit.isdecimal() else 1
         return _WEIGHTS.get(name, 1)
-
-    def _refusal(self, status: int) -> str:
-        if status == 429:
-            return (
-                f"Too much request weight used; current limit is {self.weights.limit} request weight per 1"
-                " MINUTE. Please use WebSocket Streams for live updates to avoid polling the API."
-            )
-        return (
-            f"Way too much request weight used; IP banned until {self._ms(self.weights.banned_until_ns)}."
-            " Please use WebSocket Streams for live updates to avoid bans."
-        )
 
     # --- market data
 

@@ -1,9 +1,9 @@
-"""Settings of the Binance emulator, section ``[emulator.binance]``: how its REST counts, lags and bans."""
+"""Settings of the Binance emulator, section ``[emulator.binance]``: how it counts, lags, bans and cuts."""
 
 from __future__ import annotations
 
 import attrs
-from attrs.validators import ge
+from attrs.validators import ge, gt
 
 from mm_framework.settings import section, setting
 
@@ -13,7 +13,7 @@ __all__ = ["BinanceEmulatorSettings"]
 @section("emulator.binance")
 @attrs.frozen
 class BinanceEmulatorSettings:
-    """REST of every emulated market."""
+    """REST and connections of every emulated market."""
 
     weight: int = setting(0, help="Weight that a minute allows; 0: as the venue does.", validator=ge(0))
     snapshot_lag_ms: int = setting(
@@ -27,4 +27,10 @@ class BinanceEmulatorSettings:
     )
     ban_at_s: float = setting(
         0.0, help="Seconds of market time after which the client is banned anyway; 0: never.", validator=ge(0)
+    )
+    session_s: float = setting(
+        86_400.0, help="Life of a connection, after which the venue cuts it.", validator=gt(0)
+    )
+    shutdown_s: float = setting(
+        10.0, help="Time from the event serverShutdown to the end of a connection.", validator=ge(0)
     )

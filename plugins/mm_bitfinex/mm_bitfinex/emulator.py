@@ -11,14 +11,15 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
 from mm_bitfinex.emulator_frames import PairData
 from mm_bitfinex.emulator_listings import listing
-from mm_bitfinex.emulator_rest import Rest
-from mm_bitfinex.emulator_session import DEPTHS, BitfinexSession
+from mm_bitfinex.emulator_rest import LIMITED, MAINTAINED, Rest
+from mm_bitfinex.emulator_session import DEPTHS, MAINTENANCE, SHUTDOWN, BitfinexSession
 from mm_bitfinex.names import VENUE
 from mm_framework.contracts.emulator import (
     Dialect,
@@ -54,6 +55,10 @@ class BitfinexDialect:
     paths = ("/ws/2",)
     depths = DEPTHS
     symbols = ("tBTCUSD",)
+    notices: Mapping[str, str] = {
+        SHUTDOWN: "info code 20051 on every connection, which is closed soon after",
+        MAINTENANCE: "info code 20060, silence for 20 s, then 20061; what the books missed is not told",
+    }
 
     def __init__(self) -> None:
         self._recorded: dict[int, tuple[str, str]] = {}
@@ -104,7 +109,8 @@ class BitfinexFrontend:
 
     def observe(self, event: MarketEvent) -> None:
         """Let the pair encode the event."""
-        self.pairs[event.symbol].observe(event)
+        if event.notice is None:
+            self.pairs[event.symbol].observe(event)
 
     def session(self, connection: int) -> BitfinexSession:
         """A new connection; the server's id and the channel numbers are drawn for it."""
@@ -115,6 +121,10 @@ class BitfinexFrontend:
     def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
         """Answer a REST request."""
         return self._rest.answer(method, path, query, now_ns)
+
+    def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:
+        """A request is refused: too many, with no word of a time, or maintenance."""
+        return MAINTAINED if status == HTTPStatus.SERVICE_UNAVAILABLE else LIMITED
 
 
 _acks: Final = msgspec.json.Decoder(_Subscribed)

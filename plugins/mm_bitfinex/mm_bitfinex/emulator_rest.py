@@ -15,11 +15,13 @@ from mm_bitfinex.names import ALIASES
 from mm_framework.contracts.emulator import HttpReply, Listing, MarketView
 from mm_framework.model.frame import encode_json
 
-__all__ = ["Rest"]
+__all__ = ["LIMITED", "MAINTAINED", "Rest"]
+
+LIMITED: Final = HttpReply(429, b'{"error":"ERR_RATE_LIMIT"}')
+MAINTAINED: Final = HttpReply(500, b'["error",20060,"maintenance"]')
 
 _MINUTE: Final = 60_000_000_000
 _PER_MINUTE: Final = {"platform": 30, "conf": 90, "ticker": 30, "tickers": 30, "book": 240, "trades": 15}
-_LIMITED: Final = HttpReply(429, b'{"error":"ERR_RATE_LIMIT"}')
 _TRADES_DEFAULT, _TRADES_MOST = 125, 10_000
 _BOOK_LENGTHS: Final = ("1", "25", "100")
 
@@ -39,7 +41,7 @@ class Rest:
             return HttpReply(404, b'["error",10010,"not found"]')
         endpoint, arguments = words[1], words[2:]
         if self._limited(endpoint, now_ns):
-            return _LIMITED
+            return LIMITED
         body = self._body(endpoint, arguments, query)
         return HttpReply(500, body) if body.startswith(b'["error"') else HttpReply(200, body)
 

@@ -1,4 +1,8 @@
-"""One connection of the Bitfinex emulator: its flags, channels, sequence numbers, and what is due."""
+"""One connection of the Bitfinex emulator: its flags, channels, sequence numbers, and what is due.
+
+Info codes: after 20051 the venue ends the connection; between 20060 and 20061 it is silent, and what the
+books missed then is not told.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,13 @@ import msgspec
 
 from mm_bitfinex import table
 from mm_bitfinex.emulator_frames import PairData
-from mm_framework.contracts.emulator import FrameKind, MarketEvent, Outgoing, VenueClock
+from mm_framework.contracts.emulator import FrameKind, MarketEvent, Outgoing, VenueClock, closing
+from mm_framework.emulator.flow import NEVER
 
-__all__ = ["DEPTHS", "BitfinexSession"]
+__all__ = ["DEPTHS", "MAINTENANCE", "SHUTDOWN", "BitfinexSession"]
+
+SHUTDOWN: Final = "shutdown"
+MAINTENANCE: Final = "maintenance"
 
 DEPTHS: Final = (1, 25, 100, 250)
 CHANNELS_MOST: Final = 25
@@ -24,6 +32,9 @@ _BEAT_NS: Final = _SECOND  # between two checksums, or tickers, of a channel
 _TICK_NS: Final = _SECOND // 5
 _MS: Final = 1_000_000
 _CONFIRM_MS: Final = (200, 1_800)  # least time from te to tu, and how much more it may be
+_STOP_NS: Final = 5 * _SECOND  # from 20051 to the end of the connection
+_MAINTENANCE_NS: Final = 20 * _SECOND
+_RESTART: Final = 1012
 
 
 class _Request(msgspec.Struct):
@@ -71,6 +82,7 @@ class BitfinexSession:
         self._channels: dict[int, _Channel] = {}
         self._confirm: list[tuple[int, int, int, str]] = []
         self._flags = self._sequence = self._tick_ns = 0
+        self._stop_ns = self._resume_ns = NEVER
 
     def opened(self, now_ns: int) -> list[Outgoing]:
         """Hello."""
@@ -156,7 +168,11 @@ class BitfinexSession:
 
     def event(self, event: MarketEvent) -> list[Outgoing]:
         """Books and trades of an event, as subscribed; a change of a book or a trade is a frame."""
+        if event.notice is not None:
+            return self._notice(event.notice, event.time_ns)
         frames: list[Outgoing] = []
+        if self._resume_ns < NEVER:
+            return frames
         pair = self._pairs[event.symbol]
         for channel in self._channels.values():
             if channel.symbol != event.symbol:
@@ -168,6 +184,15 @@ class BitfinexSession:
             else:
                 channel.news = channel.news or bool(event.changes)
         return frames
+
+    def _notice(self, name: str, now_ns: int) -> list[Outgoing]:
+        if name == SHUTDOWN:
+            self._stop_ns = now_ns + _STOP_NS
+            return [_info(20051, "Stopping. Please try to reconnect")]
+        self._resume_ns = now_ns + _MAINTENANCE_NS
+        return [
+            _info(20060, "Entering in Maintenance mode. Please pause any activity and resume after 20061")
+        ]
 
     def _changes(self, channel: _Channel, rows: list[str], now_ns: int) -> list[Outgoing]:
         """A frame each, or one for several with the bulk flag; the book is whole again after the last."""
@@ -193,14 +218,25 @@ class BitfinexSession:
     # --- what is due
 
     def next_timer_ns(self) -> int | None:
-        """The next heartbeat, or look at what else may be due; None while nothing is subscribed."""
-        heartbeats = [channel.heartbeat_ns for channel in self._channels.values()]
-        return min(self._tick_ns, *heartbeats) if heartbeats else None
+        """The next heartbeat, look at what else may be due, or code; None while nothing is to come."""
+        due = [self._stop_ns, self._resume_ns]
+        if self._channels and self._resume_ns == NEVER:
+            due += [self._tick_ns, *(channel.heartbeat_ns for channel in self._channels.values())]
+        first = min(due)
+        return None if first == NEVER else first
 
     def timer(self, now_ns: int) -> list[Outgoing]:
-        """Confirmations of trades, checksums, tickers, heartbeats."""
+        """Codes, confirmations of trades, checksums, tickers, heartbeats."""
+        frames: list[Outgoing] = []
+        if now_ns >= self._stop_ns:
+            self._stop_ns = NEVER
+            return [closing(_RESTART)]
+        if now_ns >= self._resume_ns:
+            self._resume_ns = NEVER
+            frames.append(_info(20061, "Maintenance mode is over. You can resume your activity"))
+        if self._resume_ns < NEVER:
+            return frames
         self._tick_ns = now_ns + _TICK_NS
-        frames = []
         while self._confirm and self._confirm[0][0] <= now_ns:
             _, number, channel_number, row = heapq.heappop(self._confirm)
             channel = self._channels.get(channel_number)
@@ -254,6 +290,10 @@ class BitfinexSession:
 
 def _event(body: dict[str, Any]) -> Outgoing:
     return Outgoing(_json(body), FrameKind.CONTROL)
+
+
+def _info(code: int, text: str) -> Outgoing:
+    return _event({"event": "info", "code": code, "msg": text})
 
 
 def _error(request: _Request, text: str, code: int) -> Outgoing:

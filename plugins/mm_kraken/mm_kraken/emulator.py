@@ -37,8 +37,11 @@ DEPTHS: Final = (10, 25, 100, 500, 1000)
 TRIGGERS: Final = ("bbo", "trades")
 
 _HEARTBEAT: Final = Outgoing(b'{"channel":"heartbeat"}', FrameKind.HEARTBEAT)
-_HEARTBEAT_NS: Final = 1_000_000_000
+_SECOND: Final = 1_000_000_000
+_HEARTBEAT_NS: Final = _SECOND
 _WORK_NS: Final = 35_000  # between time_in and time_out, as recorded
+_HALT: Final = "cancel-only"
+_HALT_NS: Final = 10 * _SECOND
 
 
 class _Params(msgspec.Struct):
@@ -74,6 +77,9 @@ class KrakenDialect:
     paths = ("/v2",)
     depths = DEPTHS
     symbols = ("BTC/EUR",)
+    notices: Mapping[str, str] = {
+        _HALT: "status cancel_only on every connection, online again 10 s later; data go on"
+    }
 
     def listing(self, symbol: str) -> Listing:
         """The pair of any of the venue's names. Raises ConfigError."""
@@ -132,6 +138,10 @@ class KrakenFrontend:
         """Answer a REST request."""
         return emulator_rest.answer(self.market, self.clock, method, path, query, now_ns)
 
+    def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:
+        """A request is refused: too many, banned (both in the body), or a failure."""
+        return emulator_rest.refusal(status, self.clock(now_ns) // _SECOND + wait_s)
+
 
 class KrakenSession:
     """One connection: its subscriptions and its heartbeat."""
@@ -144,26 +154,40 @@ class KrakenSession:
         self._tickers: dict[str, str] = {}
         self._instruments = False
         self._heartbeat_ns: int | None = None
+        self._online_ns: int | None = None
 
     def opened(self, now_ns: int) -> list[Outgoing]:
         """The status frame."""
+        return [self._status("online")]
+
+    def _status(self, system: str) -> Outgoing:
         payload = (
-            '{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online",'
+            f'{{"channel":"status","type":"update","data":[{{"version":"2.0.10","system":"{system}",'
             f'"api_version":"v2","connection_id":{self._connection_id}}}]}}'
         )
-        return [Outgoing(payload.encode(), FrameKind.CONTROL)]
+        return Outgoing(payload.encode(), FrameKind.CONTROL)
 
     def next_timer_ns(self) -> int | None:
-        """When the next heartbeat is due."""
-        return self._heartbeat_ns
+        """When the next heartbeat is due, or the end of a halt."""
+        due = [at_ns for at_ns in (self._heartbeat_ns, self._online_ns) if at_ns is not None]
+        return min(due, default=None)
 
     def timer(self, now_ns: int) -> list[Outgoing]:
-        """The heartbeat."""
-        self._heartbeat_ns = now_ns + _HEARTBEAT_NS
-        return [_HEARTBEAT]
+        """The heartbeat; that the venue is online again."""
+        frames = []
+        if self._online_ns is not None and now_ns >= self._online_ns:
+            self._online_ns = None
+            frames.append(self._status("online"))
+        if self._heartbeat_ns is not None and now_ns >= self._heartbeat_ns:
+            self._heartbeat_ns = now_ns + _HEARTBEAT_NS
+            frames.append(_HEARTBEAT)
+        return frames
 
     def event(self, event: MarketEvent) -> list[Outgoing]:
         """Book, trade and ticker frames of an event, as subscribed; one frame each."""
+        if event.notice is not None:
+            self._online_ns = event.time_ns + _HALT_NS
+            return [self._status("cancel_only")]
         symbol = event.symbol
         if event.listing is not None:
             return [instruments("update", [event.listing])] if self._instruments else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ from mm_framework.contracts.emulator import HttpReply, Level, Listing, MarketVie
 from mm_framework.model.fixed import text
 from mm_kraken.emulator_frames import decimal
 
-__all__ = ["answer"]
+__all__ = ["answer", "refusal"]
 
 _SECOND: Final = 1_000_000_000
 _PREFIX: Final = "/0/public/"
@@ -60,6 +61,15 @@ def answer(
             return _depth(market, query, wall_ns)
         case _:
             return _error("EGeneral:Unknown method")
+
+
+def refusal(status: int, until_s: int) -> HttpReply:
+    """A refused request has status 200 and says why; a failure is that of the server in front."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _error("EAPI:Rate limit exceeded")
+    if status == HTTPStatus.IM_A_TEAPOT:
+        return _error(f"EService:Throttled:{until_s}")
+    return HttpReply(status, b"<html><body>Service Unavailable</body></html>", (("Content-Type", "text/html"),))
 
 
 def _asset_pairs(market: MarketView, query: Mapping[str, str]) -> HttpReply:

@@ -67,6 +67,9 @@ class PolymarketDialect:
     paths = ("/ws/market",)
     depths = ()
     symbols = emulator_listings.TOKENS[:1]
+    notices: Mapping[str, str] = {
+        "resolved": "market_resolved: a market's tokens trade no more, and their books are gone"
+    }
 
     def listing(self, symbol: str) -> Listing:
         """The market of one of its tokens or of our names for them. Raises ConfigError."""
@@ -102,8 +105,11 @@ class PolymarketFrontend:
         self.by_token = {token: one for one in self.markets.values() for token in one.tokens}
 
     def observe(self, event: MarketEvent) -> None:
-        """Let the market write the event."""
-        self.markets[event.symbol].observe(event)
+        """Let the market write the event, or end."""
+        if event.notice is None:
+            self.markets[event.symbol].observe(event)
+        else:
+            self.markets[event.symbol].resolve()
 
     def session(self, connection: int) -> PolymarketSession:
         """A new connection."""
@@ -112,6 +118,10 @@ class PolymarketFrontend:
     def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
         """Answer a REST request."""
         return emulator_rest.answer(self.by_token, self.clock(now_ns), method, path, query)
+
+    def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:
+        """A request is refused by the server in front of all hosts, or fails there."""
+        return emulator_rest.refusal(status, wait_s)
 
 
 class PolymarketSession:
@@ -141,6 +151,10 @@ class PolymarketSession:
     def event(self, event: MarketEvent) -> list[Outgoing]:
         """What an event is to the subscribed tokens of its market."""
         market = self._front.markets[event.symbol]
+        if event.notice is not None:
+            return [market.resolved()] if self._custom and market.tokens.keys() & self._tokens.keys() else []
+        if market.closed:
+            return []
         tokens = [token for token in market.tokens if token in self._tokens]
         if not tokens:
             return []
@@ -188,7 +202,8 @@ class PolymarketSession:
         followed = [Outgoing(b"", FrameKind.SUBSCRIBED, "book", token) for token in known]
         if not request.initial_dump or len(self._tokens) > MAX_DUMP:
             return followed
-        return [*followed, *(self._front.by_token[token].book(token, listed=True) for token in known)]
+        live = [token for token in known if not self._front.by_token[token].closed]
+        return [*followed, *(self._front.by_token[token].book(token, listed=True) for token in live)]
 
 
 def _new_market(seed: str, number: int, wall_ns: int) -> Outgoing:

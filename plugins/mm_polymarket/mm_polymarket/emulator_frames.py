@@ -18,6 +18,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from mm_framework.contracts.emulator import (
     Change,
     FrameKind,
@@ -127,6 +129,7 @@ class MarketFrames:
         self._tick_before = self.tick
         self._tops = {token: self._top(token) for token in self.tokens}
         self._moved: set[str] = set()
+        self.closed = False
 
     @property
     def tokens(self) -> dict[str, TokenBook]:
@@ -154,6 +157,30 @@ class MarketFrames:
             if top != self._tops[token]:
                 self._tops[token] = top
                 self._moved.add(token)
+
+    def resolve(self) -> None:
+        """The market is over: it says nothing more, and has no books."""
+        self.closed = True
+
+    @property
+    def winner(self) -> str:
+        """The token that pays out when the market is resolved: that of the last price's side of a half."""
+        return self.yes.token if float(self._last_trade or 0) >= 0.5 else self.no.token
+
+    def resolved(self) -> Outgoing:
+        """That the market is resolved."""
+        outcomes = dict(zip(self.identity.market.tokens, self.identity.market.outcomes, strict=True))
+        event = {
+            "event_type": "market_resolved",
+            "id": "500000",
+            "market": self.condition_id,
+            "assets_ids": list(self.tokens),
+            "winning_asset_id": self.winner,
+            "winning_outcome": outcomes[self.winner],
+            "timestamp": self._stamp(self._event.time_ns),
+            "tags": [],
+        }
+        return Outgoing(msgspec.json.encode(event), FrameKind.METADATA, "book", self.yes.token)
 
     # --- frames of the event
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ from mm_framework.model.events import ASK, BID
 from mm_polymarket.emulator_frames import MarketFrames
 from mm_polymarket.emulator_listings import MIN_SIZE
 
-__all__ = ["answer"]
+__all__ = ["answer", "refusal"]
 
 PAGE: Final = 100
 MAX_OFFSET: Final = 10_000
@@ -53,9 +54,16 @@ def answer(
     return one[head]() if head in one else _error(404, "404 page not found")
 
 
+def refusal(status: int, wait_s: int) -> HttpReply:
+    """Too many requests, with the seconds to wait, or a failure."""
+    told = _error(status, "Too many requests" if wait_s else "Service temporarily unavailable")
+    headers = (*told.headers, ("Retry-After", str(wait_s))) if wait_s else told.headers
+    return HttpReply(HTTPStatus.TOO_MANY_REQUESTS if wait_s else status, told.body, headers)
+
+
 def _book(by_token: Mapping[str, MarketFrames], query: Mapping[str, str]) -> HttpReply:
     token = query.get("token_id", "")
-    if token not in by_token:
+    if token not in by_token or by_token[token].closed:
         return _error(404, "No orderbook exists for the requested token id")
     return HttpReply(200, by_token[token].rest_book(token).encode())
 
@@ -165,17 +173,20 @@ def _compact_market(markets: Sequence[MarketFrames], condition: str) -> HttpRepl
 
 
 def _gamma(markets: Sequence[MarketFrames], path: str, query: Mapping[str, str], wall_ns: int) -> HttpReply:
-    """Lists of open markets, or of events with one market each; the limit is 100, whatever is asked for."""
+    """Lists of markets, or of events with one market each; the limit is 100, whatever is asked for."""
     if path not in ("markets", "events"):
         return _error(404, "not found")
     numbers = [query.get("offset", "0"), query.get("limit", str(PAGE))]
     if not all(number.isdecimal() for number in numbers) or int(numbers[0]) > MAX_OFFSET:
         return _error(422, "offset is too large, use keyset pagination")
-    if query.get("closed") == "true":
-        return _reply([])
     end = f"{datetime.fromtimestamp(wall_ns // _SECOND // _DAY * _DAY + 30 * _DAY, UTC):%Y-%m-%dT%H:%M:%SZ}"
     offset, limit = int(numbers[0]), min(PAGE, int(numbers[1]))
-    rows = [_gamma_market(one, number, end) for number, one in enumerate(markets, 500_000)]
+    closed = query.get("closed")
+    rows = [
+        _gamma_market(one, number, end)
+        for number, one in enumerate(markets, 500_000)
+        if closed is None or one.closed == (closed == "true")
+    ]
     rows = [row for row in rows if row["endDate"] >= query.get("end_date_min", "")][offset : offset + limit]
     if path == "events":
         return _reply(
@@ -196,9 +207,9 @@ def _clob(one: MarketFrames) -> dict[str, Any]:
     return {
         "enable_order_book": True,
         "active": True,
-        "closed": False,
+        "closed": one.closed,
         "archived": False,
-        "accepting_orders": True,
+        "accepting_orders": not one.closed,
         "accepting_order_timestamp": None,
         "minimum_order_size": int(MIN_SIZE),
         "minimum_tick_size": float(one.tick),
@@ -218,7 +229,12 @@ def _clob(one: MarketFrames) -> dict[str, Any]:
         "neg_risk_request_id": "",
         "is_50_50_outcome": False,
         "tokens": [
-            {"token_id": token, "outcome": name, "price": float(one.tokens[token].best(BID)), "winner": False}
+            {
+                "token_id": token,
+                "outcome": name,
+                "price": float(one.tokens[token].best(BID)),
+                "winner": one.closed and one.winner == token,
+            }
             for token, name in zip(market.tokens, market.outcomes, strict=True)
         ],
         "tags": ["All"],
@@ -237,15 +253,15 @@ def _gamma_market(one: MarketFrames, number: int, end: str) -> dict[str, Any]:
         "outcomes": _inside(market.outcomes),
         "outcomePrices": _inside([one.tokens[token].best(BID) for token in market.tokens]),
         "active": True,
-        "closed": False,
+        "closed": one.closed,
         "archived": False,
-        "enableOrderBook": True,
+        "enableOrderBook": not one.closed,
         "orderPriceMinTickSize": float(one.tick),
         "orderMinSize": int(MIN_SIZE),
         "clobTokenIds": _inside(market.tokens),
         "makerBaseFee": 1000,
         "takerBaseFee": 1000,
-        "acceptingOrders": True,
+        "acceptingOrders": not one.closed,
         "negRisk": False,
         "spread": float(yes.spread()),
         "bestBid": float(yes.best(BID)),

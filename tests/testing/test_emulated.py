@@ -10,9 +10,9 @@ from toy_dialect import SECOND, ToyDialect, subscribe
 
 from mm_framework.capture.memory import MemoryVenue
 from mm_framework.emulator.faults import parse_faults
-from mm_framework.emulator.memory import MemoryEmulator
 from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.venue import VenueEmulator
+from mm_framework.testing.emulated import EmulatedVenue
 
 
 class Wire:
@@ -34,11 +34,11 @@ class Wire:
         self.seen.append(("stalled",))
 
 
-def emulated(faults: str = "", rate: float = 0.0) -> MemoryEmulator:
+def emulated(faults: str = "", rate: float = 0.0) -> EmulatedVenue:
     dialect = ToyDialect()
     settings = MarketSettings(rate=rate, levels=10)
     listings = [dialect.listing("A/B")]
-    return MemoryEmulator(VenueEmulator(dialect, listings, settings=settings, faults=parse_faults(faults)))
+    return EmulatedVenue(VenueEmulator(dialect, listings, settings=settings, faults=parse_faults(faults)))
 
 
 def test_it_has_the_shape_that_the_memory_transport_asks_for() -> None:
@@ -77,7 +77,7 @@ def test_a_stalled_connection_stays() -> None:
     venue.receive(wire, subscribe(), 1)
     venue.advance(5 * SECOND)
     assert wire.seen == [("stalled",)]
-    assert venue.venue.connections == [0]
+    assert venue.emulator.connections == [0]
 
 
 def test_a_client_that_leaves_gets_nothing_more() -> None:
@@ -88,7 +88,7 @@ def test_a_client_that_leaves_gets_nothing_more() -> None:
     count = len(wire.seen)
     venue.advance(5 * SECOND)
     assert len(wire.seen) == count
-    assert venue.venue.connections == []
+    assert venue.emulator.connections == []
 
 
 def test_an_unknown_path_is_refused() -> None:
