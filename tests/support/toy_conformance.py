@@ -280,6 +280,8 @@ class ToySession:
 
     def event(self, event: MarketEvent) -> list[Outgoing]:
         symbol, frames = event.symbol, []
+        if event.listing is not None:
+            return [Outgoing(self._info(event.listing), FrameKind.METADATA)]
         depth = self.streams.get(("book", symbol))
         if depth is not None:
             bids, asks = visible(event, depth)
@@ -294,8 +296,15 @@ class ToySession:
     def book(
         self, symbol: str, depth: int, bids: list[Level], asks: list[Level], now_ns: int, *, snapshot: bool
     ) -> Outgoing:
-        crc = str(toy_checksum(self.market.bids(symbol, depth), self.market.asks(symbol, depth)))
-        body = {"ch": "book", "sym": symbol, "snap": snapshot, "bids": _texts(bids), "asks": _texts(asks)}
+        listing = self.market.listings[symbol]
+        crc = str(
+            toy_checksum(
+                _shown(self.market.bids(symbol, depth), listing),
+                _shown(self.market.asks(symbol, depth), listing),
+            )
+        )
+        told = {"bids": _texts(bids, listing), "asks": _texts(asks, listing)}
+        body = {"ch": "book", "sym": symbol, "snap": snapshot, **told}
         head = json.dumps({**body, "t": self.front.clock(now_ns)})[:-1] + ', "c": '
         kind = FrameKind.SNAPSHOT if snapshot else FrameKind.BOOK
         span = (len(head), len(head) + len(crc))
@@ -303,15 +312,18 @@ class ToySession:
 
     def trade(self, event: MarketEvent) -> Outgoing:
         names = {side: name for name, side in SIDES.items()}
+        listing = self.market.listings[event.symbol]
         trades = [
-            [one.trade_id, names[one.side], *_texts([(one.price, one.size)])[0]] for one in event.prints
+            [one.trade_id, names[one.side], *_texts([(one.price, one.size)], listing)[0]]
+            for one in event.prints
         ]
         payload = json.dumps({"ch": "trade", "sym": event.symbol, "trades": trades}).encode()
         ids = tuple(one.trade_id for one in event.prints)
         return Outgoing(payload, FrameKind.TRADE, "trade", event.symbol, trade_ids=ids)
 
     def ticker(self, symbol: str) -> Outgoing:
-        (bid,), (ask,) = _texts(self.market.bids(symbol, 1)), _texts(self.market.asks(symbol, 1))
+        listing = self.market.listings[symbol]
+        (bid,), (ask,) = (_texts(side(symbol, 1), listing) for side in (self.market.bids, self.market.asks))
         body = {
             "ch": "ticker",
             "sym": symbol,
@@ -323,11 +335,21 @@ class ToySession:
         return Outgoing(json.dumps(body).encode(), FrameKind.TICKER, "ticker", symbol)
 
     def _info(self, listing: Listing) -> bytes:
-        return json.dumps({"ch": "meta", "sym": listing.symbol, "pd": SCALES[0], "sd": SCALES[1]}).encode()
+        shown = {"pd": listing.price_decimals, "sd": listing.size_decimals}
+        return json.dumps({"ch": "meta", "sym": listing.symbol, **shown}).encode()
 
 
-def _texts(levels: list[Level]) -> list[list[str]]:
-    return [[plain(price, SCALES[0]), plain(size, SCALES[1])] for price, size in levels]
+def _shown(levels: list[Level], listing: Listing) -> list[Level]:
+    """Levels at the decimals that the wire shows."""
+    unit = 10 ** (listing.price_scale - listing.price_decimals)
+    return [(price // unit, size) for price, size in levels]
+
+
+def _texts(levels: list[Level], listing: Listing) -> list[list[str]]:
+    shown = _shown(levels, listing)
+    return [
+        [plain(price, listing.price_decimals), plain(size, listing.size_decimals)] for price, size in shown
+    ]
 
 
 def toy(**changes: Any) -> Venue:
