@@ -69,7 +69,9 @@ def refusal(status: int, until_s: int) -> HttpReply:
         return _error("EAPI:Rate limit exceeded")
     if status == HTTPStatus.IM_A_TEAPOT:
         return _error(f"EService:Throttled:{until_s}")
-    return HttpReply(status, b"<html><body>Service Unavailable</body></html>", (("Content-Type", "text/html"),))
+    return HttpReply(
+        status, b"<html><body>Service Unavailable</body></html>", (("Content-Type", "text/html"),)
+    )
 
 
 def _asset_pairs(market: MarketView, query: Mapping[str, str]) -> HttpReply:

@@ -51,7 +51,9 @@ def test_a_resolved_market_is_told_and_over() -> None:
     connection = subscribed(made)
     assert get(made, "/gamma/markets", 1, closed="false")
     made.advance(20 * SECOND)
-    told = [(at, body) for at, body in events(made) if at >= 3 * SECOND and body["event_type"] != "new_market"]
+    told = [
+        (at, body) for at, body in events(made) if at >= 3 * SECOND and body["event_type"] != "new_market"
+    ]
     ((at_ns, resolved),) = told
     assert at_ns == 3 * SECOND
     assert resolved["event_type"] == "market_resolved"
@@ -64,7 +66,9 @@ def test_a_resolved_market_is_told_and_over() -> None:
     clob = get(made, f"/markets/{CONDITION}", 20)
     assert clob["closed"]
     assert [token["winner"] for token in clob["tokens"]] == [False, True]
-    made.receive(connection, json.dumps({"operation": "subscribe", "assets_ids": [YES]}).encode(), 20 * SECOND)
+    made.receive(
+        connection, json.dumps({"operation": "subscribe", "assets_ids": [YES]}).encode(), 20 * SECOND
+    )
     assert events(made) == []
 
 
