@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from mm_framework.contracts.emulator import (
@@ -43,7 +44,7 @@ class ToyDialect:
     paths = ("/ws",)
     depths = DEPTHS
     symbols = ("A/B",)
-    notices = {"goodbye": "the venue says that it leaves, and does"}
+    notices: Mapping[str, str] = MappingProxyType({"goodbye": "the venue says that it leaves, and does"})
 
     def listing(self, symbol: str) -> Listing:
         base, slash, quote = symbol.partition("/")
