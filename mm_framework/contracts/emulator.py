@@ -142,7 +142,10 @@ class MarketView(Protocol):
 
 
 class FrameKind(enum.StrEnum):
-    """What a frame is, for the truth log and for faults, which strike market data only."""
+    """What a frame is, for the truth log and for faults, which strike market data only.
+
+    ``checksum`` is one in a frame of its own; a book's message may have one inside.
+    """
 
     CONTROL = "control"
     SUBSCRIBED = "subscribed"
@@ -151,12 +154,15 @@ class FrameKind(enum.StrEnum):
     METADATA = "metadata"
     SNAPSHOT = "snapshot"
     BOOK = "book"
+    CHECKSUM = "checksum"
     TRADE = "trade"
     TICKER = "ticker"
     CLOSE = "close"
 
 
-DATA_KINDS: Final = frozenset({FrameKind.SNAPSHOT, FrameKind.BOOK, FrameKind.TRADE, FrameKind.TICKER})
+DATA_KINDS: Final = frozenset(
+    {FrameKind.SNAPSHOT, FrameKind.BOOK, FrameKind.CHECKSUM, FrameKind.TRADE, FrameKind.TICKER}
+)
 """Frames with market data."""
 
 

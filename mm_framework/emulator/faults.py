@@ -29,6 +29,7 @@ from mm_framework.errors import ConfigError
 __all__ = [
     "FAULTS",
     "NOTICE_RATE",
+    "REQUEST_FAULTS",
     "USUAL_RATES",
     "FaultPlan",
     "FaultSpec",

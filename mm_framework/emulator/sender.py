@@ -15,7 +15,7 @@ from mm_framework.emulator.truth import Outcome, TruthEntry, TruthLog
 
 __all__ = ["Connection", "Sender"]
 
-_BOOK_KINDS: Final = frozenset({FrameKind.BOOK, FrameKind.SNAPSHOT})
+_BOOK_KINDS: Final = frozenset({FrameKind.BOOK, FrameKind.SNAPSHOT, FrameKind.CHECKSUM})
 _SECOND: Final = 1_000_000_000
 
 

@@ -5,21 +5,25 @@ reader of the run would. For each frame it takes the entry of the truth log that
 
 1. books: at every book message in state SYNCED the best ``n`` of each side are the truth's at that
    frame. So a loss that was not declared is outside of the best ``n``;
-2. a book of which frames were suppressed does not stay SYNCED without a message for longer than
+2. values: a digit that was changed on the way is outside of what numbers prove. The levels that such a
+   frame made false are doubted, and no others: two of a book at most, or those that the frame told. A level
+   is doubted until an unharmed message tells it, a snapshot replaces the book, or a checksum covers it;
+   with a checksum in each message none is ever doubted. If the digit is one of a number, some frames after
+   it may seem to be repetitions, but few: then the loss is declared;
+3. a book of which frames were suppressed does not stay SYNCED without a message for longer than
    ``patience_ns``;
-3. no delta crosses an epoch: a book begins with a snapshot;
-4. numbered trades: from the first captured number on, every number is either captured, once, or lies in
-   a declared gap.
+4. no delta crosses an epoch: a book begins with a snapshot;
+5. trades: none is captured twice, and of a frame that came unharmed every one is captured. Where they are
+   numbered without holes every number from the first captured one on is captured or lies in a declared gap.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from decimal import Decimal
-
-import attrs
+from typing import Literal
 
 from mm_framework.contracts.emulator import FrameKind, Level
+from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.emulator.truth import Outcome, TruthEntry
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import Output
@@ -27,37 +31,28 @@ from mm_framework.feed.output import Defined
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState, iter_rows
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.model.instrument import Definition
+from mm_framework.testing.oracle_book import FalseBook, Seen
+from mm_framework.testing.oracle_trades import TradeLedger
 
-__all__ = ["FalseBook", "Oracle"]
+__all__ = ["FalseBook", "Oracle", "Values", "values_of"]
+
+Values = Literal["each_message", "own_frame", "never"]
+"""Where a venue proves the values of its books, beside that none is lost."""
 
 _BOOK_FRAMES = (FrameKind.BOOK, FrameKind.SNAPSHOT)
 
 
-class FalseBook(AssertionError):
-    """What was captured is not what the venue said."""
-
-
-@attrs.define
-class _Seen:
-    """An instrument as its rows tell it. ``suppressed_ns``: first frame lost since the last message."""
-
-    definition: Definition
-    state: SyncState = SyncState.CONNECTING
-    epoch: int = 0
-    fresh: bool = True
-    sides: dict[int, dict[int, int]] = attrs.field(factory=lambda: {BID: {}, ASK: {}})
-    suppressed_ns: int | None = None
-
-    def best(self, side: int, n: int) -> list[Level]:
-        """The best n levels of a side, best first."""
-        return sorted(self.sides[side].items(), reverse=side == BID)[:n]
+def values_of(rules: SyncRules) -> Values:
+    """What these rules prove of values."""
+    return "never" if rules.checksum is None else rules.checksum.when
 
 
 class Oracle:
     """Implements `capture.recorder.Listener`; raises FalseBook.
 
-    ``book``: the channel whose books are compared, None for none; ``numbered``: whether rule 4 holds.
-    ``counts``: frames by outcome, messages compared, losses declared, states reached.
+    ``book``: the channel whose books are compared, None for none; ``checked``: levels a side that a
+    checksum covers; ``numbered``: as `SyncRules.trade_ids`. ``counts``: frames by outcome, messages
+    compared, levels doubted, losses declared, states reached.
     """
 
     done = False
@@ -69,17 +64,17 @@ class Oracle:
         book: str | None = "book",
         n: int = 10,
         patience_ns: int,
-        numbered: bool = True,
+        numbered: bool | Literal["rising"] = True,
+        values: Values = "each_message",
+        checked: int = 0,
     ) -> None:
         if emulator.truth.levels < n:
             raise RuntimeError(f"the truth log keeps {emulator.truth.levels} levels, {n} are to be compared")
         self.emulator, self.book, self.n = emulator, book, n
-        self.patience_ns, self.numbered = patience_ns, numbered
+        self.patience_ns, self.values, self.checked = patience_ns, values, checked
         self.counts: Counter[str] = Counter()
-        self.seen: dict[int, _Seen] = {}
-        self.trades: dict[str, list[int]] = {}
-        self.holes: dict[str, list[range]] = {}
-        self.altered_trades: set[int] = set()
+        self.seen: dict[int, Seen] = {}
+        self.trades = TradeLedger(numbered)
         self._opened: list[int] = []
         self._wire: dict[int, deque[TruthEntry]] = {}
 
@@ -94,11 +89,15 @@ class Oracle:
         for notice in output.notices:
             if isinstance(notice, Defined):
                 self._define(notice.definition)
+        entry = None
+        if decoded.kind == RecordKind.FRAME:
+            entry = self._wire[self._opened.index(decoded.connection)].popleft()
+            self._came(entry)
         rows = list(iter_rows(output.rows))
         for row in rows:
-            self._row(row)
-        if decoded.kind == RecordKind.FRAME:
-            self._frame(decoded.connection, rows)
+            self._row(row, entry)
+        if entry is not None:
+            self._frame(entry, rows)
         self._check_patience(mono_ns)
 
     def next_timer_ns(self) -> int | None:
@@ -107,45 +106,32 @@ class Oracle:
 
     def on_end(self, mono_ns: int) -> None:
         """See `capture.recorder.Listener`."""
-        for instrument, captured in self.trades.items() if self.numbered else ():
-            self._check_trades(instrument, captured)
+        self.counts["trades"] += self.trades.check()
 
     # rows
 
     def _define(self, definition: Definition) -> None:
-        self.seen.setdefault(definition.number, _Seen(definition)).definition = definition
+        self.seen.setdefault(definition.number, Seen(definition)).definition = definition
 
-    def _row(self, row: Row) -> None:
+    def _row(self, row: Row, entry: TruthEntry | None) -> None:
         seen = self.seen[row.instrument]
+        channel = None if entry is None else entry.channel
         match row.kind:
             case Kind.SNAPSHOT_START:
-                seen.sides = {BID: {}, ASK: {}}
-                seen.epoch, seen.fresh = row.epoch, False
+                seen.begin(row.epoch)
             case Kind.LEVEL:
-                if seen.fresh or row.epoch != seen.epoch:
-                    raise FalseBook(f"{seen.definition.id}: a level of epoch {row.epoch} without a snapshot")
-                self._level(seen, row)
+                seen.level(row, last=bool(row.flags & RowFlag.LAST))
             case Kind.SYNC_CHANGE:
                 seen.state = SyncState(row.size)
                 self.counts[seen.state.name] += 1
             case Kind.GAP if row.aux == Reason.TRADE_ID_GAP:
-                self.holes.setdefault(seen.definition.id, []).append(range(row.price, row.size))
+                self.trades.hole(seen.definition.id, channel, range(row.price, row.size))
                 self.counts["trade gaps"] += 1
             case Kind.GAP | Kind.CHECKSUM_MISMATCH:
-                seen.fresh = True
+                seen.lost()
                 self.counts["books lost"] += 1
             case Kind.TRADE if row.aux != NULL:
-                self.trades.setdefault(seen.definition.id, []).append(row.aux)
-
-    def _level(self, seen: _Seen, row: Row) -> None:
-        side = seen.sides[row.side]
-        if row.size:
-            side[row.price] = row.size
-        else:
-            side.pop(row.price, None)
-        if row.flags & RowFlag.LAST and seen.definition.depth is not None:
-            for sign in (BID, ASK):
-                seen.sides[sign] = dict(seen.best(sign, seen.definition.depth))
+                self.trades.captured(seen.definition.id, channel, row.aux, altered=_altered(entry))
 
     # truth
 
@@ -165,43 +151,71 @@ class Oracle:
             if seen.definition.venue_symbol == entry.symbol and seen.suppressed_ns is None:
                 seen.suppressed_ns = entry.at_ns
 
-    def _frame(self, connection: int, rows: list[Row]) -> None:
+    def _came(self, entry: TruthEntry) -> None:
+        """Trades of a frame that is as the venue made it, and where the venue put it."""
+        if entry.kind == FrameKind.TRADE and not _altered(entry) and "reorder" not in entry.faults:
+            for seen in self._of(entry.symbol):
+                self.trades.came(seen.definition.id, entry.channel, entry.trade_ids)
+
+    def _frame(self, entry: TruthEntry, rows: list[Row]) -> None:
         """Compare what the frame made of its book with what the venue knew when it made the frame.
 
         A frame that gave no levels (it was altered, and is malformed now) is a lost one.
         """
-        entry = self._wire[self._opened.index(connection)].popleft()
-        if entry.outcome == Outcome.ALTERED:
-            self.altered_trades.update(row.aux for row in rows if row.kind == Kind.TRADE)
-        if not self._of_book(entry) or entry.bids is None or entry.asks is None:
+        touched = Counter(row.instrument for row in rows if row.kind in (Kind.LEVEL, Kind.SNAPSHOT_START))
+        if "corrupt" in entry.faults and self.values != "each_message":
+            self._alter(entry, touched)
+        if entry.bids is None or entry.asks is None:
             return
-        touched = {row.instrument for row in rows if row.kind in (Kind.LEVEL, Kind.SNAPSHOT_START)}
         for seen in self._of(entry.symbol):
-            if seen.definition.number not in touched:
+            if entry.kind == FrameKind.CHECKSUM:
+                self._check_covered(seen, entry)
+            elif self._of_book(entry) and seen.definition.number not in touched:
                 self.counts["unread"] += 1
                 self._suppress(entry)
-                continue
-            seen.suppressed_ns = None
-            if seen.state is SyncState.SYNCED:
-                self.counts["compared"] += 1
-                self._compare(seen, BID, list(entry.bids), entry)
-                self._compare(seen, ASK, list(entry.asks), entry)
+                if entry.outcome == Outcome.SENT:
+                    seen.passed_over(_told(entry))
+            elif self._of_book(entry):
+                seen.suppressed_ns = None
+                self._compare(seen, entry)
 
-    def _of(self, symbol: str | None) -> list[_Seen]:
+    def _of(self, symbol: str | None) -> list[Seen]:
         """The instrument of a symbol under its present number."""
         return [seen for seen in self.seen.values() if seen.definition.venue_symbol == symbol][-1:]
 
-    def _compare(self, seen: _Seen, side: int, truth: list[Level], entry: TruthEntry) -> None:
+    def _compare(self, seen: Seen, entry: TruthEntry) -> None:
+        truth = self._truth(seen, entry)
+        if seen.harm != 0:
+            self.counts["doubted"] += seen.doubt(truth, _told(entry))
+        if seen.state is SyncState.SYNCED:
+            self.counts["compared"] += 1
+            seen.compare(truth, min(self.n, seen.definition.depth or self.n), _told(entry))
+
+    def _truth(self, seen: Seen, entry: TruthEntry) -> dict[int, list[Level]]:
         listing = self.emulator.market.listings[entry.symbol or ""]
-        definition = seen.definition
-        n = min(self.n, definition.depth or self.n)
-        found = _at_scales(seen.best(side, n), definition.price_scale, definition.size_scale)
-        if found != _at_scales(truth[:n], listing.price_scale, listing.size_scale):
-            raise FalseBook(
-                f"{definition.id} is SYNCED in epoch {seen.epoch} with a false book after frame"
-                f" {entry.wire} of connection {entry.connection} ({entry.outcome} {entry.faults}):"
-                f" side {side} is {found}, the truth {truth[:n]}"
-            )
+        scales = listing.price_scale, listing.size_scale
+        return {
+            side: seen.scaled(levels, scales)
+            for side, levels in ((BID, entry.bids or ()), (ASK, entry.asks or ()))
+        }
+
+    # altered values
+
+    def _alter(self, entry: TruthEntry, touched: Counter[int]) -> None:
+        """An altered frame may have harmed the book that it is for, and any that it gave levels to."""
+        harmed = dict(touched)
+        if self._of_book(entry):
+            for seen in self._of(entry.symbol):
+                harmed.setdefault(seen.definition.number, 0)
+        for number, rows in harmed.items():
+            self.seen[number].altered(rows)
+
+    def _check_covered(self, seen: Seen, entry: TruthEntry) -> None:
+        """A checksum that came unharmed and leaves the book SYNCED covers its best levels."""
+        if seen.state is SyncState.SYNCED and not _altered(entry):
+            levels = min(self.checked, seen.definition.depth or self.checked)
+            self.counts["covered"] += 1
+            seen.cover(self._truth(seen, entry), levels, _told(entry))
 
     def _check_patience(self, mono_ns: int) -> None:
         for seen in self.seen.values():
@@ -216,21 +230,10 @@ class Oracle:
                     f" suppressed {(mono_ns - lost_ns) / 1e9:.1f} s ago"
                 )
 
-    def _check_trades(self, instrument: str, captured: list[int]) -> None:
-        told = [number for number in captured if number not in self.altered_trades]
-        holes = self.holes.get(instrument, [])
-        if len(set(told)) != len(told):
-            raise FalseBook(f"{instrument}: a trade was captured twice")
-        for hole in holes:
-            if doubly := [number for number in told if number in hole]:
-                raise FalseBook(f"{instrument}: trades {doubly} are captured and declared lost")
-        known = set(captured)
-        for number in range(min(told, default=0), max(told, default=-1) + 1):
-            if number not in known and not any(number in hole for hole in holes):
-                raise FalseBook(f"{instrument}: trade {number} is neither captured nor declared lost")
-        self.counts["trades"] += len(told)
+
+def _altered(entry: TruthEntry | None) -> bool:
+    return entry is not None and bool({"corrupt", "checksum"} & {*entry.faults})
 
 
-def _at_scales(levels: list[Level], price_scale: int, size_scale: int) -> list[tuple[Decimal, Decimal]]:
-    """Levels as exact decimals, so that different scales compare."""
-    return [(Decimal(p).scaleb(-price_scale), Decimal(s).scaleb(-size_scale)) for p, s in levels]
+def _told(entry: TruthEntry) -> str:
+    return f"frame {entry.wire} of connection {entry.connection} ({entry.outcome} {entry.faults})"

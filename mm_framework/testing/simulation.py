@@ -33,14 +33,14 @@ from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings, Notice, Output, VenueKit
 from mm_framework.testing.emulated import EmulatedVenue
-from mm_framework.testing.oracle import Oracle
+from mm_framework.testing.oracle import Oracle, values_of
 
 __all__ = ["Simulation", "Tape", "Venue"]
 
 _MS = 1_000_000
 _S = 1_000_000_000
-LEVELS = 10
-"""Levels that are compared where a proof covers the whole book."""
+WHOLE = 1000
+"""Levels that are compared where a proof covers the whole book: more than the market has."""
 
 
 @attrs.frozen(eq=False)
@@ -126,7 +126,7 @@ class Simulation:
         (kit,) = self.kits.values()
         dialect, adapter, book = self.venue.dialect(), kit.adapter, self.venue.channel("book")
         symbols = [adapter.venue_symbol(one) for one in self.venue.instruments]
-        levels = min(LEVELS, (book.proof.levels if book is not None else None) or LEVELS)
+        rules, levels = self.venue.rules, (book.proof.levels if book is not None else None) or WHOLE
         self.emulator = VenueEmulator(
             dialect,
             [dialect.listing(symbol) for symbol in symbols],
@@ -135,7 +135,7 @@ class Simulation:
             faults=parse_faults(self.faults, notices_of(dialect)),
             start_ns=self.clock.now_ns,
             wall_ns=self.clock.wall_ns(),
-            truth=TruthLog(levels=levels),
+            truth=TruthLog(levels=WHOLE),
         )
         settings = self.feed_settings
         silent_s = settings.stream_idle_s + settings.ack_timeout_s
@@ -146,7 +146,9 @@ class Simulation:
             book=book.name if book is not None and proved else None,
             n=levels,
             patience_ns=round((max(silent_s, dead_s) + 10) * _S),
-            numbered=self.venue.rules.trade_ids is True,
+            numbered=rules.trade_ids,
+            values=values_of(rules),
+            checked=0 if rules.checksum is None else rules.checksum.depth,
         )
 
     def run(self) -> CaptureResult:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
-from oracle import Oracle
 
 from mm_framework.bundle.manifest import Manifest, ShardInfo
 from mm_framework.bundle.run import RunWriter
@@ -19,12 +18,14 @@ from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.telemetry import CaptureResult
 from mm_framework.capture.virtual_loop import run_virtual
+from mm_framework.contracts.emulator import notices_of
 from mm_framework.emulator.faults import parse_faults
 from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.testing.emulated import EmulatedVenue
+from mm_framework.testing.oracle import Oracle
 from mm_kraken.adapter import KrakenAdapter
 from mm_kraken.emulator import KrakenDialect
 from mm_kraken.normalizer import KrakenNormalizer
@@ -35,11 +36,8 @@ __all__ = ["ALL_FAULTS", "VirtualKraken", "kraken_kits"]
 MS = 1_000_000
 S = 1_000_000_000
 
-ALL_FAULTS = (
-    "drop:0.004,repeat:0.003,reorder:0.003,corrupt:0.003,checksum:0.002,silent:0.01,mute:0.1,"
-    "half-open:0.006,reset:0.006,disconnect:0.01,slow:0.01,skew:0.01,jump:0.01"
-)
-"""Every fault of one WebSocket venue, at rates that let each strike in 300 s and leave time between."""
+ALL_FAULTS = "all"
+"""Every fault of the core and of Kraken, at rates that let each strike in 300 s and leave time between."""
 
 
 def kraken_kits() -> dict[str, VenueKit]:
@@ -98,7 +96,7 @@ class VirtualKraken:
             [dialect.listing(symbol) for symbol in self.symbols],
             seed=self.seed,
             settings=MarketSettings(rate=self.rate, levels=40),
-            faults=parse_faults(self.faults),
+            faults=parse_faults(self.faults, notices_of(dialect)),
             start_ns=self.clock.now_ns,
             wall_ns=self.clock.wall_ns(),
             truth=TruthLog(levels=10),

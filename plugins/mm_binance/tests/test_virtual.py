@@ -8,7 +8,6 @@ from typing import Any
 
 import attrs
 import pytest
-from oracle import Oracle
 
 from mm_binance.emulator import BinanceDialect
 from mm_binance.emulator_settings import BinanceEmulatorSettings
@@ -26,6 +25,7 @@ from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.testing.emulated import EmulatedVenue
+from mm_framework.testing.oracle import Oracle
 
 S = 1_000_000_000
 NAMES = (

@@ -258,7 +258,7 @@ class BitfinexSession:
         if not self._flags & table.CHECKSUM:
             return []
         digits = str(pair.checksum(channel.depth))
-        frame = self._data(channel, f'"cs",{digits}', FrameKind.BOOK, now_ns)
+        frame = self._data(channel, f'"cs",{digits}', FrameKind.CHECKSUM, now_ns, whole=True)
         start = frame.payload.index(b'"cs",') + len('"cs",')
         return [frame._replace(checksum=(start, start + len(digits)))]
 

@@ -1,0 +1,156 @@
+"""A book as the oracle rebuilds it from rows, and the levels of it that it doubts.
+
+Truth and book are compared as integers at the larger one of their scales.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from mm_framework.contracts.emulator import Level
+from mm_framework.model.events import ASK, BID, Row, SyncState
+from mm_framework.model.instrument import Definition
+
+__all__ = ["FalseBook", "Seen"]
+
+MOST_HIDDEN = 3
+"""Frames that an altered number may hide before the loss is declared."""
+
+Sides = dict[int, list[Level]]
+"""The levels of both sides, best first."""
+
+
+class FalseBook(AssertionError):
+    """What was captured is not what the venue said."""
+
+
+@attrs.define
+class Seen:
+    """An instrument as its rows tell it.
+
+    ``suppressed_ns``: first frame lost since the last message; ``doubted``: (side, price) of levels that an
+    altered frame made false, at most ``harm`` more at the next whole message, None: any number of them;
+    ``misled``: an altered frame came, so that the numbers may be wrong until a loss is declared, and so many
+    frames were passed over since, None if there was none. ``units``: what the definition's and the listing's
+    integers are multiplied with to compare.
+    """
+
+    definition: Definition
+    state: SyncState = SyncState.CONNECTING
+    epoch: int = 0
+    fresh: bool = True
+    sides: dict[int, dict[int, int]] = attrs.field(factory=lambda: {BID: {}, ASK: {}})
+    suppressed_ns: int | None = None
+    doubted: set[tuple[int, int]] = attrs.field(factory=set)
+    harm: int | None = 0
+    misled: int | None = None
+    units: tuple[int, int] = (1, 1)
+
+    # rows
+
+    def begin(self, epoch: int) -> None:
+        """A snapshot replaces the book."""
+        self.sides = {BID: {}, ASK: {}}
+        self.epoch, self.fresh = epoch, False
+        self.doubted.clear()
+
+    def lost(self) -> None:
+        """The book is not the venue's any more; what waited for a snapshot is gone."""
+        self.fresh, self.harm, self.misled = True, 0, None
+        self.doubted.clear()
+
+    def level(self, row: Row, *, last: bool) -> None:
+        """A level of a message. Raises FalseBook for one that crosses an epoch."""
+        if self.fresh or row.epoch != self.epoch:
+            raise FalseBook(f"{self.definition.id}: a level of epoch {row.epoch} without a snapshot")
+        side = self.sides[row.side]
+        if row.size:
+            side[row.price] = row.size
+        else:
+            side.pop(row.price, None)
+        self.doubted.discard((row.side, row.price * self.units[0]))
+        depth = self.definition.depth
+        if last and depth is not None:
+            for sign in (BID, ASK):
+                self.sides[sign] = dict(sorted(self.sides[sign].items(), reverse=sign == BID)[:depth])
+
+    def best(self, side: int) -> list[Level]:
+        """All levels of a side, best first, at the scales of comparison."""
+        price_unit, size_unit = self.units
+        levels = sorted(self.sides[side].items(), reverse=side == BID)
+        return [(price * price_unit, size * size_unit) for price, size in levels]
+
+    # truth
+
+    def scaled(self, levels: Sequence[Level], scales: tuple[int, int]) -> list[Level]:
+        """Levels of the truth log at the scales of comparison."""
+        own = self.definition.price_scale, self.definition.size_scale
+        self.units = 10 ** max(0, scales[0] - own[0]), 10 ** max(0, scales[1] - own[1])
+        prices, sizes = 10 ** max(0, own[0] - scales[0]), 10 ** max(0, own[1] - scales[1])
+        return [(price * prices, size * sizes) for price, size in levels]
+
+    def compare(self, truth: Sides, n: int, told: str) -> None:
+        """Raises FalseBook unless the best ``n`` levels are the truth's, but for doubted ones."""
+        for side, true in truth.items():
+            doubted = {price for sign, price in self.doubted if sign == side}
+            sure = n - len(doubted)
+            found = [level for level in self.best(side) if level[0] not in doubted][:sure]
+            expected = [level for level in true if level[0] not in doubted][:sure]
+            if found != expected:
+                self._false(side, found, expected, told)
+
+    def altered(self, rows: int) -> None:
+        """An altered frame came with so many rows for the book; with none it may wait for a snapshot."""
+        self.misled = 0
+        if rows == 0:
+            self.harm = None
+        elif self.harm is not None:
+            self.harm += max(2, rows)
+
+    def passed_over(self, told: str) -> None:
+        """A frame gave a SYNCED book nothing. Raises FalseBook when an altered number has hidden too many."""
+        if self.misled is not None and self.state is SyncState.SYNCED:
+            self.misled += 1
+            self.harm = None
+            if self.misled > MOST_HIDDEN:
+                raise FalseBook(f"{self.definition.id}: {self.misled} frames were passed over ({told})")
+
+    def doubt(self, truth: Sides, told: str) -> int:
+        """Doubt what is false by now; how many levels that are. Raises FalseBook for more than may be."""
+        new, most = self._differing(truth) - self.doubted, self.harm
+        self.harm = 0
+        if most is not None and len(new) > most:
+            raise FalseBook(f"{self.definition.id}: {most} altered levels made {len(new)} false ({told})")
+        self.doubted |= new
+        return len(new)
+
+    def cover(self, truth: Sides, levels: int, told: str) -> None:
+        """A checksum over the best ``levels`` held: they must be the truth's, and are doubted no more."""
+        for side, true in truth.items():
+            found = self.best(side)
+            if found[:levels] != true[:levels]:
+                self._false(side, found[:levels], true[:levels], told)
+            worst = found[levels - 1][0] * side if len(found) >= levels else None
+            self.doubted = {
+                (sign, price)
+                for sign, price in self.doubted
+                if sign != side or (worst is not None and price * side < worst)
+            }
+
+    def _differing(self, truth: Sides) -> set[tuple[int, int]]:
+        depth = self.definition.depth
+        differing: set[tuple[int, int]] = set()
+        for side, true in truth.items():
+            levels = set(self.best(side)) ^ set(true[:depth])
+            differing |= {(side, price) for price, _ in levels}
+        return differing
+
+    def _false(self, side: int, found: list[Level], expected: list[Level], told: str) -> None:
+        wrong = sorted(set(found) ^ set(expected))
+        raise FalseBook(
+            f"{self.definition.id} is SYNCED in epoch {self.epoch} with a false book after {told}:"
+            f" on side {side} {len(wrong)} levels are wrong, such as {wrong[:4]};"
+            f" found {found[:3]}, expected {expected[:3]}"
+        )
