@@ -18,13 +18,14 @@ from mm_framework.feed.messages import Messages
 from mm_framework.feed.names import Names
 from mm_framework.feed.output import Malformed, Notice
 from mm_framework.feed.roster import Roster
-from mm_framework.feed.session import Session
+from mm_framework.feed.session import Link, Session
 from mm_framework.feed.turn import Turn
 from mm_framework.feed.writer import BookDelta, FrameWriter, Overflow, Pending, Rescale
 from mm_framework.model.events import Kind, Reason
 from mm_framework.model.frame import RecordKind
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
+from mm_framework.sync.repeated import again
 
 __all__ = ["Intake"]
 
@@ -92,7 +93,7 @@ class Intake:
         if number is None or rules is None or rules.scope != "connection" or link is None:
             return True
         self._turn.numbered = True
-        if link.number is not None and number <= link.number:
+        if link.number is not None and number <= link.number and self._repeats(link, link.number, number):
             self._counts.sequence_dropped += 1
             return False
         expected = None if link.number is None else link.number + 1
@@ -103,6 +104,12 @@ class Intake:
             self._counts.sequence_breaks += 1
             self._hole(link.index, expected, number)
         return True
+
+    def _repeats(self, link: Link, above: int, number: int) -> bool:
+        """Whether a number that is not above the last one is a repetition: it is, unless too many follow."""
+        now_ns = self._turn.now_ns
+        link.repeated = again(link.repeated, above=above, first=number, last=number, now_ns=now_ns)
+        return not link.repeated.wrong(now_ns)
 
     def _hole(self, connection: int, expected: int, found: int) -> None:
         """Frames of a connection are missing, of whatever instrument: say so for each."""

@@ -23,6 +23,7 @@ from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.output import ClockSample, Command, Fetch, Notice, Reconnect, Refusal, Send, Silent
 from mm_framework.model.events import Reason, SyncState
+from mm_framework.sync.repeated import Repeated
 
 __all__ = ["NEVER", "Link", "Session", "Stream"]
 
@@ -37,7 +38,7 @@ class Link:
 
     ``memo`` is the normalizer's table; ``requests`` when a request number was sent; ``listed`` the
     names that the venue's metadata told so far; ``closing``: we asked for its end; ``number``: that of
-    its last frame, where frames are numbered.
+    its last frame, where frames are numbered; ``repeated``: the last row of seeming repetitions.
     """
 
     index: int
@@ -53,6 +54,7 @@ class Link:
     ping_due_ns: int = NEVER
     pong_by_ns: int = NEVER
     number: int | None = None
+    repeated: Repeated | None = None
 
 
 @attrs.define

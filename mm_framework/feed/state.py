@@ -62,8 +62,11 @@ class FeedState:
 _converter = cattrs.Converter(forbid_extra_keys=True)
 # Fields that came after the first release are left out while they say nothing: older logs stay as they are.
 _LATER: dict[type, tuple[str, ...]] = {
-    BookState: ("number", "bridging", "waiting", "asked"),
-    Link: ("number",),
+    BookState: ("number", "bridging", "waiting", "asked", "repeated"),
+    Link: (
+        "number",
+        "repeated",
+    ),
     Stream: ("fetching",),
     InstrumentState: ("more_trades",),
 }

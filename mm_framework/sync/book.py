@@ -25,6 +25,7 @@ from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.emit import Emitter, Entry
 from mm_framework.sync.proofs import Proofs
+from mm_framework.sync.repeated import Repeated, again
 from mm_framework.sync.state import Trigger, next_state
 
 __all__ = ["BookMessage", "BookState", "BookSync", "Owner"]
@@ -89,7 +90,7 @@ class BookState:
     ``synced_ns``: mono_ns of the last change to SYNCED. ``seen_*``: most decimals seen. ``number``: that
     of the last update or snapshot that was applied; ``bridging``: a fetched snapshot that no update has
     joined yet; ``waiting``: updates that wait for one; ``asked``: the levels a side that a snapshot was
-    asked for, of a venue whose books may hold more.
+    asked for, of a venue whose books may hold more; ``repeated``: the last row of seeming repetitions.
     """
 
     state: SyncState = SyncState.CONNECTING
@@ -106,6 +107,7 @@ class BookState:
     bridging: bool = False
     waiting: list[BookMessage] = attrs.Factory(list)
     asked: int | None = None
+    repeated: Repeated | None = None
 
 
 class BookSync:
@@ -250,14 +252,16 @@ class BookSync:
 
     def _out_of_order(self, update: BookMessage, follow: Follow, now_ns: int) -> Reason | None:
         """A repetition is dropped; a hole loses the book, and the update waits for the next snapshot."""
-        s = self.s
+        s, spec = self.s, self.rules.sequence
         number = s.number if s.number is not None else NULL
+        by_prev = spec is not None and spec.link == "prev"
         if follow is Follow.OLD:
             self.count("sequence_dropped")
-            return None
+            first, last = update.first, update.last
+            s.repeated = again(s.repeated, above=number, first=first, last=last, now_ns=now_ns)
+            if s.bridging or not s.repeated.wrong(now_ns):
+                return None
         self.count("sequence_breaks")
-        spec = self.rules.sequence
-        by_prev = spec is not None and spec.link == "prev"
         self.lose(
             Reason.SEQUENCE_GAP,
             now_ns,
@@ -438,7 +442,7 @@ class BookSync:
         if s.synced_ns is not None and now_ns - s.synced_ns >= self.stable_ns:
             s.attempts = 0
         s.built, s.synced_ns = False, None
-        s.number, s.bridging = None, False
+        s.number, s.bridging, s.repeated = None, False, None
         s.attempts += 1
         s.epoch = min(s.epoch + 1, MAX_EPOCH)
 

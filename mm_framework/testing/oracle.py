@@ -31,7 +31,7 @@ from mm_framework.feed.output import Defined
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState, iter_rows
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.model.instrument import Definition
-from mm_framework.testing.oracle_book import FalseBook, Seen
+from mm_framework.testing.oracle_book import HIDDEN_NS, FalseBook, Seen
 from mm_framework.testing.oracle_trades import TradeLedger
 
 __all__ = ["FalseBook", "Oracle", "Values", "values_of"]
@@ -51,8 +51,9 @@ class Oracle:
     """Implements `capture.recorder.Listener`; raises FalseBook.
 
     ``book``: the channel whose books are compared, None for none; ``checked``: levels a side that a
-    checksum covers; ``numbered``: as `SyncRules.trade_ids`. ``counts``: frames by outcome, messages
-    compared, levels doubted, losses declared, states reached.
+    checksum covers; ``cut``: books are cut to their depth, else the venue itself deletes what falls out;
+    ``connected``: frames are numbered by connection; ``numbered``: as `SyncRules.trade_ids`.
+    ``counts``: frames by outcome, messages compared, levels doubted, losses declared, states reached.
     """
 
     done = False
@@ -67,15 +68,19 @@ class Oracle:
         numbered: bool | Literal["rising"] = True,
         values: Values = "each_message",
         checked: int = 0,
+        cut: bool = True,
+        connected: bool = False,
     ) -> None:
         if emulator.truth.levels < n:
             raise RuntimeError(f"the truth log keeps {emulator.truth.levels} levels, {n} are to be compared")
         self.emulator, self.book, self.n = emulator, book, n
         self.patience_ns, self.values, self.checked = patience_ns, values, checked
+        self.cut, self.connected = cut, connected
         self.counts: Counter[str] = Counter()
         self.seen: dict[int, Seen] = {}
         self.trades = TradeLedger(numbered)
         self._opened: list[int] = []
+        self._altered_ns: dict[int, int] = {}
         self._wire: dict[int, deque[TruthEntry]] = {}
 
     # the listener
@@ -120,7 +125,7 @@ class Oracle:
             case Kind.SNAPSHOT_START:
                 seen.begin(row.epoch)
             case Kind.LEVEL:
-                seen.level(row, last=bool(row.flags & RowFlag.LAST))
+                seen.level(row, cut=self.cut and bool(row.flags & RowFlag.LAST))
             case Kind.SYNC_CHANGE:
                 seen.state = SyncState(row.size)
                 self.counts[seen.state.name] += 1
@@ -152,10 +157,19 @@ class Oracle:
                 seen.suppressed_ns = entry.at_ns
 
     def _came(self, entry: TruthEntry) -> None:
-        """Trades of a frame that is as the venue made it, and where the venue put it."""
-        if entry.kind == FrameKind.TRADE and not _altered(entry) and "reorder" not in entry.faults:
-            for seen in self._of(entry.symbol):
-                self.trades.came(seen.definition.id, entry.channel, entry.trade_ids)
+        """Note the trades of a frame, and whether it is as the venue made it, and where the venue put it."""
+        hidden = self._hidden(entry)
+        unharmed = not (hidden or _altered(entry) or "reorder" in entry.faults)
+        for seen in self._of(entry.symbol) if entry.kind == FrameKind.TRADE else ():
+            self.trades.came(seen.definition.id, entry.channel, entry.trade_ids, unharmed=unharmed)
+
+    def _hidden(self, entry: TruthEntry) -> bool:
+        """Whether a number of the connection may have been altered so lately that it hides the frame."""
+        connection = entry.connection or 0
+        if "corrupt" in entry.faults:
+            self._altered_ns[connection] = entry.at_ns
+        altered_ns = self._altered_ns.get(connection)
+        return self.connected and altered_ns is not None and entry.at_ns - altered_ns <= HIDDEN_NS
 
     def _frame(self, entry: TruthEntry, rows: list[Row]) -> None:
         """Compare what the frame made of its book with what the venue knew when it made the frame.
@@ -174,7 +188,7 @@ class Oracle:
                 self.counts["unread"] += 1
                 self._suppress(entry)
                 if entry.outcome == Outcome.SENT:
-                    seen.passed_over(_told(entry))
+                    seen.passed_over(entry.at_ns, _told(entry))
             elif self._of_book(entry):
                 seen.suppressed_ns = None
                 self._compare(seen, entry)

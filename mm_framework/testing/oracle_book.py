@@ -13,10 +13,11 @@ from mm_framework.contracts.emulator import Level
 from mm_framework.model.events import ASK, BID, Row, SyncState
 from mm_framework.model.instrument import Definition
 
-__all__ = ["FalseBook", "Seen"]
+__all__ = ["HIDDEN_NS", "FalseBook", "Seen"]
 
 MOST_HIDDEN = 3
-"""Frames that an altered number may hide before the loss is declared."""
+HIDDEN_NS = 5_000_000_000
+"""An altered number may hide so many frames, or more of them for so long, before the loss is declared."""
 
 Sides = dict[int, list[Level]]
 """The levels of both sides, best first."""
@@ -32,9 +33,10 @@ class Seen:
 
     ``suppressed_ns``: first frame lost since the last message; ``doubted``: (side, price) of levels that an
     altered frame made false, at most ``harm`` more at the next whole message, None: any number of them;
-    ``misled``: an altered frame came, so that the numbers may be wrong until a loss is declared, and so many
-    frames were passed over since, None if there was none. ``units``: what the definition's and the listing's
-    integers are multiplied with to compare.
+    ``misled``: an altered frame came, so that the numbers may be wrong until a loss is declared; the
+    times of the frames that were passed over since, None if there was none. ``units``: what the
+    integers of the definition and of the listing
+    are multiplied with to compare.
     """
 
     definition: Definition
@@ -45,7 +47,7 @@ class Seen:
     suppressed_ns: int | None = None
     doubted: set[tuple[int, int]] = attrs.field(factory=set)
     harm: int | None = 0
-    misled: int | None = None
+    misled: list[int] | None = None
     units: tuple[int, int] = (1, 1)
 
     # rows
@@ -61,8 +63,8 @@ class Seen:
         self.fresh, self.harm, self.misled = True, 0, None
         self.doubted.clear()
 
-    def level(self, row: Row, *, last: bool) -> None:
-        """A level of a message. Raises FalseBook for one that crosses an epoch."""
+    def level(self, row: Row, *, cut: bool) -> None:
+        """A level of a message, then the ``cut`` to the depth. Raises FalseBook for one of another epoch."""
         if self.fresh or row.epoch != self.epoch:
             raise FalseBook(f"{self.definition.id}: a level of epoch {row.epoch} without a snapshot")
         side = self.sides[row.side]
@@ -72,7 +74,7 @@ class Seen:
             side.pop(row.price, None)
         self.doubted.discard((row.side, row.price * self.units[0]))
         depth = self.definition.depth
-        if last and depth is not None:
+        if cut and depth is not None:
             for sign in (BID, ASK):
                 self.sides[sign] = dict(sorted(self.sides[sign].items(), reverse=sign == BID)[:depth])
 
@@ -103,19 +105,20 @@ class Seen:
 
     def altered(self, rows: int) -> None:
         """An altered frame came with so many rows for the book; with none it may wait for a snapshot."""
-        self.misled = 0
+        self.misled = []
         if rows == 0:
             self.harm = None
         elif self.harm is not None:
             self.harm += max(2, rows)
 
-    def passed_over(self, told: str) -> None:
+    def passed_over(self, at_ns: int, told: str) -> None:
         """A frame gave a SYNCED book nothing. Raises FalseBook when an altered number has hidden too many."""
-        if self.misled is not None and self.state is SyncState.SYNCED:
-            self.misled += 1
-            self.harm = None
-            if self.misled > MOST_HIDDEN:
-                raise FalseBook(f"{self.definition.id}: {self.misled} frames were passed over ({told})")
+        if self.misled is None or self.state is not SyncState.SYNCED:
+            return
+        self.misled.append(at_ns)
+        self.harm = None
+        if len(self.misled) > MOST_HIDDEN and at_ns - self.misled[0] > HIDDEN_NS:
+            raise FalseBook(f"{self.definition.id}: {len(self.misled)} frames were passed over ({told})")
 
     def doubt(self, truth: Sides, told: str) -> int:
         """Doubt what is false by now; how many levels that are. Raises FalseBook for more than may be."""

@@ -18,12 +18,14 @@ Key = tuple[str, str | None]
 @attrs.define
 class _Channel:
     """``captured`` in order; ``altered``: numbers of frames that were changed on the way; ``came``: those
-    of frames that were not; ``holes`` that were declared; ``newest``: the highest captured number.
+    of frames that were not; ``harmed``: those of frames that were lost with their number; ``holes`` that
+    were declared; ``newest``: the highest captured number.
     """
 
     captured: list[int] = attrs.field(factory=list)
     altered: set[int] = attrs.field(factory=set)
     came: set[int] = attrs.field(factory=set)
+    harmed: set[int] = attrs.field(factory=set)
     holes: list[range] = attrs.field(factory=list)
     newest: int = -1
 
@@ -47,11 +49,19 @@ class TradeLedger:
         """These trades are declared lost."""
         self._of(instrument, channel).holes.append(numbers)
 
-    def came(self, instrument: str, channel: str | None, numbers: Iterable[int]) -> None:
-        """A frame with these trades comes unharmed. Of rising numbers an older one tells nothing new."""
+    def came(self, instrument: str, channel: str | None, numbers: Iterable[int], *, unharmed: bool) -> None:
+        """A frame with these trades comes. Of rising numbers an older one tells nothing new.
+
+        A trade whose first frame was harmed is declared lost with it, even if the venue tells it again; a
+        rising number that was altered hides those below it.
+        """
         one = self._of(instrument, channel)
         newest = one.newest if self.numbered == "rising" else -1
-        one.came.update(number for number in numbers if number > newest)
+        for number in numbers:
+            if not unharmed:
+                one.harmed.add(number)
+            elif number > newest and number not in one.harmed:
+                one.came.add(number)
 
     def check(self) -> int:
         """How many trades were captured. Raises FalseBook."""

@@ -149,6 +149,8 @@ class Simulation:
             numbered=rules.trade_ids,
             values=values_of(rules),
             checked=0 if rules.checksum is None else rules.checksum.depth,
+            cut=rules.checksum is not None and rules.checksum.truncate,
+            connected=rules.sequence is not None and rules.sequence.scope == "connection",
         )
 
     def run(self) -> CaptureResult:

@@ -101,8 +101,9 @@ CONNECTION = SequenceSpec(scope="connection")
 class Log:
     """Records by hand; update n sets the bid at price n."""
 
-    def __init__(self, symbols: Sequence[str] = ("A/B",)) -> None:
+    def __init__(self, symbols: Sequence[str] = ("A/B",), step_ns: int = 1_000_000) -> None:
         self.records: list[bytes] = []
+        self.step_ns = step_ns
         subscriptions = tuple(Subscription(f"toy:{symbol}", symbol, "book") for symbol in symbols)
         settings = FeedSettings(idle_timeout_s=1e6, stream_idle_s=1e6)
         config = FeedConfig("toy", subscriptions=subscriptions, settings=settings)
@@ -112,7 +113,7 @@ class Log:
 
     def add(self, kind: RecordKind, payload: bytes) -> bytes:
         n = len(self.records)
-        self.records.append(encode_record(kind, payload, index=n, mono_ns=(n + 1) * 1_000_000, wall_ns=n))
+        self.records.append(encode_record(kind, payload, index=n, mono_ns=(n + 1) * self.step_ns, wall_ns=n))
         return self.records[-1]
 
     def update(self, n: int, symbol: str = "A/B", seq: int | None = None) -> bytes:
@@ -186,6 +187,41 @@ def test_a_hole_in_a_connection_loses_all_its_books() -> None:
     assert feed.counts.sequence_dropped == 1
 
 
+@pytest.mark.parametrize("link", ["first", "prev"])
+def test_a_number_that_came_too_high_does_not_leave_the_book_standing_still(link: Any) -> None:
+    feed = Feed(kits(SequenceSpec(link=link, bridge="rest")))
+    log = Log(step_ns=500_000_000)
+    read(feed, [*log.records, log.update(4), log.snapshot(4), log.update(5)])
+    wrong = {"ch": "book", "s": "A/B", "U": 6, "u": 600, "pu": 5, "b": [["6", "1.5"]], "a": []}
+    read(feed, [log.add(RecordKind.FRAME, encode(wrong))])
+    said = [read(feed, [log.update(n)]) for n in range(7, 12)]
+    gaps = [[(row.price, row.size) for row in one.events() if row.kind == Kind.GAP] for one in said]
+    assert gaps == [[], [], [], [], [(601, 11) if link == "first" else (600, 10)]]
+    assert feed.counts.sequence_breaks == 1
+    assert len(said[-1].of(Fetch)) == 1
+    read(feed, [log.snapshot(11), log.update(12)])
+    assert feed.instruments()[0].state is SyncState.SYNCED
+
+
+def test_repetitions_between_updates_are_no_row() -> None:
+    feed, log = Feed(kits(SPOT)), Log(step_ns=2_000_000_000)
+    read(feed, [*log.records, log.update(4), log.snapshot(4)])
+    for n in range(5, 15):
+        read(feed, [log.update(n), log.update(n - 1), log.update(n)])
+    assert feed.instruments()[0].state is SyncState.SYNCED
+    assert feed.counts.sequence_breaks == 0
+
+
+def test_a_connection_whose_number_came_too_high_is_read_again_after_a_while() -> None:
+    feed, log = Feed(kits(CONNECTION)), Log(step_ns=500_000_000)
+    read(feed, [*log.records, log.on_channel(1), log.update(2), log.update(3, seq=900)])
+    assert feed.counts.sequence_breaks == 1
+    said = [read(feed, [log.update(n)]) for n in range(4, 9)]
+    assert [len([row for row in one.events() if row.kind == Kind.GAP]) for one in said] == [0, 0, 0, 0, 1]
+    read(feed, [log.on_channel(9), log.update(10)])
+    assert feed.instruments()[0].state is SyncState.SYNCED
+
+
 def outcome(feed: Feed, reading: Reading) -> tuple[Any, ...]:
     """All that must be the same on both paths."""
     counts = feed.counts
@@ -197,11 +233,14 @@ def outcome(feed: Feed, reading: Reading) -> tuple[Any, ...]:
 @pytest.mark.parametrize("spec", [SPOT, FUTURES, CONNECTION])
 @pytest.mark.parametrize("seed", range(12))
 def test_both_paths_agree_on_damaged_sequences_in_any_blocks(spec: SequenceSpec, seed: int) -> None:
-    source, log = random.Random(seed), Log()
+    source = random.Random(seed)
+    log = Log(step_ns=source.choice((1_000_000, 300_000_000)))
     numbers = list(range(2, 60))
     for _ in range(source.randrange(4)):
         place = source.randrange(len(numbers) - 1)
-        match source.randrange(3):
+        match source.randrange(4):
+            case 3:
+                numbers[place] += source.choice((5, 50))  # it came wrong
             case 0:
                 del numbers[place]
             case 1:

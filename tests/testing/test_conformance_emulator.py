@@ -13,7 +13,7 @@ from toy_conformance import PingingToyAdapter, ToyFrontend, ToySession, WholeToy
 from toy_venue import toy_rules
 
 from mm_framework.contracts.adapter import HttpRequest
-from mm_framework.contracts.emulator import FrameKind, MarketEvent, Outgoing
+from mm_framework.contracts.emulator import FrameKind, MarketEvent, Outgoing, notices_of
 from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.emulator.faults import FAULTS, parse_faults
 from mm_framework.feed import Feed, FeedSettings
@@ -142,16 +142,22 @@ def test_what_is_not_declared_is_skipped_with_a_reason() -> None:
 # which faults a proof must survive
 
 
-def test_every_fault_is_survived_where_each_message_has_a_checksum() -> None:
-    assert {one.name for one in parse_faults(faults_for("checksum", checked=True))} == set(FAULTS)
+@pytest.mark.parametrize("proof", ["checksum", "sequence"])
+def test_every_fault_is_to_be_survived_where_a_loss_is_seen(proof: str) -> None:
+    assert faulty(proof) == {*FAULTS}
 
 
-def test_no_lost_frame_is_asked_of_a_venue_that_cannot_see_it() -> None:
-    names = {one.name for one in parse_faults(faults_for("none", checked=False))}
-    assert not names & {"drop", "repeat", "reorder", "corrupt", "checksum"}
-    assert {"disconnect", "half-open", "silent"} <= names
-    numbered = {one.name for one in parse_faults(faults_for("sequence", checked=False))}
-    assert numbered - names == {"drop", "repeat", "reorder"}
+def test_no_lost_or_changed_frame_is_asked_of_a_venue_that_cannot_see_it() -> None:
+    assert {*FAULTS} - faulty("none") == {"drop", "repeat", "reorder", "corrupt", "checksum"}
+
+
+def test_what_a_venue_does_by_itself_is_one_of_its_faults() -> None:
+    dialect = type("Leaving", (WholeToyDialect,), {"notices": {"leave": "it leaves"}})()
+    assert {one.name for one in parse_faults(faults_for("none", dialect), notices_of(dialect))} >= {"leave"}
+
+
+def faulty(proof: str) -> set[str]:
+    return {one.name for one in parse_faults(faults_for(proof, WholeToyDialect()))}
 
 
 # the oracle
@@ -163,7 +169,7 @@ def simulation(rules: SyncRules | None = None, **options: Any) -> Simulation:
 
 def test_the_oracle_finds_trades_that_nobody_counts() -> None:
     run = simulation(attrs.evolve(toy_rules(), trade_ids=False), faults="drop:0.05")
-    run.oracle.numbered = True
+    run.oracle.trades.numbered = True
     with pytest.raises(FalseBook, match="neither captured nor declared lost"):
         run.run()
 
@@ -183,10 +189,10 @@ def test_the_oracle_finds_levels_without_a_snapshot() -> None:
     for one in run.tape.records[: run.tape.records.index(record)]:
         feed.feed(one)
     (row, *_) = iter_rows(feed.feed(record).rows)
-    run.oracle._row(row)
+    run.oracle._row(row, None)
     run.oracle.seen[row.instrument].fresh = True
     with pytest.raises(FalseBook, match="without a snapshot"):
-        run.oracle._row(row)
+        run.oracle._row(row, None)
 
 
 def test_the_truth_log_must_keep_what_is_compared() -> None:

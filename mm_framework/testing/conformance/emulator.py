@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mm_framework.contracts.emulator import Dialect
-from mm_framework.emulator.faults import FAULTS, USUAL_RATES, parse_faults
+from mm_framework.contracts.emulator import Dialect, notices_of
+from mm_framework.emulator.faults import parse_faults
 from mm_framework.errors import ConfigError
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.testing.conformance.base import Conformance, frames_of, one_of_each, simulated
@@ -13,23 +13,18 @@ from mm_framework.testing.simulation import Simulation
 
 __all__ = ["EmulatorConformance", "faults_for"]
 
-LOSSES = ("drop", "repeat", "reorder")
+UNSEEN = ("drop", "repeat", "reorder", "corrupt", "checksum")
+"""Faults of frames that nothing shows where books have neither numbers nor checksums."""
 
 
-def faults_for(proof: str, *, checked: bool) -> str:
-    """The faults that a venue must survive whose books have this proof.
+def faults_for(proof: str, dialect: Dialect) -> str:
+    """The faults that a venue must survive whose books have this proof: every one, with its usual rate.
 
-    Losses of frames are for a proof by numbers or checksum. A changed digit shows only where each message
-    has a checksum (``checked``): elsewhere nothing but the wire's own checks stands against it.
+    Without numbers and checksums a frame that is lost or changed is outside of what can be seen.
     """
-    seen = (
-        {*FAULTS} - {"corrupt", "checksum"}
-        if proof in ("sequence", "checksum")
-        else {*FAULTS} - {*LOSSES, "corrupt", "checksum"}
-    )
-    if checked:
-        seen |= {"corrupt", "checksum"}
-    return ",".join(f"{name}:{USUAL_RATES[name]:g}" for name in FAULTS if name in seen)
+    names = parse_faults("all", notices_of(dialect))
+    seen = proof in ("sequence", "checksum")
+    return ",".join(str(one) for one in names if seen or one.name not in UNSEEN)
 
 
 class EmulatorConformance(Conformance):
@@ -127,7 +122,6 @@ class EmulatorConformance(Conformance):
 
     def _faults(self) -> str:
         """Raises ConfigError for faults that are not known."""
-        spec = self.venue.rules.checksum
-        checked = spec is not None and spec.when == "each_message"
-        faults = self.faults or faults_for(self._proved() or "none", checked=checked)
-        return ",".join(str(one) for one in parse_faults(faults))
+        dialect = self._dialect()
+        faults = self.faults or faults_for(self._proved() or "none", dialect)
+        return ",".join(str(one) for one in parse_faults(faults, notices_of(dialect)))

@@ -63,7 +63,7 @@ class World:
             wall_ns=self.clock.wall_ns(),
             truth=TruthLog(levels=10),
         )
-        self.oracle = Oracle(self.emulator, patience_ns=60 * S)
+        self.oracle = Oracle(self.emulator, book="depth", patience_ns=60 * S, cut=False)
 
     def run(self, seconds: float) -> CaptureResult:
         draw = random.Random(f"{self.seed}/network")
