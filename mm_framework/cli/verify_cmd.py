@@ -1,17 +1,20 @@
-"""``mm verify``: is a run bundle what the venue said?"""
+"""``mm verify``: is a run bundle what the venue said? Is a day folder whole?"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.errors import ConfigError
 from mm_framework.settings import DataSettings
 
 if TYPE_CHECKING:
     from mm_framework.bundle.verify_report import VerifyReport
+    from mm_framework.sinks.day_verify import DayReport
 
 __all__ = ["command"]
 
@@ -19,18 +22,82 @@ SHOWN_FAILURES = 20
 
 
 @click.command("verify", cls=PluginCommand)
-@click.argument("run")
+@click.argument("run", required=False)
+@click.option("--day-dir", metavar="DIR", help="Validate this day folder of a recorder.")
 @click.option("--summary-only", is_flag=True, help="Leave out the single instruments and failures.")
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, run: str, summary_only: bool) -> int:
-    """Prove that a run bundle is what the venue said.
+def command(app: App, run: str | None, day_dir: str | None, summary_only: bool) -> int:
+    """Prove that a run bundle is what the venue said, or that a day folder is whole.
 
-    RUN is a run id or the path of a bundle. Every CRC, index, table and checkpoint is checked, then
-    every frame is read again and every book is held against what the venue said of it. The exit code
-    is 0 when nothing speaks against the recording, 1 when something does.
+    RUN is a run id, the path of a bundle, or that of a day folder. Of a bundle every CRC, index, table and
+    checkpoint is checked, then every frame is read again and every book is held against what the venue
+    said of it. Of a day folder the updates are applied to its snapshots once more; numbers, checksums and
+    recorded book frames are compared, and the gaps that the recorder declared count too. The exit code is
+    0 when nothing speaks against the recording, 1 when something does, 4 when it cannot be read.
     """
+    if (run is None) == (day_dir is None):
+        raise ConfigError("name one recording: RUN, or --day-dir DIR", key="run")
+    if day_dir is not None or _is_day(app, str(run)):
+        return _verify_day(app, Path(day_dir or str(run)), summary_only=summary_only)
+    return _verify_run(app, str(run), summary_only=summary_only)
+
+
+def _is_day(app: App, run: str) -> bool:
+    from mm_framework.cli.bundles import find_run
+    from mm_framework.sinks.day_reader import is_day_folder
+
+    return not find_run(app, run).joinpath("manifest.json").exists() and is_day_folder(Path(run))
+
+
+def _verify_day(app: App, path: Path, *, summary_only: bool) -> int:
+    from mm_framework.plugins.kits import venue_kits
+    from mm_framework.sinks.day_reader import DayReader
+    from mm_framework.sinks.day_verify import verify_day
+
+    reader = DayReader(path)
+    kits = venue_kits(app.plugins, [reader.exchange], lambda settings: app.load(settings).value)
+    report = verify_day(reader, kits[reader.exchange].rules)
+    document = report.to_json()
+    if summary_only:
+        document = {key: value for key, value in document.items() if key not in ("found", "declared")}
+    app.out.emit(document, lambda: _day_shown(app, report, summary_only=summary_only))
+    return 0 if report.ok else 1
+
+
+def _day_shown(app: App, report: DayReport, *, summary_only: bool) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    counts = report.counts
+    rows: list[tuple[str, object]] = [
+        ("runs", ", ".join(report.runs)),
+        ("updates", f"{report.diffs}, {report.ignored} of them before a snapshot"),
+        ("snapshots", f"{report.snapshots}, resyncs {report.resyncs}"),
+        ("checksums", f"{counts.checksums_verified} verified, {counts.checksums_failed} failed"),
+        ("numbers", f"{counts.sequence_applied} in order, {counts.sequence_breaks} breaks"),
+        ("book frames", f"{report.frames_compared} compared, {report.frames_different} different"),
+        ("gaps", f"{report.n_found} found, {len(report.declared)} declared"),
+    ]
+    if report.proof == "none":
+        rows.append(("unproved", "the venue neither numbers its updates nor sends checksums"))
+    if report.torn:
+        rows.append(("torn end", ", ".join(report.torn)))
+    parts: list[Any] = [app.out.table(("", ""), rows)]
+    if report.gaps and not summary_only:
+        declared = [
+            f"recv_seq {one['recv_seq']}: declared {one['event']} {one['details']}" for one in report.declared
+        ]
+        texts = [*(one.text for one in report.found), *declared]
+        parts += ["", *(Text(one) for one in texts[:SHOWN_FAILURES])]
+        if len(texts) > SHOWN_FAILURES:
+            parts.append(f"... and {len(texts) - SHOWN_FAILURES} more (--json has up to 1000)")
+    verdict = "ok" if report.ok else f"NOT OK: {report.gaps} gaps"
+    return Group(*parts, "", Text(f"{report.path}: {verdict}"))
+
+
+def _verify_run(app: App, run: str, *, summary_only: bool) -> int:
     from mm_framework.bundle.verify import verify
     from mm_framework.cli.bundles import kits_of, opened
 

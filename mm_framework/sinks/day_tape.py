@@ -32,6 +32,7 @@ __all__ = ["DayTape"]
 
 WINDOW_END: Final = "window_end"
 """What a run with a window is stopped by when its time is over."""
+_LOSSES: Final = (Kind.GAP, Kind.CHECKSUM_MISMATCH)
 _ENDS: Final = (Reason.SHUTDOWN, Reason.RECORDING_END)
 
 
@@ -227,44 +228,48 @@ class DayTape:
 
     def _read(self, seen: Seen) -> None:
         """Messages in the order in which `Feed` made them, each with what the frame said of it."""
-        by_place = {message.first_row: one for one in seen.told for message in one.messages}
+        mine = [one for one in seen.told if one.instrument == self.instrument]
+        messages = [
+            one
+            for one in iter_messages(seen.output.messages)
+            if seen.definitions[one.instrument].id == self.instrument
+        ]
+        told = {message.first_row: one for one in mine for message in one.messages}
+        rest = [one for one in mine if one.carries == "book" and not one.messages and not one.snapshot]
+        self._early_states(seen, sum(one.kind == Kind.SYNC_CHANGE for one in messages))
+        if self._built and any(one.kind in _LOSSES for one in messages):
+            for one in rest:  # what showed the loss stands before it
+                self.lines.diff(seen, one)
+            rest = []
         changed: Message | None = None
-        self._early_states(seen)
-        for message in iter_messages(seen.output.messages):
-            definition = seen.definitions[message.instrument]
-            if definition.id != self.instrument:
-                continue
-            self._define(definition)
-            kind, one = Kind(message.kind), by_place.get(message.first_row)
-            if kind in (Kind.LEVEL, Kind.SNAPSHOT_START):
-                changed = message
-                self._book_message(seen, message, one)
-            elif kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH):
-                self._gap(next(rows_of(seen, message)))
-            elif kind is Kind.SYNC_CHANGE:
-                row = next(rows_of(seen, message))
-                self._state_change(SyncState(row.price), SyncState(row.size), Reason(row.aux), row.epoch)
-        for one in seen.told:
-            if one.instrument == self.instrument and one.carries == "trade":
-                for n, trade in enumerate(one.trades):
-                    self.lines.trade(seen, one, trade, first=n == 0)
-            elif one.instrument == self.instrument and one.carries == "book":
-                self._left_over(seen, one)
+        for message in messages:
+            self._define(seen.definitions[message.instrument])
+            self._message(seen, message, told.get(message.first_row))
+            changed = message if message.kind in (Kind.LEVEL, Kind.SNAPSHOT_START) else changed
+        for one in rest:
+            self._left_over(seen, one)
+        for one in mine:
+            for n, trade in enumerate(one.trades):
+                self.lines.trade(seen, one, trade, first=n == 0)
         if changed is not None and self._state is SyncState.SYNCED:
             self._frame(changed)
 
-    def _early_states(self, seen: Seen) -> None:
-        """Changes of state before the first definition, which have no rows."""
+    def _message(self, seen: Seen, message: Message, told: Told | None) -> None:
+        if message.kind in (Kind.LEVEL, Kind.SNAPSHOT_START):
+            self._book_message(seen, message, told)
+        elif message.kind in _LOSSES:
+            self._gap(next(rows_of(seen, message)))
+        elif message.kind == Kind.SYNC_CHANGE:
+            row = next(rows_of(seen, message))
+            self._state_change(SyncState(row.price), SyncState(row.size), Reason(row.aux), row.epoch)
+
+    def _early_states(self, seen: Seen, rows: int) -> None:
+        """Changes of state before the first definition have no rows; ``rows``: those that have."""
         notices = [
             one
             for one in seen.output.notices
             if isinstance(one, StateChanged) and one.instrument == self.instrument
         ]
-        rows = sum(
-            1
-            for message in iter_messages(seen.output.messages)
-            if message.kind == Kind.SYNC_CHANGE and seen.definitions[message.instrument].id == self.instrument
-        )
         for one in notices[: len(notices) - rows]:
             self._state_change(one.old, one.new, one.reason, one.epoch)
 
@@ -321,8 +326,6 @@ class DayTape:
 
     def _left_over(self, seen: Seen, told: Told) -> None:
         """What `Feed` made no message of: a checksum of its own, or an update that waits for a snapshot."""
-        if told.snapshot or told.messages:
-            return
         if self._built and (told.levels or self._feeder != seen.record.connection):
             return  # a repetition, or of a connection that does not feed the book
         if not self._built and told.levels:
@@ -349,9 +352,10 @@ class DayTape:
             self.lines.event("trade_gap", facts)
         else:
             self._built = False
-            if not self._resyncing:
+            begins = not self._resyncing
+            if begins:
                 self._resyncing, self._resyncs = True, self._resyncs + 1
-            self.lines.event("resync_start", {"resync": self._resyncs, **facts})
+            self.lines.event("resync_start" if begins else "gap", {"resync": self._resyncs, **facts})
         self.lines.gap(word, facts, row.epoch)
 
     def _state_change(self, old: SyncState, new: SyncState, reason: Reason, epoch: int) -> None:

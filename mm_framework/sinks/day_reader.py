@@ -1,0 +1,176 @@
+"""A day folder, read: its ledger, snapshots, updates and frames, in the order of `recv_seq`.
+
+Reads what `day-files` writes and what the earlier recorder wrote, from the folder alone. What is not
+readable raises CorruptFrame; a torn last member, which a kill leaves, is left out and named.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import msgspec
+
+from mm_framework.errors import CorruptFrame, EnvironmentFailed, StoreError
+from mm_framework.sinks.day_schema import DIFFS, EVENTS, GAPS, ORDERBOOK, SCHEMA_FILE
+from mm_framework.sinks.files import gzip_text, read_tail
+
+__all__ = ["DayEvent", "DayReader", "DaySnapshot", "is_day_folder"]
+
+_DATE: Final = re.compile(r"\d{8}")
+
+
+@attrs.frozen
+class DayEvent:
+    """A line of the ledger."""
+
+    event_id: str
+    recv_seq: int
+    run_id: str
+    word: str
+    facts: dict[str, Any]
+
+
+@attrs.frozen
+class DaySnapshot:
+    """The table of a snapshot. ``levels``: ``(side, price, size)``, side 1 or -1."""
+
+    name: str
+    levels: tuple[tuple[int, str, str], ...]
+    last_update_id: int
+    checksum: int | None
+
+
+def is_day_folder(path: Path) -> bool:
+    """Whether a folder is one of a recorder's days."""
+    return path.is_dir() and (any(path.glob(f"{EVENTS}_*.csv.gz")) or any(path.glob(f"{DIFFS}_*.ndjson.gz")))
+
+
+class DayReader:
+    """One folder. Raises StoreError when it is none, or has no recorded updates of the book."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path = path.absolute()
+        if not path.is_dir():
+            raise StoreError(f"there is no day folder {path}", path=path)
+        if not is_day_folder(path):
+            raise StoreError(
+                f"{path} is no day folder: expected <data>/<exchange>/<SYMBOL_FS>/<YYYYMMDD> with"
+                f" {EVENTS}_*.csv.gz in it",
+                path=path,
+            )
+        self._diffs = self._find(f"{DIFFS}_*.ndjson.gz")
+        if self._diffs is None or read_tail(self._diffs).last is None:
+            raise StoreError(
+                f"{path} has no recorded updates of the book, so nothing can be replayed: record with"
+                " store_depth_diffs",
+                path=path,
+            )
+        self._events = self._find(f"{EVENTS}_*.csv.gz")
+        if self._events is None:
+            raise StoreError(f"{path} has no ledger {EVENTS}_*.csv.gz", path=path)
+        self.exchange, self.date = self._identity()
+
+    @property
+    def torn(self) -> list[str]:
+        """The growing files whose last member is torn."""
+        return [
+            path.relative_to(self.path).as_posix()
+            for path in sorted(self.path.rglob("*.gz"))
+            if read_tail(path).whole_bytes != path.stat().st_size
+        ]
+
+    def events(self) -> Iterator[DayEvent]:
+        """The ledger in order."""
+        assert self._events is not None
+        for number, row in self._table(self._events):
+            try:
+                facts = msgspec.json.decode(row["details_json"] or "{}", type=dict[str, Any])
+                seq = int(row["recv_seq"])
+                yield DayEvent(row["event_id"], seq, row["run_id"], row["type"], facts)
+            except (KeyError, ValueError, msgspec.DecodeError) as error:
+                raise self._corrupt(self._events, number, error) from None
+
+    def diffs(self) -> Iterator[dict[str, Any]]:
+        """The updates in order, as they are written; ``raw`` is left out."""
+        assert self._diffs is not None
+        for number, line in enumerate(self._lines(self._diffs), start=1):
+            try:
+                told = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+                told.pop("raw", None)
+                yield {key: msgspec.json.decode(value) for key, value in told.items()}
+            except msgspec.DecodeError as error:
+                raise self._corrupt(self._diffs, number, error) from None
+
+    def frames(self) -> Iterator[tuple[int, list[str]]]:
+        """``(recv_seq, [bid price, size, ask price, size, ...])`` of each frame of the book."""
+        path = self._find(f"{ORDERBOOK}_*.csv.gz")
+        for number, line in enumerate(self._lines(path) if path is not None else (), start=1):
+            cells = line.split(",")
+            if number == 1:
+                continue
+            try:
+                yield int(cells[2]), cells[5:]
+            except (IndexError, ValueError) as error:
+                assert path is not None
+                raise self._corrupt(path, number, error) from None
+
+    def gaps(self) -> Iterator[dict[str, str]]:
+        """The recorded gaps."""
+        path = self._find(f"{GAPS}_*.csv.gz")
+        return (row for _, row in self._table(path)) if path is not None else iter(())
+
+    def snapshot(self, event_id: str) -> DaySnapshot | None:
+        """The snapshot of an event; None when its file is not there."""
+        path = next(iter(sorted(self.path.glob(f"snapshots/snapshot_{event_id}_*.csv"))), None)
+        if path is None:
+            return None
+        name, levels, last, checksum = path.relative_to(self.path).as_posix(), [], 0, None
+        try:
+            with path.open(newline="") as file:
+                for row in csv.DictReader(file):
+                    levels.append((1 if row["side"] == "bid" else -1, row["price"], row["qty"]))
+                    last = int(row["lastUpdateId"] or 0)
+                    checksum = int(row["checksum"]) if row.get("checksum") else None
+        except (KeyError, ValueError, csv.Error) as error:
+            raise CorruptFrame(f"{path} is no snapshot: {error!r}", path=path) from None
+        except OSError as error:
+            raise EnvironmentFailed(f"cannot read {path}: {error.strerror or error}") from error
+        return DaySnapshot(name, tuple(levels), last, checksum)
+
+    def _identity(self) -> tuple[str, str]:
+        """Exchange and date: of `schema.json`, else of the updates and the folder's name."""
+        schema = self.path / SCHEMA_FILE
+        if schema.exists():
+            try:
+                body = msgspec.json.decode(schema.read_bytes(), type=dict[str, Any])
+                return str(body["exchange"]), str(body.get("date", self.path.name))
+            except (msgspec.DecodeError, KeyError):
+                pass  # an earlier recorder's schema says only versions and columns
+        first = next(self.diffs(), {})
+        date = self.path.name if _DATE.fullmatch(self.path.name) else ""
+        return str(first.get("exchange") or self.path.parent.parent.name).lower(), date
+
+    def _find(self, pattern: str) -> Path | None:
+        return next(iter(sorted(self.path.glob(pattern))), None)
+
+    def _table(self, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+        for number, row in enumerate(csv.DictReader(self._lines(path)), start=2):
+            if None in row or None in row.values():
+                raise self._corrupt(path, number, ValueError("not as many cells as columns"))
+            yield number, row
+
+    def _lines(self, path: Path) -> Iterator[str]:
+        try:
+            yield from gzip_text(path)
+        except OSError as error:
+            raise EnvironmentFailed(f"cannot read {path}: {error.strerror or error}") from error
+        except UnicodeDecodeError as error:
+            raise CorruptFrame(f"{path} is not readable: {error}", path=path) from None
+
+    def _corrupt(self, path: Path, number: int, error: Exception) -> CorruptFrame:
+        return CorruptFrame(f"line {number} of {path} is not readable: {error!r}", path=path)
