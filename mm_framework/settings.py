@@ -68,6 +68,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "store": "mm_framework.store.settings",
     "target": "mm_framework.capture.settings",
     "trading": "mm_framework.trading.settings",
+    "window": "mm_framework.bundle.window",
 }
 
 # A plugin's section is ``<root>.<name>``. A file may hold such sections of plugins that are not

@@ -10,6 +10,7 @@ import click
 
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.settings import BundleSettings
+from mm_framework.bundle.window import WindowSettings
 from mm_framework.capture.settings import AlertSettings, CaptureSettings, PlantSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
@@ -93,6 +94,7 @@ __all__ = ["command"]
 @settings_options(FeedSettings)
 @settings_options(ClockSettings)
 @settings_options(BundleSettings)
+@settings_options(WindowSettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app
@@ -124,11 +126,17 @@ def command(
     from mm_framework.cli.bundles import new_run
     from mm_framework.cli.live import LiveRequest, run_live
     from mm_framework.cli.sink_options import sink_requests
+    from mm_framework.cli.window_wait import joined_window
 
     used = None if profile is None else use_profile(app, profile)
     for name, flag, value in (("transport", "--transport", transport), ("ca_file", "--ca-file", ca_file)):
         if value is not None:
             app.flags.setdefault("capture", {})[name] = Given(value, f"flag {flag}")
+    window, left = joined_window(app)
+    if left is not None:
+        text = f"stopped by {left} before the window began: nothing was recorded"
+        app.out.emit({"ok": True, "run_id": None, "stopped_by": left}, text)
+        return
     path = new_run(app, run_id or default_run_id(time.time_ns()))
     request = LiveRequest(
         instruments,
@@ -140,6 +148,7 @@ def command(
         endpoints or ((earlier_endpoint,) if earlier_endpoint else ()),
         record=path,
         max_seconds=max_seconds,
+        window=window,
         sinks=tuple(sink_requests(sinks)),
         universes=universes,
         usual=() if used is None else used.instruments,

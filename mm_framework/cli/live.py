@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 import logging
 import platform
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 import attrs
 import click
@@ -22,6 +20,7 @@ from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
+from mm_framework.bundle.window import Window
 from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.clock import RealClock, Stamp
 from mm_framework.capture.host import HostProbe
@@ -31,8 +30,10 @@ from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import AlertSettings, CaptureSettings, TargetSettings
 from mm_framework.capture.telemetry import CaptureResult, Status
 from mm_framework.capture.transport import make_transport, tls_context
+from mm_framework.capture.window import WINDOW_END, wait_until
 from mm_framework.cli.app import App
 from mm_framework.cli.choice import Choice, choose
+from mm_framework.cli.signals import signals
 from mm_framework.cli.sink_options import SinkRequest, live_sinks
 from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
@@ -68,6 +69,7 @@ class LiveRequest:
     sinks: tuple[SinkRequest, ...] = ()
     universes: tuple[Path, ...] = ()
     usual: tuple[str, ...] = ()
+    window: Window | None = None
 
 
 def run_live(
@@ -89,7 +91,8 @@ def run_live(
     choice = chosen(app, request)
     plan, kits = choice.plan, {venue: wrap_kit(kit) for venue, kit in choice.kits.items()}
     if settings.insecure_tls:
-        app.out.note("certificates are NOT checked (insecure_tls): anybody may be at the other end")
+        text = "certificates are NOT checked (insecure_tls): anybody may be at the other end"
+        logger.warning(text, extra={"event": "insecure_tls"})
     transport = make_transport(settings.transport)
     tls = tls_context(settings.ca_file, settings.insecure_tls)
     stamp = Stamp(RealClock())
@@ -112,7 +115,7 @@ def run_live(
             alerts=_alerts(app, request),
         )
         try:
-            return asyncio.run(_run(run, request.max_seconds))
+            return asyncio.run(_run(run, request))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
 
@@ -153,6 +156,7 @@ def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
         wall0_ns=stamp.wall0_ns,
         mono0_ns=stamp.mono0_ns,
         shards=shards,
+        flags=("insecure_tls",) if app.load(CaptureSettings).value.insecure_tls else (),
         made_by=f"mm-framework {__version__}",
         plugins=tuple(PluginUsed(**plugin) for plugin in app.plugins.versions()),
         config={section: loaded.to_json() for section, loaded in app.loaded.items()},
@@ -166,35 +170,21 @@ def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
     return RunWriter.create(path, manifest, settings=bundle_settings, threaded=True, metrics=True)
 
 
-async def _run(run: Capture, max_seconds: float | None) -> CaptureResult:
+async def _run(run: Capture, request: LiveRequest) -> CaptureResult:
     task = asyncio.current_task()
     assert task is not None
-    with _signals(run.stop, task.cancel):
-        return await run.run(max_seconds)
+    with signals(run.stop, task.cancel):
+        ending = None if request.window is None else asyncio.create_task(_end_window(run, request.window))
+        try:
+            return await run.run(request.max_seconds)
+        finally:
+            if ending is not None:
+                ending.cancel()
 
 
-@contextlib.contextmanager
-def _signals(stop: Callable[[str], None], interrupt: Callable[[], object]) -> Iterator[None]:
-    """SIGINT and SIGTERM call ``stop`` with their name, the second one ``interrupt``, both in the loop."""
-    loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    earlier = {number: signal.getsignal(number) for number in numbers}
-    seen: list[int] = []
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        seen.append(number)
-        if len(seen) == 1:
-            loop.call_soon_threadsafe(stop, signal.Signals(number).name)
-        else:
-            loop.call_soon_threadsafe(interrupt)
-
-    for number in numbers:
-        signal.signal(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, earlier[number])
+async def _end_window(run: Capture, window: Window) -> None:
+    await wait_until(RealClock(), window.end_ns)
+    run.stop(WINDOW_END)
 
 
 @contextlib.contextmanager

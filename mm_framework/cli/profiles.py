@@ -50,6 +50,7 @@ PROFILES: Mapping[str, Profile] = {
             "capture.max_session_s": "85800",
             "capture.open_timeout_s": "10",
             "capture.no_data_warn_s": "10",
+            "window.start_hhmm": "00:00",
         },
         compat=True,
     ),
