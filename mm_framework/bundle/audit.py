@@ -235,25 +235,25 @@ def _reconnects(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]
 
 def _disconnected(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
     midrun = report.disconnected["midrun"]
-    text = f"{midrun['time_s_total']:.3f} s without a connection"
+    text = f"{midrun['time_s_total']:.3f} s disconnected"
     return "disconnected", midrun["incidents"] == 0, midrun["incidents"], 0, text
 
 
 def _drops(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
     dropped = report.drops["dropped_messages_total"]
-    return "drops", dropped == 0, dropped, 0, "messages received and not kept"
+    return "drops", dropped == 0, dropped, 0, "messages not kept"
 
 
 def _loop_lag_p99(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
     value = report.loop_lag_ms["p99"]
     good = None if value is None else value <= MAX_LAG_P99_MS
-    return "loop_lag_p99", good, value, MAX_LAG_P99_MS, "ms, over the worst of each heartbeat"
+    return "loop_lag_p99", good, value, MAX_LAG_P99_MS, "ms, of each heartbeat's worst"
 
 
 def _loop_lag_max(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
     value = report.loop_lag_ms["max"]
     good = None if value is None else value <= MAX_LAG_MS
-    return "loop_lag_max", good, value, MAX_LAG_MS, "ms, the worst of the run"
+    return "loop_lag_max", good, value, MAX_LAG_MS, "ms, worst of the run"
 
 
 def _pressure(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:

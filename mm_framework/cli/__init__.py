@@ -27,6 +27,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "new-plugin": ("mm_framework.cli.new_plugin_cmd", "Make the package of a new venue or strategy."),
     "discover": ("mm_framework.cli.discover_cmd", "List the instruments of a venue that can be captured."),
     "capture": ("mm_framework.cli.capture_cmd", "Record public market data of a venue into a run bundle."),
+    "bench": ("mm_framework.cli.bench_cmd", "Measure capture on this machine against an emulated venue."),
     "emulate": (
         "mm_framework.cli.emulate_cmd",
         "Serve an emulated venue on this machine, with faults on demand.",
@@ -49,6 +50,7 @@ VERBS: dict[str, tuple[str, str]] = {
 # Names that verbs had in earlier tools; they work, and no help mentions them.
 EARLIER_NAMES: dict[str, str] = {
     "capture-audit": "audit",
+    "capture-bench": "bench",
     "capture-inspect": "inspect",
     "capture-latency-report": "latency",
     "capture-slice": "slice",

@@ -72,6 +72,12 @@ __all__ = ["command"]
     + "; ".join(f"{name}: {profile.help}" for name, profile in sorted(PROFILES.items()))
     + ".",
 )
+@click.option(
+    "--live",
+    "view",
+    is_flag=True,
+    help="Show shards, books, gates and disk on the terminal, as it goes on.",
+)
 @click.option("--run-id", metavar="ID", help="The new bundle: its id, or a path. [a UTC stamp]")
 @click.option(
     "--max-seconds",
@@ -110,6 +116,7 @@ def command(
     earlier_endpoint: str | None,
     universes: tuple[Path, ...],
     profile: str | None,
+    view: bool,
     run_id: str | None,
     max_seconds: float | None,
     transport: str | None,
@@ -152,6 +159,7 @@ def command(
         sinks=tuple(sink_requests(sinks)),
         universes=universes,
         usual=() if used is None else used.instruments,
+        view=view,
     )
     result = run_live(app, request)
     document = {"ok": True, "run_id": path.name, "path": str(path), **result.to_json()}

@@ -1,4 +1,4 @@
-"""What verbs share that talk to a venue: the plan of a capture, its bundle, signals, the status line."""
+"""What verbs share that talk to a venue: the plan of a capture, its bundle, signals."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import asyncio
 import contextlib
 import logging
 import platform
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import attrs
-import click
 
 from mm_framework import __version__
 from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
@@ -23,26 +20,25 @@ from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.window import Window
 from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.clock import RealClock, Stamp
+from mm_framework.capture.heartbeat import Beat
 from mm_framework.capture.host import HostProbe
 from mm_framework.capture.plan import Plan
 from mm_framework.capture.recorder import Listener
 from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import AlertSettings, CaptureSettings, TargetSettings
-from mm_framework.capture.telemetry import CaptureResult, Status
+from mm_framework.capture.telemetry import CaptureResult
 from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.capture.window import WINDOW_END, wait_until
 from mm_framework.cli.app import App
 from mm_framework.cli.choice import Choice, choose
 from mm_framework.cli.signals import signals
 from mm_framework.cli.sink_options import SinkRequest, live_sinks
+from mm_framework.cli.status_line import telling
 from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
 
 __all__ = ["LiveRequest", "run_live"]
-
-STATUS_EVERY_S = 5.0
-"""Time between status lines where stderr is no terminal."""
 
 logger = logging.getLogger("mm_framework.capture")
 
@@ -54,7 +50,8 @@ class LiveRequest:
     ``instruments`` are ids or patterns; ``venue`` with ``symbols`` (ids or the venue's names) is the other
     way to say it; ``usual`` is taken when nothing is named. ``channels`` empty: books and trades.
     ``shards`` None: as many as the limits ask for. ``universes``: files of lists. ``record``: the new
-    bundle's folder, None records nothing. ``sinks``: what is written beside it.
+    bundle's folder, None records nothing. ``sinks``: what is written beside it. ``view``: show everything
+    on the terminal.
     """
 
     instruments: tuple[str, ...]
@@ -70,6 +67,7 @@ class LiveRequest:
     universes: tuple[Path, ...] = ()
     usual: tuple[str, ...] = ()
     window: Window | None = None
+    view: bool = False
 
 
 def run_live(
@@ -78,10 +76,12 @@ def run_live(
     listeners: Sequence[Listener] = (),
     *,
     wrap_kit: Callable[[VenueKit], VenueKit] = lambda kit: kit,
+    progress: Callable[[Beat], None] | None = None,
 ) -> CaptureResult:
     """Capture until the time is over, a listener is done or a signal comes; a second signal interrupts.
 
     ``wrap_kit`` may put something around the parts of each venue, such as a clock around its normalizer.
+    ``progress`` is given each heartbeat, instead of the operator.
     Raises KeyboardInterrupt when interrupted, ConfigError for what cannot be planned, PluginError, and
     what `Capture.run` raises.
     """
@@ -97,7 +97,8 @@ def run_live(
     tls = tls_context(settings.ca_file, settings.insecure_tls)
     stamp = Stamp(RealClock())
     run_id = default_run_id(stamp.wall0_ns) if request.record is None else request.record.name
-    with _status_line(app) as progress, live_sinks(app, request.sinks, plan, stamp, run_id) as sinks:
+    told = contextlib.nullcontext(progress) if progress else telling(app, run_id, live=request.view)
+    with told as tell, live_sinks(app, request.sinks, plan, stamp, run_id) as sinks:
         writer = None if request.record is None else _writer(app, request.record, plan, stamp)
         run = Capture(
             plan,
@@ -110,7 +111,7 @@ def run_live(
             writer=writer,
             listeners=(*listeners, *sinks),
             tls=tls,
-            progress=lambda beat: progress(beat.status),
+            progress=tell,
             host=None if request.record is None else HostProbe(request.record),
             alerts=_alerts(app, request),
         )
@@ -185,57 +186,3 @@ async def _run(run: Capture, request: LiveRequest) -> CaptureResult:
 async def _end_window(run: Capture, window: Window) -> None:
     await wait_until(RealClock(), window.end_ns)
     run.stop(WINDOW_END)
-
-
-@contextlib.contextmanager
-def _status_line(app: App) -> Iterator[Callable[[Status], None]]:
-    """Where to tell the status: the bottom line of a terminal, or else a log line now and then."""
-    if app.out.quiet:
-        yield lambda status: None
-    elif sys.stderr.isatty():
-        with _BottomLine() as line:
-            yield lambda status: line.show(status_text(status))
-    else:
-        yield _StatusLog().tell
-
-
-class _StatusLog:
-    """A log line each few seconds."""
-
-    def __init__(self) -> None:
-        self._told_s = time.monotonic()
-
-    def tell(self, status: Status) -> None:
-        now_s = time.monotonic()
-        if now_s - self._told_s >= STATUS_EVERY_S:
-            self._told_s = now_s
-            logger.info(status_text(status), extra={"event": "status", **attrs.asdict(status)})
-
-
-class _BottomLine:
-    """A line that is rewritten, and gives way to log lines."""
-
-    def __enter__(self) -> _BottomLine:
-        logger.addFilter(self._clear)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        logger.removeFilter(self._clear)
-        self._clear(None)
-
-    def show(self, text: str) -> None:
-        click.echo(f"\r\x1b[2K{text}", nl=False, err=True)
-
-    def _clear(self, record: logging.LogRecord | None) -> bool:
-        click.echo("\r\x1b[2K", nl=False, err=True)
-        return True
-
-
-def status_text(status: Status) -> str:
-    """The status in one line."""
-    states = ", ".join(f"{count} {state}" for state, count in status.states.items()) or "no instrument yet"
-    return (
-        f"{status.elapsed_s:.0f} s  {status.frames} frames ({status.frames_per_s:.0f}/s)"
-        f"  checksums {status.checksums_verified} good, {status.checksums_failed} bad"
-        f"  {states}  {status.connected} connected, {status.reconnects} reconnects"
-    )

@@ -23,6 +23,7 @@ from toy_venue import (
 from mm_framework.bundle.manifest import RunState
 from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.clock import Stamp, VirtualClock
+from mm_framework.capture.heartbeat import Beat
 from mm_framework.capture.memory import MemoryTransport, Wire
 from mm_framework.capture.plan import Deal, Plan, make_plan
 from mm_framework.capture.recorder import Listener
@@ -227,6 +228,7 @@ class World:
         self.shards, self.deal, self.delay = shards, deal, delay
         self.planned: list[tuple[float, Callable[[int], None]]] = []
         self.alerts: AlertSender | None = None
+        self.progress: Callable[[Beat], None] | None = None
         self.run: Capture
 
     def plan(self) -> Plan:
@@ -256,6 +258,7 @@ class World:
                 writer=writer,
                 listeners=listeners,
                 alerts=self.alerts,
+                progress=self.progress,
             )
             loop = asyncio.get_running_loop()
             for seconds, act in self.planned:
