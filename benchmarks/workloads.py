@@ -20,7 +20,8 @@ from mm_framework.bundle.manifest import Manifest, ShardInfo
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.verify import verify
 from mm_framework.capture.clock import RealClock, Stamp
-from mm_framework.capture.recorder import Recorder
+from mm_framework.capture.metrics import ShardMeter
+from mm_framework.capture.recorder import LastRecords, Recorder
 from mm_framework.contracts.normalizer import ConnectionInfo
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed import Feed, FeedConfig, Output, VenueKit
@@ -32,6 +33,7 @@ __all__ = ["Workload", "workloads"]
 
 LIVE_FRAMES_PER_S: Final = 5000
 LIVE_FRAMES_MAX: Final = 10_000
+TELEMETRY_FRAMES: Final = 100_000
 UNPROVED: Final = {
     "kraken": VenueKit(KITS["kraken"].adapter, KITS["kraken"].normalizer, SyncRules(crossed="ignore"))
 }
@@ -108,7 +110,26 @@ def workloads(folder: Path, own: Path) -> list[Workload]:
             lambda: _feed_one(book10),
         ),
         _live(book10, own),
+        Workload(
+            "telemetry",
+            "frames",
+            TELEMETRY_FRAMES,
+            "what a live frame costs more for metrics and for the last records of a fatal run",
+            lambda: _telemetry(book10.records[0]),
+        ),
     ]
+
+
+def _telemetry(record: bytes) -> None:
+    """Two readings of the clock, three samples, a reference kept; percentiles once a thousand frames."""
+    meter, last, now = ShardMeter(1024), LastRecords(), RealClock().mono_ns
+    for number in range(TELEMETRY_FRAMES):
+        received_ns = 0
+        last.add(record)
+        parsed_ns = now()
+        meter.frame(len(record), received_ns, parsed_ns, now())
+        if number % 1000 == 0:
+            meter.take()
 
 
 def _others(folder: Path) -> list[Workload]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -67,12 +67,11 @@ class LatencyReport:
     """What a run's telemetry says.
 
     ``hb_count``: heartbeats. ``reconnects``: ``total`` (unplanned), ``planned``, ``by_reason``.
-    ``disconnected``: ``midrun`` with ``incidents`` and ``time_s_total``, the time without a connection after
-    unplanned losses, over all shards. ``loop_lag_ms``: percentiles of the greatest lag of each
-    heartbeat. ``pressure_streaks``: the longest row of heartbeats under pressure of one metric of one
-    shard. ``stages``: metric -> percentiles of its p99 at the heartbeats of all shards, to three
-    significant digits, and ``max`` of its maxima.
-    Values are None where no heartbeat was told.
+    ``disconnected``: ``midrun`` with ``incidents``, unplanned losses of a shard's only connection, and
+    ``time_s_total``, the time until it had one again, over all shards. ``loop_lag_ms``: percentiles of the
+    greatest lag of each heartbeat. ``pressure_streaks``: the longest row of heartbeats under pressure of
+    one metric of one shard. ``stages``: metric -> percentiles of its p99 at the heartbeats of all shards,
+    to three significant digits, and ``max`` of its maxima. Values are None where no heartbeat was told.
     """
 
     hb_count: int
@@ -113,7 +112,8 @@ class LatencyTally:
     def __init__(self) -> None:
         self.heartbeats = 0
         self._reasons: Counter[str] = Counter()
-        self._planned = self._unplanned = self._dropped = self._hole_ns = 0
+        self._planned = self._unplanned = self._incidents = self._dropped = self._hole_ns = 0
+        self._open: defaultdict[int, set[int]] = defaultdict(set)
         self._holes: dict[int, int] = {}
         self._lags = array("d")
         self._stages: dict[str, _Stage] = {metric: _Stage() for metric in PRESSURE}
@@ -132,6 +132,7 @@ class LatencyTally:
                 self.heartbeats += 1
                 bisect.insort(self._lags, line.get("loop_lag_ms", 0.0))
             case "connected":
+                self._open[line["shard"]].add(line["connection"])
                 self._close_hole(line["shard"], line["mono_ns"])
             case "lost":
                 self._lost(line)
@@ -160,7 +161,7 @@ class LatencyTally:
             },
             disconnected={
                 "midrun": {
-                    "incidents": self._unplanned,
+                    "incidents": self._incidents,
                     "time_s_total": round((self._hole_ns + open_ns) / 1e9, 6),
                 }
             },
@@ -173,14 +174,19 @@ class LatencyTally:
         )
 
     def _lost(self, line: Mapping[str, Any]) -> None:
+        """A connection ended; a hole begins when it was not planned and the shard has no other one."""
+        shard = line["shard"]
+        self._open[shard].discard(line["connection"])
         if line["reason"] == "SHUTDOWN":
             return
         self._reasons[line["reason"].lower()] += 1
         if line["planned"]:
             self._planned += 1
-        else:
-            self._unplanned += 1
-            self._holes.setdefault(line["shard"], line["mono_ns"])
+            return
+        self._unplanned += 1
+        if not self._open[shard]:
+            self._incidents += 1
+            self._holes.setdefault(shard, line["mono_ns"])
 
     def _close_hole(self, shard: int, now_ns: int) -> None:
         since_ns = self._holes.pop(shard, None)

@@ -61,15 +61,28 @@ class Beat:
 
 @attrs.define
 class _Seen:
-    """What the run log has told of a shard, and what the last heartbeat counted."""
+    """What the run log has told of a shard, and what the last heartbeat counted.
+
+    ``states`` counts the books by state: there may be thousands.
+    """
 
     books: dict[str, BookNow] = attrs.field(factory=dict)
+    states: Counter[str] = attrs.field(factory=Counter)
     streams: set[tuple[str | None, str]] = attrs.field(factory=set)
     planned: int = 0
     unplanned: int = 0
     reasons: Counter[str] = attrs.field(factory=Counter)
     frames: int = 0
     bytes: int = 0
+
+    def change(self, instrument: str, book: BookNow) -> None:
+        """A book has another state; a stopped one is gone."""
+        earlier = self.books.pop(instrument, None)
+        if earlier is not None:
+            self.states[earlier.state] -= 1
+        if book.state != "STOPPED":
+            self.books[instrument] = book
+            self.states[book.state] += 1
 
 
 class Heartbeats:
@@ -88,12 +101,9 @@ class Heartbeats:
         """A line of the run log, with its stamps."""
         self.latency.hear(line)
         match line["event"]:
-            case "state" if line["new"] == "STOPPED":
-                self._of(line["shard"]).books.pop(line["instrument"], None)
             case "state":
                 self._resyncs += line["new"] == "RESYNCING"
-                book = BookNow(line["new"], line["epoch"])
-                self._of(line["shard"]).books[line["instrument"]] = book
+                self._of(line["shard"]).change(line["instrument"], BookNow(line["new"], line["epoch"]))
             case "subscribed":
                 self._of(line["shard"]).streams.add((line["instrument"], line["channel"]))
             case "unsubscribed":
@@ -127,7 +137,7 @@ class Heartbeats:
         lines = {one.shard: self._shard(one, interval_s, waited_ms, covers=covers) for one in shards}
         for line in lines.values():
             self.latency.sample(line)
-        states = Counter(book.state for seen in self._seen.values() for book in seen.books.values())
+        states = sum((seen.states for seen in self._seen.values()), Counter())
         status = self._status(now_ns, interval_s, shards, counts, tally, states)
         size = sum(one.meter.bytes for one in shards)
         overall = {
@@ -232,7 +242,7 @@ def _coverage(shards: Iterable[_Seen]) -> dict[str, int]:
     for seen in shards:
         streams += len(seen.streams)
         books += len(seen.books)
-        synced += sum(book.state == "SYNCED" for book in seen.books.values())
+        synced += seen.states["SYNCED"]
     return {"streams": streams, "books": books, "synced": synced}
 
 

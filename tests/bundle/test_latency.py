@@ -25,13 +25,15 @@ from mm_framework.errors import CorruptFrame
 S = 1_000_000_000
 
 
-def lost(at_s: float, reason: str = "RESET", *, planned: bool = False, shard: int = 0) -> dict[str, Any]:
-    stamp = round(at_s * S)
-    return {"event": "lost", "reason": reason, "planned": planned, "shard": shard, "mono_ns": stamp}
+def lost(
+    at_s: float, reason: str = "RESET", *, planned: bool = False, shard: int = 0, connection: int = 0
+) -> dict[str, Any]:
+    place = {"shard": shard, "connection": connection, "mono_ns": round(at_s * S)}
+    return {"event": "lost", "reason": reason, "planned": planned, **place}
 
 
-def connected(at_s: float, shard: int = 0) -> dict[str, Any]:
-    return {"event": "connected", "shard": shard, "mono_ns": round(at_s * S)}
+def connected(at_s: float, shard: int = 0, connection: int = 0) -> dict[str, Any]:
+    return {"event": "connected", "shard": shard, "connection": connection, "mono_ns": round(at_s * S)}
 
 
 def beat(at_s: float, lag_ms: float) -> dict[str, Any]:
@@ -82,6 +84,15 @@ def test_planned_and_unplanned_reconnects_are_told_apart_and_the_end_is_none() -
 def test_a_hole_that_is_open_at_the_end_counts_up_to_the_last_line_and_each_shard_has_its_own() -> None:
     report = told(connected(0), lost(1), lost(2, shard=1), connected(3), beat(7, 1.0))
     assert report["disconnected"]["midrun"] == {"incidents": 2, "time_s_total": 2 + 5}
+
+
+def test_a_loss_beside_another_connection_of_the_shard_leaves_no_hole() -> None:
+    """During a rotation a shard has two."""
+    report = told(connected(0), connected(5, connection=1), lost(6, connection=1), beat(9, 1.0))
+    assert report["reconnects"]["total"] == 1
+    assert report["disconnected"]["midrun"] == {"incidents": 0, "time_s_total": 0}
+    both = told(connected(0), connected(5, connection=1), lost(6), lost(7, connection=1), beat(9, 1.0))
+    assert both["disconnected"]["midrun"] == {"incidents": 1, "time_s_total": 2}
 
 
 def test_loop_lag_is_ranked_over_heartbeats() -> None:

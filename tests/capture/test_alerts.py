@@ -35,8 +35,8 @@ class Story:
         return self.watch.beat(beat, self.now_ns)
 
     def lose(self) -> None:
-        line = {"event": "lost", "reason": "RESET", "planned": False, "shard": 0, "mono_ns": self.now_ns}
-        self.tally.hear(line)
+        line = {"event": "lost", "reason": "RESET", "planned": False, "shard": 0, "connection": 0}
+        self.tally.hear({**line, "mono_ns": self.now_ns})
 
 
 def test_a_gate_is_told_once_when_it_begins_to_fail() -> None:
