@@ -21,7 +21,7 @@ from mm_framework.bundle.segment import (
     SegmentHeader,
     SegmentReader,
     iter_encoded,
-    parse_segment_name,
+    segment_files,
     segment_name,
 )
 from mm_framework.bundle.settings import BundleSettings
@@ -184,13 +184,9 @@ class ShardReader:
 
     def __init__(self, folder: Path, shard: int) -> None:
         self.shard = shard
-        names = sorted(
-            (parsed[1], path)
-            for path in folder.iterdir()
-            if (parsed := parse_segment_name(path.name)) and parsed[0] == shard
-        )
+        paths = [path for number, _, path in segment_files(folder) if number == shard]
         self.segments = tuple(
-            SegmentReader(path, last=position == len(names) - 1) for position, (_, path) in enumerate(names)
+            SegmentReader(path, last=position == len(paths) - 1) for position, path in enumerate(paths)
         )
         self.torn: Fault | None = None
         """The torn end that reading came to, if it did."""

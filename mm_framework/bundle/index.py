@@ -18,7 +18,14 @@ from typing import Final
 
 import attrs
 
-from mm_framework.bundle.segment import BLOCK_BYTES, Cursor, SegmentHeader, SegmentReader, record_places
+from mm_framework.bundle.segment import (
+    BLOCK_BYTES,
+    Cursor,
+    SegmentHeader,
+    SegmentReader,
+    open_segment,
+    record_places,
+)
 from mm_framework.kernels.loader import active
 from mm_framework.model.frame import HEADER, RecordKind
 
@@ -149,7 +156,7 @@ def _stored(reader: SegmentReader) -> list[IndexEntry]:
     if data[:HEADER_BYTES] != index_header(reader.header.shard, reader.header.segment):
         return []
     entries: list[IndexEntry] = []
-    with reader.path.open("rb") as log:
+    with open_segment(reader.path) as log:
         for position in range(HEADER_BYTES, len(data) - _ENTRY.size + 1, _ENTRY.size):
             *fields, crc = _ENTRY.unpack_from(data, position)
             entry = IndexEntry(*fields)

@@ -22,6 +22,7 @@ from mm_framework.bundle.feeding import feed_shard
 from mm_framework.bundle.index import encode_index, index_path
 from mm_framework.bundle.manifest import Manifest
 from mm_framework.bundle.run import open_run
+from mm_framework.bundle.sealed import sealed_path
 from mm_framework.bundle.segment import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -121,6 +122,12 @@ class _Recovery:
                 fault = stretch.segment.fault
                 if fault is None:
                     continue
+                if not fault.path.exists():
+                    raise CorruptFrame(
+                        f"{sealed_path(fault.path)} is damaged, and a seal cannot be cut: take it from a"
+                        f" copy; until then readers skip from byte {fault.offset} to the next checkpoint",
+                        path=fault.path,
+                    )
                 self.rewritten.append(fault.path.name)
                 if fault.index is None:
                     self._repair_header(stretch.segment, run.manifest)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
@@ -33,7 +32,7 @@ from mm_framework.bundle.latency import (
 )
 from mm_framework.bundle.manifest import MANIFEST, Manifest, RunState
 from mm_framework.bundle.names import check_run_id
-from mm_framework.bundle.segment import parse_segment_name, segment_name
+from mm_framework.bundle.segment import segment_files, segment_name
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.tables import (
     CONNECTION_KINDS,
@@ -341,8 +340,9 @@ def _open_run(path: Path) -> Run:
 def _check_segments(path: Path, manifest: Manifest) -> None:
     """The log has the shards of the manifest and no other."""
     capture = path / CAPTURE
-    names = os.listdir(capture) if capture.is_dir() else []
-    found = {parsed[0] for name in names if (parsed := parse_segment_name(name))}
+    files = segment_files(capture) if capture.is_dir() else []
+    names = {path.name for _, _, path in files}
+    found = {shard for shard, _, _ in files}
     expected = {info.shard for info in manifest.shards}
     for shard in sorted(expected):
         if segment_name(shard, 0) not in names:

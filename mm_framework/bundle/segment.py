@@ -8,6 +8,7 @@ prefix as blocks of whole, checked records; what stopped it is its ``fault``.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import struct
@@ -15,10 +16,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 import attrs
 
+from mm_framework.bundle.sealed import SealedFile, sealed_path
 from mm_framework.errors import CorruptFrame, EnvironmentFailed, SchemaMismatch
 from mm_framework.kernels.loader import active
 from mm_framework.model.frame import HEADER, MAX_FRAME_BYTES, Record, RecordKind, iter_records
@@ -35,11 +37,15 @@ __all__ = [
     "SegmentReader",
     "iter_encoded",
     "next_record",
+    "open_segment",
     "parse_segment_name",
     "record_places",
     "records_of",
     "scan",
+    "segment_files",
     "segment_name",
+    "segment_sha256",
+    "segment_status",
 ]
 
 MAGIC: Final = b"MMFRAMES"
@@ -54,6 +60,42 @@ _NAME = re.compile(r"shard_([0-9]{2,5})(?:\.([0-9]{4,}))?\.frames")
 def segment_name(shard: int, segment: int) -> str:
     """``shard_00.frames`` for the first segment, then ``shard_00.0001.frames``."""
     return f"shard_{shard:02d}.frames" if segment == 0 else f"shard_{shard:02d}.{segment:04d}.frames"
+
+
+def segment_files(folder: Path) -> list[tuple[int, int, Path]]:
+    """``(shard, segment, path)`` of all segments of a folder, in order.
+
+    A sealed one has the path that it had before; `open_segment` reads it all the same.
+    """
+    paths = (path.with_suffix("") if path.name.endswith(".zst") else path for path in folder.iterdir())
+    found = {(*parsed, path) for path in paths if (parsed := parse_segment_name(path.name))}
+    return sorted(found)
+
+
+def open_segment(path: Path) -> BinaryIO:
+    """The bytes of a segment, sealed or not. Raises OSError, and CorruptFrame for a damaged seal."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        if not sealed_path(path).exists():
+            raise
+        return cast(BinaryIO, SealedFile(sealed_path(path)))
+
+
+def segment_status(path: Path) -> tuple[int, int]:
+    """Size of a segment, sealed or not, and when its file was changed last (ns). Raises OSError."""
+    with open_segment(path) as file:
+        size = file.seek(0, os.SEEK_END)
+    return size, (path if path.exists() else sealed_path(path)).stat().st_mtime_ns
+
+
+def segment_sha256(path: Path) -> str:
+    """The SHA-256 (hex) of a segment's bytes, sealed or not. Raises OSError."""
+    digest = hashlib.sha256()
+    with open_segment(path) as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def parse_segment_name(name: str) -> tuple[int, int] | None:
@@ -235,7 +277,8 @@ class SegmentReader:
         self.end = Cursor(SEGMENT_HEADER_BYTES, 0)
         """The place after the last good record that `blocks` has yielded."""
         with _open(path) as file:
-            self.size = os.fstat(file.fileno()).st_size
+            self.size = file.seek(0, os.SEEK_END)
+            file.seek(0)
             data = file.read(SEGMENT_HEADER_BYTES)
         try:
             header = SegmentHeader.decode(data, path)
@@ -287,7 +330,8 @@ class SegmentReader:
 
     def _stop(self, reason: str) -> None:
         """Record what is wrong with the record at ``end``."""
-        self.size = max(self.path.stat().st_size, self.end.offset)
+        with _open(self.path) as file:
+            self.size = max(file.seek(0, os.SEEK_END), self.end.offset)
         torn = self.last and next_record(self.path, self.end) is None
         lost = self.size - self.end.offset
         self.fault = Fault(self.path, self.end.offset, self.end.index, reason, torn, lost)
@@ -331,6 +375,6 @@ def _is_record(file: BinaryIO, offset: int, after: Cursor) -> bool:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return open_segment(path)
     except OSError as error:
         raise EnvironmentFailed(f"cannot read {path}: {error.strerror}") from error

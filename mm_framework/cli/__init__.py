@@ -39,6 +39,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "latency": ("mm_framework.cli.latency_cmd", "Report reconnects, drops, lag and pressure of a capture."),
     "inspect": ("mm_framework.cli.inspect_cmd", "Look into a run bundle."),
     "slice": ("mm_framework.cli.slice_cmd", "Cut a time range out of a run bundle."),
+    "seal": ("mm_framework.cli.seal_cmd", "Compress the log of a run that is over."),
+    "prune": ("mm_framework.cli.prune_cmd", "Remove runs that are older than a time."),
     "recover": ("mm_framework.cli.recover_cmd", "Repair a run bundle after a crash and say what was lost."),
     "analyze": ("mm_framework.cli.analyze_cmd", "Tell how old the best prices of a file were."),
     "qa": ("mm_framework.cli.qa_cmd", "Tell whether a file of best prices may be used."),

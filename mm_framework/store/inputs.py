@@ -12,6 +12,7 @@ import attrs
 
 from mm_framework.bundle.manifest import MANIFEST
 from mm_framework.bundle.run import CAPTURE, open_run
+from mm_framework.bundle.segment import segment_files, segment_sha256, segment_status
 from mm_framework.errors import ConfigError, EnvironmentFailed, StoreError
 from mm_framework.store.manifest import Input
 
@@ -31,12 +32,10 @@ class Source:
 
     def files(self) -> dict[str, tuple[int, int]]:
         """The files that its rows are a function of: name -> (size, mtime_ns)."""
-        paths = sorted((self.path / CAPTURE).glob("*.frames")) if self.kind == "bundle" else [self.path]
-        found = {}
-        for path in paths:
-            status = path.stat()
-            found[path.name] = (status.st_size, status.st_mtime_ns)
-        return found
+        if self.kind == "bundle":
+            return {path.name: segment_status(path) for _, _, path in segment_files(self.path / CAPTURE)}
+        status = self.path.stat()
+        return {self.path.name: (status.st_size, status.st_mtime_ns)}
 
 
 def find_source(path: Path) -> Source:
@@ -62,8 +61,7 @@ def fingerprint(source: Source) -> str:
     folder = source.path / CAPTURE if source.kind == "bundle" else source.path.parent
     for name in source.files():
         try:
-            with (folder / name).open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
+            content = segment_sha256(folder / name)
         except OSError as error:
             raise EnvironmentFailed(f"cannot read {folder / name}: {error.strerror}") from error
         digest.update(f"{name} {content}\n".encode())
