@@ -19,7 +19,12 @@ STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
 
 
 @click.command("audit")
-@click.argument("run")
+@click.argument("runs", nargs=-1, metavar="RUN...")
+@click.option(
+    "--profile",
+    type=click.Choice(("1h", "24h", "7d")),
+    help="Also ask the gates of an acceptance profile of best prices; RUN may be their CSV files.",
+)
 @click.option(
     "--threshold-seconds",
     type=FiniteRange(0, min_open=True),
@@ -31,12 +36,24 @@ STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, run: str, threshold_seconds: float) -> int:
+def command(app: App, runs: tuple[str, ...], profile: str | None, threshold_seconds: float) -> int:
     """Ask the gates of a capture: heartbeats, reconnects, drops, lag, pressure, CRCs, its end.
 
     RUN is a run id or the path of a bundle, also of a run that was killed. The exit code is 0 when no
     gate fails, 1 when one does; each gate names the command that shows more.
+
+    With --profile the best prices are judged, too: how long, how fresh, how steady. RUN may then be CSV
+    files of best prices (of whose capture nothing is known), seven of them, one a day, for 7d.
     """
+    if profile is not None and runs:
+        from mm_framework.cli.audit_profile import audit_profile
+
+        judged = audit_profile(app, runs, profile, threshold_seconds)
+        app.out.emit(judged.to_json(), lambda: _verdict(judged.every, f"profile {profile}"))
+        return 0 if judged.ok else 1
+    if len(runs) != 1:
+        raise click.UsageError("name one run: mm audit RUN", click.get_current_context())
+    run = runs[0]
     from mm_framework.bundle.audit import audit, gather
     from mm_framework.cli.bundles import opened
 
@@ -50,13 +67,16 @@ def command(app: App, run: str, threshold_seconds: float) -> int:
 
 
 def _shown(report: AuditReport) -> Any:
+    return _verdict(report.results, report.evidence.path.name)
+
+
+def _verdict(results: tuple[GateResult, ...], name: str) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    failed = [result.name for result in report.results if result.status == "FAIL"]
+    failed = list(dict.fromkeys(result.name for result in results if result.status == "FAIL"))
     verdict = f"FAIL: {', '.join(failed)}" if failed else "PASS"
-    name = report.evidence.path.name
-    return Group(gate_table(report.results), "", Text(f"{name}: {verdict}", style=STYLES[verdict[:4]]))
+    return Group(gate_table(results), "", Text(f"{name}: {verdict}", style=STYLES[verdict[:4]]))
 
 
 def gate_table(results: tuple[GateResult, ...] | list[GateResult], *, commands: bool = True) -> Any:

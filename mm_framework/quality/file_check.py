@@ -138,9 +138,12 @@ def check_file(
     latency: LatencySettings | None = None,
     *,
     all_runs: bool = False,
+    listener: Callable[[int, Quotes], object] = lambda run, quotes: None,
     progress: Callable[[int], object] = lambda _: None,
 ) -> FileReport:
-    """Read the file and check its latest contiguous run, or all. ``progress`` is told numbers of rows.
+    """Read the file and check its latest contiguous run, or all.
+
+    ``listener`` hears the run and the rows of each part, ``progress`` numbers of rows.
 
     Raises StoreError when the file cannot be read.
     """
@@ -154,6 +157,7 @@ def check_file(
             else:
                 checks = RunChecks(settings, latency)
         checks.add(quotes, file.symbols)
+        listener(number, quotes)
         progress(len(quotes))
     numbers = checks.to_json()
     return FileReport(
