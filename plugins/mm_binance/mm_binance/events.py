@@ -23,7 +23,7 @@ from mm_framework.model.events import ASK, BID, NULL
 
 __all__ = ["AggTrade", "BookTicker", "Depth", "Levels", "PartialDepth", "Symbol", "Trade", "best"]
 
-Symbol: TypeAlias = Annotated[str, Meta(pattern=r"^[^\s/:@\x00-\x1f]{1,64}$")]
+Symbol: TypeAlias = Annotated[str, Meta(pattern=r"^[^\s/:@\x00-\x1f]{1,64}\Z")]
 """An instrument's name; it may hold letters of any alphabet."""
 
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]

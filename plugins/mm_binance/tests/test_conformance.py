@@ -157,6 +157,7 @@ class TestFuturesAdapter(AdapterConformance):
 class TestNormalizer(NormalizerConformance):
     venue = BINANCE
     golden = GOLDEN
+    malformed = (*NormalizerConformance.malformed, DEPTH.replace(b"BNBBTC", rb"BNBBTC\n"))
 
     @pytest.fixture
     def recordings(self, shared_data: Path) -> Sequence[Sequence[Path]]:

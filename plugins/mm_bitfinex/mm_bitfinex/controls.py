@@ -41,7 +41,7 @@ _GROUPED: Final = frozenset(["P1", "P2", "P3", "P4"])
 _T = TypeVar("_T")
 
 _ChannelNumber: TypeAlias = Annotated[int, Meta(ge=1, le=10**18 - 1)]
-_Symbol: TypeAlias = Annotated[str, Meta(pattern=r"^[!-~]{1,64}$")]
+_Symbol: TypeAlias = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z")]
 
 
 class _Head(msgspec.Struct):

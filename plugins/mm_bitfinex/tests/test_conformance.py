@@ -85,6 +85,7 @@ class TestAdapter(AdapterConformance):
 class TestNormalizer(NormalizerConformance):
     venue = BITFINEX
     golden = GOLDEN
+    malformed = (*NormalizerConformance.malformed, BEFORE[0].replace(b'"tBTCUSD"', rb'"tBTCUSD\n"'))
 
     @pytest.fixture
     def recordings(self, shared_data: Path) -> Sequence[Sequence[Path]]:

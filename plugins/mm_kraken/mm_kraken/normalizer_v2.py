@@ -23,7 +23,7 @@ from mm_kraken.times import rfc3339_ns
 
 __all__ = ["DATA_CHANNELS", "Symbol", "decode", "number"]
 
-Symbol: TypeAlias = Annotated[str, Meta(pattern=r"^[!-~]{1,64}$")]
+Symbol: TypeAlias = Annotated[str, Meta(pattern=r"^[!-~]{1,64}\Z")]
 """A pair's name: printable ASCII without spaces."""
 
 _Crc: TypeAlias = Annotated[int, Meta(ge=0, le=2**32 - 1)]

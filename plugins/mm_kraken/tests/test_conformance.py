@@ -106,6 +106,7 @@ class TestAdapter(AdapterConformance):
 class TestNormalizer(NormalizerConformance):
     venue = KRAKEN
     golden = GOLDEN
+    malformed = (*NormalizerConformance.malformed, GOLDEN[0].frame.replace(b"BTC/EUR", rb"BTC/EUR\n"))
 
     @pytest.fixture
     def recordings(self, shared_data: Path) -> Sequence[Sequence[Path]]:

@@ -27,12 +27,12 @@ from mm_polymarket.names import VENUE
 
 __all__ = ["EVENTS", "RestBook", "decode_event", "decode_frame"]
 
-_Token: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,78}$")]
-_Text: TypeAlias = Annotated[str, Meta(pattern=r"^[!#-\[\]-~]{0,80}$")]
+_Token: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9]{1,78}\Z")]
+_Text: TypeAlias = Annotated[str, Meta(pattern=r"^[!#-\[\]-~]{0,80}\Z")]
 """Printable, and the same inside of a JSON string."""
-_Tick: TypeAlias = Annotated[str, Meta(pattern=r"^0\.[0-9]{1,18}$")]
+_Tick: TypeAlias = Annotated[str, Meta(pattern=r"^0\.[0-9]{1,18}\Z")]
 _Millis: TypeAlias = (
-    Annotated[str, Meta(pattern=r"^[0-9]{0,15}$")] | Annotated[int, Meta(ge=0, le=10**15 - 1)]
+    Annotated[str, Meta(pattern=r"^[0-9]{0,15}\Z")] | Annotated[int, Meta(ge=0, le=10**15 - 1)]
 )
 _Side: TypeAlias = Literal["BUY", "SELL"]
 _SIDES: Final = {"BUY": BID, "SELL": ASK}

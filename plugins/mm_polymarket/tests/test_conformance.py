@@ -93,6 +93,13 @@ class TestAdapter(AdapterConformance):
 class TestNormalizer(NormalizerConformance):
     venue = POLYMARKET
     golden = GOLDEN
+    malformed = (
+        *NormalizerConformance.malformed,
+        *(
+            GOLDEN[0].frame.replace(old, old + rb"\n")
+            for old in (b"65193", b"0xdde0", b'"tick_size":"0.001', b"1778997825875")
+        ),
+    )
 
     @pytest.fixture
     def recordings(self, shared_data: Path) -> Sequence[Sequence[Path]]:
