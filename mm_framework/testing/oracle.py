@@ -23,10 +23,9 @@ from collections import Counter, deque
 from typing import Literal
 
 from mm_framework.contracts.emulator import FrameKind, Level
-from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.emulator.truth import Outcome, TruthEntry
 from mm_framework.emulator.venue import VenueEmulator
-from mm_framework.feed import Output
+from mm_framework.feed import FeedSettings, Output, VenueKit
 from mm_framework.feed.output import Defined
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState, iter_rows
 from mm_framework.model.frame import RecordKind, iter_records
@@ -34,17 +33,16 @@ from mm_framework.model.instrument import Definition
 from mm_framework.testing.oracle_book import HIDDEN_NS, FalseBook, Seen
 from mm_framework.testing.oracle_trades import TradeLedger
 
-__all__ = ["FalseBook", "Oracle", "Values", "values_of"]
+__all__ = ["WHOLE", "FalseBook", "Oracle", "Values"]
+
+WHOLE = 1000
+"""Levels that are compared where a proof covers the whole book: more than an emulated market has."""
+
 
 Values = Literal["each_message", "own_frame", "never"]
 """Where a venue proves the values of its books, beside that none is lost."""
 
 _BOOK_FRAMES = (FrameKind.BOOK, FrameKind.SNAPSHOT)
-
-
-def values_of(rules: SyncRules) -> Values:
-    """What these rules prove of values."""
-    return "never" if rules.checksum is None else rules.checksum.when
 
 
 class Oracle:
@@ -82,6 +80,29 @@ class Oracle:
         self._opened: list[int] = []
         self._altered_ns: dict[int, int] = {}
         self._wire: dict[int, deque[TruthEntry]] = {}
+
+    @classmethod
+    def of(cls, emulator: VenueEmulator, kit: VenueKit, settings: FeedSettings) -> Oracle:
+        """The oracle of a venue: it compares what the proof of the book's channel and the rules promise.
+
+        The truth log must keep `WHOLE` levels.
+        """
+        rules, adapter = kit.rules, kit.adapter
+        book = next((one for one in adapter.channels if one.carries == "book"), None)
+        proved = book is not None and book.proof.kind in ("sequence", "checksum", "hash")
+        silent_s = settings.stream_idle_s + settings.ack_timeout_s
+        dead_s = adapter.idle_timeout_s + (adapter.ping_interval_s or 0) + settings.ping_timeout_s
+        return cls(
+            emulator,
+            book=book.name if book is not None and proved else None,
+            n=(book.proof.levels if book is not None else None) or WHOLE,
+            patience_ns=round((max(silent_s, dead_s) + 10) * 1e9),
+            numbered=rules.trade_ids,
+            values="never" if rules.checksum is None else rules.checksum.when,
+            checked=0 if rules.checksum is None else rules.checksum.depth,
+            cut=rules.checksum is not None and rules.checksum.truncate,
+            connected=rules.sequence is not None and rules.sequence.scope == "connection",
+        )
 
     # the listener
 

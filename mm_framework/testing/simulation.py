@@ -33,14 +33,11 @@ from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings, Notice, Output, VenueKit
 from mm_framework.testing.emulated import EmulatedVenue
-from mm_framework.testing.oracle import Oracle, values_of
+from mm_framework.testing.oracle import WHOLE, Oracle
 
 __all__ = ["Simulation", "Tape", "Venue"]
 
 _MS = 1_000_000
-_S = 1_000_000_000
-WHOLE = 1000
-"""Levels that are compared where a proof covers the whole book: more than the market has."""
 
 
 @attrs.frozen(eq=False)
@@ -124,9 +121,8 @@ class Simulation:
             raise RuntimeError("the venue has no emulator")
         self.kits = self.venue.kits
         (kit,) = self.kits.values()
-        dialect, adapter, book = self.venue.dialect(), kit.adapter, self.venue.channel("book")
-        symbols = [adapter.venue_symbol(one) for one in self.venue.instruments]
-        rules, levels = self.venue.rules, (book.proof.levels if book is not None else None) or WHOLE
+        dialect = self.venue.dialect()
+        symbols = [kit.adapter.venue_symbol(one) for one in self.venue.instruments]
         self.emulator = VenueEmulator(
             dialect,
             [dialect.listing(symbol) for symbol in symbols],
@@ -137,21 +133,7 @@ class Simulation:
             wall_ns=self.clock.wall_ns(),
             truth=TruthLog(levels=WHOLE),
         )
-        settings = self.feed_settings
-        silent_s = settings.stream_idle_s + settings.ack_timeout_s
-        dead_s = adapter.idle_timeout_s + (adapter.ping_interval_s or 0) + settings.ping_timeout_s
-        proved = book is not None and book.proof.kind in ("sequence", "checksum", "hash")
-        self.oracle = Oracle(
-            self.emulator,
-            book=book.name if book is not None and proved else None,
-            n=levels,
-            patience_ns=round((max(silent_s, dead_s) + 10) * _S),
-            numbered=rules.trade_ids,
-            values=values_of(rules),
-            checked=0 if rules.checksum is None else rules.checksum.depth,
-            cut=rules.checksum is not None and rules.checksum.truncate,
-            connected=rules.sequence is not None and rules.sequence.scope == "connection",
-        )
+        self.oracle = Oracle.of(self.emulator, kit, self.feed_settings)
 
     def run(self) -> CaptureResult:
         """Capture to the end; raises what the oracle raises."""
