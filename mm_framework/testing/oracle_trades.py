@@ -72,6 +72,10 @@ class TradeLedger:
                 self._check_holes(name, one)
         return sum(len(one.captured) - len(one.altered) for one in self._channels.values())
 
+    def counted(self) -> dict[Key, int]:
+        """How many trades stand in the rows, by instrument and channel."""
+        return {key: len(one.captured) for key, one in self._channels.items()}
+
     def _of(self, instrument: str, channel: str | None) -> _Channel:
         return self._channels.setdefault((instrument, channel), _Channel())
 

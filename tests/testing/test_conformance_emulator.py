@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from four_venues import VENUES
 from kit_checks import checks_of, fails, run_check, skips
 from toy_conformance import PingingToyAdapter, ToyFrontend, ToySession, WholeToyDialect, toy
 from toy_venue import toy_rules
@@ -17,6 +18,7 @@ from mm_framework.contracts.emulator import FrameKind, MarketEvent, Outgoing, no
 from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.emulator.faults import FAULTS, parse_faults
 from mm_framework.feed import Feed, FeedSettings
+from mm_framework.feed.instrument import Instrument
 from mm_framework.model.events import iter_rows
 from mm_framework.sync import book
 from mm_framework.testing.conformance import EmulatorConformance
@@ -30,6 +32,7 @@ SEEDED = "the_same_seed_gives_the_same_bytes_and_another_seed_others"
 KNOWN = "every_frame_is_one_that_the_normalizer_knows"
 TRUE = "without_faults_every_book_is_the_truth_and_no_loss_is_declared"
 FAULTY = "under_faults_nothing_false_is_served_and_nothing_is_lost_in_silence"
+APART = "several_channels_of_trades_are_numbered_apart"
 PLAYBACK = "playback_knows_its_own_frames"
 
 
@@ -130,8 +133,14 @@ def test_a_venue_whose_books_nobody_checks_is_found(monkeypatch: pytest.MonkeyPa
     fails(EmulatorConformance, FAULTY, "with a false book", venue=toy(), faults="drop:0.02", seeds=1)
 
 
+def test_channels_of_trades_that_are_numbered_together_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MM_KERNELS", "off")
+    monkeypatch.setattr(Instrument, "trades_on", lambda self, channel: self.trades)
+    fails(EmulatorConformance, APART, "trade", venue=VENUES["binance"])
+
+
 def test_each_check_has_a_case() -> None:
-    assert {name for name, _, _ in CASES} | {FAULTY} == checks_of(EmulatorConformance)
+    assert {name for name, _, _ in CASES} | {FAULTY, APART} == checks_of(EmulatorConformance)
 
 
 def test_what_is_not_declared_is_skipped_with_a_reason() -> None:

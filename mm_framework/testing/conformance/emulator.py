@@ -98,6 +98,23 @@ class EmulatorConformance(Conformance):
             compared += run.oracle.counts["compared"]
         assert self._proved() is None or compared > 50, f"only {compared} books compared"
 
+    def test_several_channels_of_trades_are_numbered_apart(self) -> None:
+        """All of them together, with frames lost, repeated and late: none is lost, none comes twice."""
+        self._dialect()
+        channels = [one for one in self.kit.adapter.channels if one.carries == "trade"]
+        if len(channels) < 2:
+            pytest.skip(f"{self.kit.adapter.venue} declares one channel of trades")
+        names = tuple(one.name for one in channels)
+        run = Simulation(
+            self.venue, 1, self.seconds, "drop:0.02,repeat:0.02,reorder:0.01", 20.0, channels=names
+        )
+        run.run()
+        counted = run.oracle.trades.counted()
+        for instrument in self.venue.instruments:
+            for name in names:
+                found = counted.get((instrument, name), 0)
+                assert found > 10, f"{instrument}: {found} trades of {name} beside the others"
+
     def test_playback_knows_its_own_frames(self) -> None:
         """`Dialect.recorded` says of each frame of data what it is, and nothing of others."""
         dialect = self._dialect()

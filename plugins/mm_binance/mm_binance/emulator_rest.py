@@ -55,11 +55,12 @@ class _Refusal(Exception):
 class Weights:
     """The count of weight of all clients together, by whole minutes of market time.
 
-    ``refused``: answers with 429 and 418 so far.
+    ``refused``: answers with 429 and 418 so far; ``peak``: the most of one minute.
     """
 
     def __init__(self, limit: int, settings: BinanceEmulatorSettings) -> None:
         self.limit, self.used, self.refused = limit, 0, {429: 0, 418: 0}
+        self.peak = 0
         self._settings = settings
         self._minute = self._over = self._bans = self._until_ns = 0
         self._planned_ns = round(settings.ban_at_s * _SECOND)
@@ -74,6 +75,7 @@ class Weights:
         if now_ns < self._until_ns:
             return self._refuse(418, self._until_ns - now_ns)
         self.used += weight
+        self.peak = max(self.peak, self.used)
         if self.used <= self.limit:
             return 200, 0
         self._over += 1
