@@ -5,6 +5,7 @@
       capture/shard_00.frames  shard_00.idx  shard_00.0001.frames  ...
       metrics/global.ndjson  shard_00.ndjson  ...      latency_report.json  .txt      (live runs)
       fatal.json  last_frames_shard_00.bin  ...                            (runs that an error ended)
+      missing_tokens.json                                                  (instruments that never spoke)
 
 The manifest is the last file of a new bundle: whatever has one has all the others.
 """
@@ -53,6 +54,7 @@ from mm_framework.model.instrument import Definition
 __all__ = ["CAPTURE", "MakeWriter", "Run", "RunWriter", "open_run"]
 
 CAPTURE: Final = "capture"
+MISSING: Final = "missing_tokens.json"
 
 MakeWriter = Callable[[Sequence[Appender], BundleSettings], BundleFileWriter]
 """Makes what calls the writers of these files."""
@@ -182,6 +184,11 @@ class RunWriter:
         clocks = (self.manifest.wall0_ns, self.manifest.mono0_ns)
         with writing(self.path):
             write_fatal(self._disk, self.path, document, records, clocks)
+
+    def missing(self, document: Mapping[str, Any]) -> None:
+        """Write ``missing_tokens.json``: the instruments that have not spoken."""
+        with writing(self.path):
+            self._disk.replace(self.path / MISSING, encode_json(document) + b"\n")
 
     def update(self, **changes: Any) -> None:
         """Replace the manifest with these fields changed."""

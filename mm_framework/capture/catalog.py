@@ -11,7 +11,8 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
-from typing import Final
+from functools import partial
+from typing import Final, Protocol, TypeVar
 
 import attrs
 
@@ -20,10 +21,26 @@ from mm_framework.contracts.adapter import Adapter, HttpRequest
 from mm_framework.contracts.catalog import Catalog, ListedInstrument
 from mm_framework.errors import ConnectionLost, MalformedFrame
 
-__all__ = ["Ask", "Catalogue", "fetch_catalogue", "gathered", "is_pattern", "select"]
+__all__ = ["Ask", "Catalogue", "Offload", "fetch_catalogue", "gathered", "inline", "is_pattern", "select"]
 
 Ask = Callable[[HttpRequest], Awaitable[HttpAnswer]]
 """Makes a request, in its turn; whatever goes wrong is an answer."""
+
+T = TypeVar("T")
+
+
+class Offload(Protocol):
+    """Does work that would hold up the loop, such as reading a list of megabytes."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """The result of ``work()``; what it raises is raised."""
+        ...
+
+
+async def inline(work: Callable[[], T], /) -> T:
+    """An `Offload` that does the work at once, as simulations want it."""
+    return work()
+
 
 ATTEMPTS: Final = 3
 PAUSE_S: Final = 1.0
@@ -46,8 +63,8 @@ class Catalogue:
     patterns: tuple[str, ...] = ()
 
 
-async def fetch_catalogue(adapter: Adapter, ask: Ask) -> Catalogue:
-    """The whole list of a venue whose adapter is a `Catalog`.
+async def fetch_catalogue(adapter: Adapter, ask: Ask, offload: Offload = inline) -> Catalogue:
+    """The whole list of a venue whose adapter is a `Catalog`; ``offload`` reads the pages.
 
     Raises ConnectionLost when a page cannot be had, MalformedFrame or VenueRefused for what it says.
     """
@@ -59,11 +76,12 @@ async def fetch_catalogue(adapter: Adapter, ask: Ask) -> Catalogue:
             raise MalformedFrame(
                 f"the list of {adapter.venue} has no end after {MOST_PAGES} pages", venue=adapter.venue
             )
-        page = adapter.read_catalog(request, await _body(adapter.venue, request, ask))
+        body = await _body(adapter.venue, request, ask)
+        page = await offload(partial(adapter.read_catalog, request, body))
         found += page.listed
         requests += page.following
         skipped += page.skipped
-    return gathered(adapter.venue, found, skipped)
+    return await offload(lambda: gathered(adapter.venue, found, skipped))
 
 
 def gathered(venue: str, found: Iterable[ListedInstrument], skipped: int = 0) -> Catalogue:

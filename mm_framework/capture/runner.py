@@ -25,13 +25,14 @@ from mm_framework.capture.clock_watch import ClockWatch
 from mm_framework.capture.heartbeat import Beat, Heartbeats, ShardNow
 from mm_framework.capture.host import HostUsage
 from mm_framework.capture.http import Fetcher
+from mm_framework.capture.keeper import Keeper
 from mm_framework.capture.notices import NoticeLog
 from mm_framework.capture.plan import Plan
 from mm_framework.capture.recorder import Listener, Log, Recorder
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.shard import Network, Shard
 from mm_framework.capture.telemetry import CaptureResult, Tally, instrument_lines, total_counts
-from mm_framework.capture.transport import HttpClient, HttpOptions, Transport, TransportOptions
+from mm_framework.capture.transport import HttpAnswer, HttpClient, HttpOptions, Transport, TransportOptions
 from mm_framework.contracts.adapter import HttpRequest, Subscription, VenueLimits
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
@@ -69,6 +70,10 @@ class CaptureLog(Log, Protocol):
         """Tell the error that ends the run, and the last records of each shard."""
         ...
 
+    def missing(self, document: Mapping[str, Any]) -> None:
+        """Tell which instruments have not spoken."""
+        ...
+
     def update(self, **changes: Any) -> None:
         """Change fields of the manifest."""
         ...
@@ -82,8 +87,8 @@ class Capture:
     """One live run. ``writer`` None: nothing is kept, listeners hear the same.
 
     ``tls`` is for wss endpoints, None takes the system's trust; ``progress`` is given each heartbeat;
-    ``host`` looks at the machine, in a thread; ``alerts`` tell an operator. `run` once, `stop` from
-    anywhere in the loop.
+    ``host`` looks at the machine, in a thread; ``alerts`` tell an operator; ``keeper`` changes what is
+    followed. `run` once, `stop` from anywhere in the loop.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class Capture:
         progress: Callable[[Beat], None] | None = None,
         host: Callable[[], HostUsage] | None = None,
         alerts: AlertSender | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.settings = settings = settings or CaptureSettings()
         self.tally = Tally()
@@ -120,7 +126,9 @@ class Capture:
             for shard in plan.shards
         ]
         self._clocks = ClockWatch(clock_settings or ClockSettings(), stamp, self._tell_offset)
-        listeners, samples = (self._clocks, *listeners), settings.metrics_max_samples
+        self._keeper = keeper
+        listeners = (self._clocks, *([] if keeper is None else [keeper]), *listeners)
+        samples = settings.metrics_max_samples
         self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react, samples)
         self._heartbeats = Heartbeats(settings, stamp.mono0_ns)
         self._host, self._alerts = host, alerts
@@ -216,6 +224,9 @@ class Capture:
             self._alerts.start(self)
         for shard in self._shards.values():
             self._start(self._workers, shard.keep_connected(), f"shard {shard.number}")
+        if self._keeper is not None:
+            self._start(self._workers, self._keeper.refresh(self), "universe")
+            self._start(self._workers, self._keeper.confirm(self), "confirm")
         self._start(self._workers, self._beat(), "heartbeat")
         self._start(self._workers, self._watch_loop(), "loop lag")
         if self._host is not None and self.settings.disk_usage_interval_seconds > 0:
@@ -315,6 +326,10 @@ class Capture:
         """Make an HTTP request in its turn; its outcome becomes a record of the shard."""
         self._fetcher.fetch(shard, request, limits)
 
+    async def ask(self, request: HttpRequest, limits: VenueLimits) -> HttpAnswer:
+        """Make an HTTP request in its turn, within the same budgets; its answer is no record."""
+        return await self._fetcher.ask(request, limits)
+
     def answered(self, shard: int, payload: bytes) -> None:
         """An HTTP request has come to its end."""
         if shard in self._shards:
@@ -372,6 +387,14 @@ class Capture:
     def unfollow(self, shard: int, subscriptions: Iterable[Subscription]) -> None:
         """Follow these no longer; those that nobody follows are passed over."""
         self._change(shard, Unfollow(tuple(subscriptions)))
+
+    def missing(self, document: Mapping[str, Any]) -> None:
+        """Write down which instruments have not spoken, as ``missing_tokens.json``."""
+        if self._writer is not None:
+            try:
+                self._writer.missing(document)
+            except MMError as error:
+                self.fail(error)
 
     def _change(self, shard: int, change: Change) -> None:
         if shard not in self._shards:

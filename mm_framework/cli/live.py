@@ -31,6 +31,7 @@ from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.capture.window import WINDOW_END, wait_until
 from mm_framework.cli.app import App
 from mm_framework.cli.choice import Choice, choose
+from mm_framework.cli.keeping import keeper_of
 from mm_framework.cli.signals import signals
 from mm_framework.cli.sink_options import SinkRequest, live_sinks
 from mm_framework.cli.status_line import telling
@@ -114,6 +115,7 @@ def run_live(
             progress=tell,
             host=None if request.record is None else HostProbe(request.record),
             alerts=_alerts(app, request),
+            keeper=keeper_of(app, choice, request.depth),
         )
         try:
             return asyncio.run(_run(run, request))

@@ -59,10 +59,11 @@ class Catalog(Protocol):
     """An adapter whose venue lists its instruments.
 
     ``catalog_first``: a capture asks for the list before it subscribes, since definitions come no other
-    way.
+    way. ``catalog_every_s``: least time between two lists, where one is large or seldom changes.
     """
 
     catalog_first: bool
+    catalog_every_s: float
 
     def catalog_requests(self) -> Sequence[HttpRequest]:
         """What to ask first."""

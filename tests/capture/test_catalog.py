@@ -28,6 +28,7 @@ class PagedAdapter(ToyAdapter):
     """Pages are lists of names, and the number of the next page."""
 
     catalog_first = True
+    catalog_every_s = 0.0
 
     def catalog_requests(self) -> Sequence[HttpRequest]:
         return [HttpRequest("http://toy.invalid/0", "metadata")]

@@ -47,6 +47,7 @@ class BinanceAdapter:
 
     metadata_first = False
     catalog_first = True
+    catalog_every_s = 300.0
 
     def __init__(self, market: Market, settings: BinanceSettings | None = None) -> None:
         settings = settings or _defaults(market)

@@ -58,6 +58,7 @@ class BitfinexAdapter:
     )
     metadata_first = True
     catalog_first = False
+    catalog_every_s = 60.0
 
     def __init__(self, settings: BitfinexSettings | None = None) -> None:
         settings = settings or BitfinexSettings()

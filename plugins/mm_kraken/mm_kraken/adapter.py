@@ -49,6 +49,7 @@ class KrakenAdapter:
     )
 
     catalog_first = False
+    catalog_every_s = 60.0
 
     def __init__(self, settings: KrakenSettings | None = None) -> None:
         settings = settings or KrakenSettings()

@@ -43,6 +43,7 @@ class PolymarketAdapter:
     )
     metadata_first: bool = False
     catalog_first: bool = False
+    catalog_every_s: float = 0.0
 
     def __init__(self, settings: PolymarketSettings | None = None) -> None:
         settings = settings or PolymarketSettings()
