@@ -60,7 +60,10 @@ class GateResult:
 
 
 class HeartbeatGaps:
-    """Times between the heartbeats of a run log, its start and its stop, longer than ``threshold_s``."""
+    """Times between the heartbeats of a run log, longer than ``threshold_s``.
+
+    They count from its start to the beginning of its end: sockets and alerts are given time to finish.
+    """
 
     def __init__(self, threshold_s: float) -> None:
         self.threshold_s = threshold_s
@@ -70,8 +73,8 @@ class HeartbeatGaps:
         self._top: list[tuple[float, int, int]] = []
 
     def hear(self, line: Mapping[str, Any]) -> None:
-        """A line of the run log; only those with the events start, heartbeat and stop count."""
-        if line.get("event") not in ("start", "heartbeat", "stop"):
+        """A line of the run log; only those with the events start, heartbeat and stopping count."""
+        if line.get("event") not in ("start", "heartbeat", "stopping"):
             return
         now = (line["mono_ns"], line["wall_ns"])
         self.count += line["event"] == "heartbeat"

@@ -241,6 +241,7 @@ class Capture:
 
     async def _leave(self, stopped_by: str) -> None:
         """The last records, in one step; then the sockets close."""
+        self.log(logging.INFO, "stopping", stopped_by="error" if self._error else stopped_by)
         self._instruments = instrument_lines(self._recorder.feeds)
         self._fetcher.leave()
         for shard in self._shards.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 
 import attrs
 import pytest
-from toy_server import MS, ToyServer, World
+from toy_server import MS, S, ToyServer, World
 
 from mm_framework.bundle.audit import GATES, AuditReport, GateResult, HeartbeatGaps, audit, gather
 from mm_framework.bundle.fatal import last_frames_shards, read_fatal, read_last_frames
@@ -20,7 +21,8 @@ from mm_framework.bundle.run import CAPTURE, RunWriter, open_run
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.writer import Appender, InlineWriter
 from mm_framework.capture import memory
-from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.alert_sender import AlertSender
+from mm_framework.capture.settings import AlertSettings, CaptureSettings
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter
 from mm_framework.errors import CorruptFrame, ManifestMismatch
 from mm_framework.feed import Output, VenueKit
@@ -114,6 +116,24 @@ def test_a_stall_of_the_process_is_a_gap_between_heartbeats(tmp_path: Path) -> N
     assert 3.5 < gap["gap_seconds"] == gaps["max_gap_seconds"] < 4.6
     assert gap["from"] < gap["to"]
     assert "heartbeat_gaps" not in failing(audited(path, threshold_s=5))
+
+
+def test_an_end_that_takes_its_time_is_no_gap(tmp_path: Path) -> None:
+    """A receiver of alerts that hangs holds the end up."""
+
+    class Hanging(AlertSender):
+        async def _post(self, document: dict[str, Any]) -> str | None:
+            await asyncio.sleep(60)
+            return None
+
+    bench = Bench(tmp_path / "run")
+    bench.world.alerts = Hanging(AlertSettings(webhook_url="http://h", timeout_s=8), "r")
+    bench.world.at(18, bench.world.server.reset)
+    path = bench.capture()
+    log = [(line["event"], line["mono_ns"]) for line in open_run(path).runlog()]
+    assert [event for event, _ in log[-1:]] == ["stop"]
+    assert log[-1][1] - dict(log)["stopping"] > 2.5 * S
+    assert set(failing(audited(path))) == {"reconnects", "disconnected"}
 
 
 def test_a_lost_connection_fails_two_gates_and_a_planned_end_none(tmp_path: Path) -> None:

@@ -514,7 +514,8 @@ def test_the_run_log_tells_the_course_of_a_run() -> None:
     world.capture(20)
     course = [line["event"] for line in world.log.lines if line["event"] not in ("heartbeat", "definition")]
     began = ["connected", "state", "subscribed", "state", "state", "subscribed"]
-    assert course == ["start", *began, "state", "lost", "waiting", *began, "lost", "state", "stop"]
+    ended = ["stopping", "lost", "state", "stop"]
+    assert course == ["start", *began, "state", "lost", "waiting", *began, *ended]
     assert all({"mono_ns", "wall_ns", "level"} <= line.keys() for line in world.log.events("state"))
 
 
