@@ -104,6 +104,16 @@ class CaptureSettings:
         aliases=("insecure_tls",),
     )
     jitter_seed: int = setting(0, help="Seed of the reconnect delays; 0: another one each run.")
+    windows_high_res_timer: bool = setting(
+        True,
+        help="On Windows ask for timers of 1 ms while a capture runs; elsewhere it means nothing.",
+        aliases=("capture_windows_high_res_timer_enable",),
+    )
+    runtime_windows_high_res_timer: bool = setting(
+        True,
+        help="The same while strategies run live.",
+        aliases=("runtime_windows_high_res_timer_enable",),
+    )
 
 
 @section("plant")

@@ -15,6 +15,7 @@ import attrs
 from mm_framework import __version__
 from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
 from mm_framework.bundle.names import default_run_id
+from mm_framework.bundle.previous import killed_run
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.window import Window
@@ -27,6 +28,7 @@ from mm_framework.capture.recorder import Listener
 from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import AlertSettings, CaptureSettings, TargetSettings
 from mm_framework.capture.telemetry import CaptureResult
+from mm_framework.capture.timer_resolution import fine_timers
 from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.capture.window import WINDOW_END, wait_until
 from mm_framework.cli.app import App
@@ -118,7 +120,9 @@ def run_live(
             keeper=keeper_of(app, choice, request.depth),
         )
         try:
-            return asyncio.run(_run(run, request))
+            fine = settings.runtime_windows_high_res_timer if listeners else settings.windows_high_res_timer
+            with fine_timers(fine):
+                return asyncio.run(_run(run, request))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
 
@@ -159,6 +163,7 @@ def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
         wall0_ns=stamp.wall0_ns,
         mono0_ns=stamp.mono0_ns,
         shards=shards,
+        previous_run=_previous(app, path, plan),
         flags=("insecure_tls",) if app.load(CaptureSettings).value.insecure_tls else (),
         made_by=f"mm-framework {__version__}",
         plugins=tuple(PluginUsed(**plugin) for plugin in app.plugins.versions()),
@@ -171,6 +176,14 @@ def _writer(app: App, path: Path, plan: Plan, stamp: Stamp) -> RunWriter:
         },
     )
     return RunWriter.create(path, manifest, settings=bundle_settings, threaded=True, metrics=True)
+
+
+def _previous(app: App, path: Path, plan: Plan) -> str | None:
+    """The killed run that this one goes on from, which the operator is told of."""
+    previous = killed_run(path.parent, plan.instruments)
+    if previous is not None:
+        app.out.note(f"run {previous} was killed, this one goes on from it; mm recover {previous} repairs it")
+    return previous
 
 
 async def _run(run: Capture, request: LiveRequest) -> CaptureResult:
