@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,10 @@ import click
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.window import WindowSettings
-from mm_framework.capture.settings import AlertSettings, CaptureSettings, PlantSettings
+from mm_framework.capture.settings import AlertSettings, CaptureSettings, PlantSettings, TargetSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
-from mm_framework.cli.profiles import PROFILES, use_profile
+from mm_framework.cli.profiles import PROFILES, Profile, use_profile
 from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.feed.config import FeedSettings
 from mm_framework.settings import DataSettings, Given
@@ -144,7 +145,7 @@ def command(
         text = f"stopped by {left} before the window began: nothing was recorded"
         app.out.emit({"ok": True, "run_id": None, "stopped_by": left}, text)
         return
-    path = new_run(app, run_id or default_run_id(time.time_ns()))
+    path = new_run(app, run_id or _default_id(app, compat=used is not None and used.compat))
     request = LiveRequest(
         instruments,
         venue,
@@ -156,7 +157,7 @@ def command(
         record=path,
         max_seconds=max_seconds,
         window=window,
-        sinks=tuple(sink_requests(sinks)),
+        sinks=tuple(sink_requests([*sinks, *_usual_sinks(sinks, used)])),
         universes=universes,
         usual=() if used is None else used.instruments,
         view=view,
@@ -164,6 +165,20 @@ def command(
     result = run_live(app, request)
     document = {"ok": True, "run_id": path.name, "path": str(path), **result.to_json()}
     app.out.emit(document, lambda: _shown(result, path))
+
+
+def _default_id(app: App, *, compat: bool) -> str:
+    """A UTC stamp; the symbols behind it for recorders, several of which share a data directory."""
+    stamp = default_run_id(time.time_ns())
+    symbols = app.load(TargetSettings).value.symbols if compat else ()
+    words = [re.sub(r"[^A-Za-z0-9]", "", symbol) for symbol in symbols]
+    return "-".join([stamp, *filter(None, words)])[:64]
+
+
+def _usual_sinks(given: tuple[str, ...], used: Profile | None) -> list[str]:
+    """The sinks of the profile that the user has not named."""
+    named = {word.partition("=")[0] for word in given}
+    return [] if used is None else [name for name in used.sinks if name not in named]
 
 
 def _shown(result: CaptureResult, path: Path) -> str:

@@ -6,10 +6,13 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import socket
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ import click
 
 import mm_framework
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import json_option, settings_options
+from mm_framework.cli.options import FiniteRange, json_option, settings_options
 from mm_framework.errors import MMError
 from mm_framework.settings import DataSettings
 
@@ -29,6 +32,9 @@ LEAST_FREE_GIB = 1.0  # below this a capture is not worth starting
 LOW_FREE_GIB = 10.0
 LOW_OPEN_FILES = 256  # sockets and log segments of a sharded capture
 COARSE_CLOCK_S = 0.001
+CLOCK_OFF_S = 1.0
+TIME_URL_TIMEOUT_S = 5.0
+PORTS = (8765, 8766)  # relay, metrics
 
 LIBRARIES = (
     "attrs",
@@ -58,16 +64,31 @@ class Check:
 
 @click.command("doctor")
 @click.option("--plugins", "plugins", is_flag=True, help="Import every plugin, too.")
+@click.option(
+    "--time-url", metavar="URL", help="Compare the clock with what this HTTP server says in Date. [offline]"
+)
+@click.option(
+    "--alive",
+    type=FiniteRange(0, min_open=True),
+    metavar="X",
+    help="Only tell whether a capture of the data folder spoke within X seconds: a health check.",
+)
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, plugins: bool) -> int:
+def command(app: App, plugins: bool, time_url: str | None, alive: float | None) -> int:
     """Look at Python, libraries, clock, disk, limits and plugins; exit 1 if something stands in the way.
 
     Plugins are told from their metadata, none is imported unless asked. A plugin that failed is a
     warning here: only runs that name it fail.
     """
-    checks = list(_checks(app, import_plugins=plugins))
+    if alive is not None:
+        from mm_framework.cli.health import health
+
+        told = health(app, alive)
+        app.out.emit(told, f"{'alive' if told['ok'] else 'NOT alive'}: {told['found']}")
+        return 0 if told["ok"] else 1
+    checks = list(_checks(app, import_plugins=plugins, time_url=time_url))
     ok = all(check.state != "fail" for check in checks)
     document = {
         "ok": ok,
@@ -79,14 +100,16 @@ def command(app: App, plugins: bool) -> int:
     return 0 if ok else 1
 
 
-def _checks(app: App, *, import_plugins: bool) -> Iterator[Check]:
+def _checks(app: App, *, import_plugins: bool, time_url: str | None) -> Iterator[Check]:
     yield _python()
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
     yield from map(_library, LIBRARIES)
     yield from (_optional(name) for name in OPTIONAL)
     yield _guarded("kernels", _kernels)
     yield _clock()
+    yield _clock_compared(time_url)
     yield _open_files()
+    yield _ports()
     yield _guarded("configuration", lambda: _configuration(app))
     yield _guarded("data folder", lambda: _data_folder(app.load(DataSettings).value.dir))
     yield _guarded("plugins", lambda: _plugins(app, import_plugins))
@@ -156,6 +179,41 @@ def _clock() -> Check:
     if info.resolution > COARSE_CLOCK_S:
         return Check("clock", "warn", found, "receive times are as coarse as that")
     return Check("clock", "ok", found)
+
+
+def _clock_compared(url: str | None) -> Check:
+    """The wall clock against the ``Date`` of an HTTP answer, which is cut to whole seconds."""
+    name = "clock, compared"
+    if url is None:
+        return Check(name, "ok", "offline: compared with none", "compare it: --time-url URL")
+    before_s = time.time()
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, method="HEAD"), timeout=TIME_URL_TIMEOUT_S
+        ) as answer:
+            told_s = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    except (OSError, ValueError, TypeError) as error:
+        return Check(name, "warn", f"{url} did not tell the time: {error}", "try another: --time-url URL")
+    least_s, most_s = told_s - time.time(), told_s + 1 - before_s
+    off_s = max(0.0, least_s, -most_s)
+    found = f"{url} is ahead of us by {least_s:.1f} to {most_s:.1f} s"
+    if off_s > CLOCK_OFF_S:
+        return Check(name, "warn", found, "set the clock: ages of data and windows depend on it (NTP)")
+    return Check(name, "ok", found)
+
+
+def _ports() -> Check:
+    """Whether what `mm serve` listens on by default is free on loopback."""
+    taken = []
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                taken.append(str(port))
+    if taken:
+        hint = "another program serves there: choose other ports for relay and metrics"
+        return Check("ports", "warn", f"{', '.join(taken)} taken", hint)
+    return Check("ports", "ok", f"{', '.join(map(str, PORTS))} free")
 
 
 def _open_files() -> Check:

@@ -18,13 +18,15 @@ __all__ = ["PROFILES", "Profile", "use_profile"]
 @attrs.frozen
 class Profile:
     """``settings`` maps ``section.name`` to text. ``instruments``, ``channels``: what is captured when
-    nothing is named. ``compat``: variables without a prefix are read, too.
+    nothing is named; ``sinks`` are written besides those that are named. ``compat``: variables without a
+    prefix are read, too.
     """
 
     help: str
     settings: Mapping[str, str]
     instruments: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    sinks: tuple[str, ...] = ()
     compat: bool = False
 
 
@@ -38,6 +40,7 @@ PROFILES: Mapping[str, Profile] = {
         },
         instruments=("kraken:BTC/EUR",),
         channels=("ticker",),
+        sinks=("bbo-csv",),
     ),
     "recorder": Profile(
         help="depth and trades, Binance unless EXCHANGE says otherwise; SYMBOL is required",
@@ -52,6 +55,7 @@ PROFILES: Mapping[str, Profile] = {
             "capture.no_data_warn_s": "10",
             "window.start_hhmm": "00:00",
         },
+        sinks=("day-files",),
         compat=True,
     ),
     "plant": Profile(
