@@ -17,7 +17,7 @@ __all__ = ["LivingRun", "living_run"]
 
 @attrs.frozen
 class LivingRun:
-    """A run that is being written; ``silent_s`` since its run log grew, as a heartbeat lets it each second."""
+    """A run that is being written; ``silent_s`` since its run log grew, as it does each second."""
 
     run_id: str
     silent_s: float

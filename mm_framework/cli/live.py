@@ -40,6 +40,7 @@ from mm_framework.cli.status_line import telling
 from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
+from mm_framework.kernels.loader import active
 
 __all__ = ["LiveRequest", "run_live"]
 
@@ -98,6 +99,7 @@ def run_live(
         logger.warning(text, extra={"event": "insecure_tls"})
     transport = make_transport(settings.transport)
     tls = tls_context(settings.ca_file, settings.insecure_tls)
+    active()  # kernels are compiled before anything is written, if they must be
     stamp = Stamp(RealClock())
     run_id = default_run_id(stamp.wall0_ns) if request.record is None else request.record.name
     told = contextlib.nullcontext(progress) if progress else telling(app, run_id, live=request.view)

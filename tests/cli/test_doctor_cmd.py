@@ -6,7 +6,13 @@ import importlib.metadata
 import json
 import os
 import shutil
+import socket
+import threading
+import time
 from collections import namedtuple
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -150,3 +156,54 @@ def test_a_wrong_configuration_is_a_finding_and_the_rest_is_told(tmp_path: Path)
 def test_an_old_python_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor_cmd, "LEAST_PYTHON", (99, 0))
     assert checks(exit_code=1)["python"][0] == "fail"
+
+
+class Dated(BaseHTTPRequestHandler):
+    """Answers with a Date that is ``ahead_s`` ahead."""
+
+    ahead_s = 0.0
+
+    def do_HEAD(self) -> None:
+        self.send_response_only(200)
+        self.send_header("Date", formatdate(time.time() + self.ahead_s, usegmt=True))
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def dated() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Dated) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("ahead_s", "state"), [(0.0, "ok"), (30.0, "warn"), (-30.0, "warn")])
+def test_the_clock_is_compared_with_a_server_on_demand(
+    dated: str, monkeypatch: pytest.MonkeyPatch, ahead_s: float, state: str
+) -> None:
+    monkeypatch.setattr(Dated, "ahead_s", ahead_s)
+    found, told = checks("--time-url", dated)["clock, compared"]
+    assert found == state
+    assert told.startswith(f"{dated} is ahead of us by")
+
+
+def test_without_a_server_the_clock_is_compared_with_none(dated: str) -> None:
+    assert checks()["clock, compared"] == ("ok", "offline: compared with none")
+    state, told = checks("--time-url", "http://127.0.0.1:9/")["clock, compared"]
+    assert state == "warn"
+    assert "did not tell the time" in told
+
+
+def test_a_port_that_is_taken_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(doctor_cmd, "PORTS", (port,))
+        assert checks()["ports"] == ("warn", f"{port} taken")
+    assert checks()["ports"] == ("ok", f"{port} free")
