@@ -217,11 +217,16 @@ class _Machine:
 
     def replace(self, path: Path, data: bytes) -> None:
         temporary = path.with_name(path.name + ".part")
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
         sync_folder(path.parent)
 
     def make_folder(self, path: Path, *, parents: bool = False) -> None:

@@ -26,12 +26,13 @@ NS_PER_S = 1e9
 
 @attrs.frozen
 class ShardNow:
-    """A shard as the runner sees it: its number, its venue, its meter, its open connections."""
+    """A shard as the runner sees it: its number, venue, meter, open connections, messages not stamped yet."""
 
     shard: int
     venue: str
     meter: ShardMeter
     connected: int
+    waiting: int = 0
 
 
 @attrs.frozen

@@ -13,7 +13,6 @@ import asyncio
 import logging
 import random
 import ssl
-import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.backoff import Rate
 from mm_framework.capture.clock import Stamp
 from mm_framework.capture.clock_watch import ClockWatch
-from mm_framework.capture.heartbeat import Beat, Heartbeats, ShardNow
+from mm_framework.capture.heartbeat import Beat, ShardNow
 from mm_framework.capture.host import HostUsage
 from mm_framework.capture.http import Fetcher
 from mm_framework.capture.keeper import Keeper
@@ -32,6 +31,7 @@ from mm_framework.capture.recorder import Listener, Log, Recorder
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.shard import Network, Shard
 from mm_framework.capture.telemetry import CaptureResult, Tally, instrument_lines, total_counts
+from mm_framework.capture.teller import Teller, TellerLog
 from mm_framework.capture.transport import HttpAnswer, HttpClient, HttpOptions, Transport, TransportOptions
 from mm_framework.contracts.adapter import HttpRequest, Subscription, VenueLimits
 from mm_framework.contracts.normalizer import InstrumentInfo
@@ -41,33 +41,19 @@ from mm_framework.feed.clock_offset import ClockSettings, OffsetDecision, Verdic
 from mm_framework.feed.log_bodies import Change, Follow, Unfollow, encode_change
 from mm_framework.feed.output import Command, Notice
 from mm_framework.model.frame import RecordKind, encode_json
+from mm_framework.sync.counts import Counts
 
 __all__ = ["Capture", "CaptureLog"]
 
 MAX_CONNECTIONS = 2**16
 ROOM_POLL_S = 0.02
-LAG_PROBE_S = 0.1
-
-logger = logging.getLogger("mm_framework.capture")
 
 
-class CaptureLog(Log, Protocol):
+class CaptureLog(Log, TellerLog, Protocol):
     """What a capture writes to: a `bundle.run.RunWriter`."""
 
     def wait_room(self, timeout_s: float) -> bool:
         """Wait until no longer ``full``."""
-        ...
-
-    def log(self, event: Mapping[str, Any]) -> None:
-        """Add a line to the run log."""
-        ...
-
-    def metric(self, shard: int | None, line: Mapping[str, Any]) -> None:
-        """Add a line to the metrics of a shard, or of the run (None)."""
-        ...
-
-    def fatal(self, document: Mapping[str, Any], records: Mapping[int, Iterable[bytes]]) -> None:
-        """Tell the error that ends the run, and the last records of each shard."""
         ...
 
     def missing(self, document: Mapping[str, Any]) -> None:
@@ -112,7 +98,7 @@ class Capture:
         self.settings = settings = settings or CaptureSettings()
         self.tally = Tally()
         self.paused = False
-        self._clock, self._stamp, self._writer, self._progress = stamp.clock, stamp, writer, progress
+        self._clock, self._stamp, self._writer = stamp.clock, stamp, writer
         configs = [
             FeedConfig(
                 venue=shard.venue,
@@ -130,9 +116,16 @@ class Capture:
         listeners = (self._clocks, *([] if keeper is None else [keeper]), *listeners)
         samples = settings.metrics_max_samples
         self._recorder = Recorder(configs, kits, stamp, writer, listeners, self._react, samples)
-        self._heartbeats = Heartbeats(settings, stamp.mono0_ns)
-        self._host, self._alerts = host, alerts
-        self._usage: HostUsage | None = None
+        self._teller = Teller(
+            self,
+            settings,
+            stamp.clock,
+            stamp.mono0_ns,
+            writer,
+            progress=progress,
+            host=host,
+            alerts=alerts,
+        )
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
         self._fetcher = self._make_fetcher(transport, tls)
         self._fetches = any(hasattr(kits[shard.venue].adapter, "snapshot_request") for shard in plan.shards)
@@ -220,17 +213,15 @@ class Capture:
         if self._fetches:
             self._fetcher.prepare()
         self._recorder.start()
-        if self._alerts is not None:
-            self._alerts.start(self)
+        self._teller.start_alerts()
         for shard in self._shards.values():
             self._start(self._workers, shard.keep_connected(), f"shard {shard.number}")
         if self._keeper is not None:
             self._start(self._workers, self._keeper.refresh(self), "universe")
             self._start(self._workers, self._keeper.confirm(self), "confirm")
-        self._start(self._workers, self._beat(), "heartbeat")
-        self._start(self._workers, self._watch_loop(), "loop lag")
-        if self._host is not None and self.settings.disk_usage_interval_seconds > 0:
-            self._start(self._workers, self._watch_host(self._host), "disk usage")
+        self._start(self._workers, self._teller.beat(), "heartbeat")
+        self._start(self._workers, self._teller.watch_loop(), "loop lag")
+        self._start(self._workers, self._teller.watch_host(), "disk usage")
 
     def _check_connected(self, stopped_by: str) -> None:
         if stopped_by == "max_seconds" and not self.tally.connects:
@@ -256,14 +247,7 @@ class Capture:
         for task in self._workers:
             task.cancel()
         await asyncio.gather(*self._workers, *self._closers, self._fetcher.close(), return_exceptions=True)
-        if self._alerts is not None:
-            await self._leave_alerts(self._alerts)
-
-    async def _leave_alerts(self, alerts: AlertSender) -> None:
-        if isinstance(self._error, Exception):
-            error = str(self._error) or type(self._error).__name__
-            alerts.failed(error, self._clock.mono_ns(), self._clock.wall_ns())
-        await alerts.close()
+        await self._teller.end_alerts(self._error)
 
     def _close(self, stopped_by: str) -> CaptureResult:
         """Close the bundle; the result, or the error that ended the run."""
@@ -272,7 +256,7 @@ class Capture:
         self.log(logging.INFO, "stop", stopped_by=result.stopped_by, frames=result.counts.frames)
         if self._writer is not None:
             if isinstance(error, Exception):
-                self._tell_fatal(self._writer, error)
+                self._tell_fatal(error)
             try:
                 self._close_bundle(self._writer, "complete" if error is None else "interrupted", result)
             except MMError as failure:
@@ -287,22 +271,13 @@ class Capture:
         finally:
             writer.close(state, result.to_json())
 
-    def _tell_fatal(self, writer: CaptureLog, error: Exception) -> None:
-        """What there is to know of the end; a disk that takes nothing more takes this neither."""
+    def _tell_fatal(self, error: Exception) -> None:
         lanes = self._recorder.lanes
-        document = {
-            "error": str(error) or type(error).__name__,
-            "type": type(error).__name__,
-            "exit_code": error.exit_code if isinstance(error, MMError) else None,
-            "trace": traceback.format_exception(error),
+        facts = {
             "elapsed_s": round((self._recorder.last_ns - self._stamp.mono0_ns) / 1e9, 6),
             "shards": [{"shard": one.shard, "records": one.next_index} for one in lanes.values()],
-            **self._stamps(),
         }
-        try:
-            writer.fatal(document, {shard: lane.last for shard, lane in lanes.items()})
-        except MMError as failure:
-            logger.warning("%s", failure, extra={"event": "fatal_not_written"})
+        self._teller.fatal(error, facts, {shard: lane.last for shard, lane in lanes.items()})
 
     # records
 
@@ -462,80 +437,24 @@ class Capture:
 
     def log(self, level: int, event: str, **facts: Any) -> None:
         """A line in the run log, and one for the operator."""
-        told = (f"{name}={value}" for name, value in facts.items() if value not in (None, ""))
-        text = " ".join([event.replace("_", " "), *told])
-        logger.log(level, text, extra={"event": event, **facts})
-        self._log_line({"event": event, "level": logging.getLevelName(level).lower(), **facts})
+        self._teller.log(level, event, **facts)
 
-    def _log_line(self, line: dict[str, Any]) -> None:
-        line |= self._stamps()
-        self._heartbeats.hear(line)
-        if self._writer is None:
-            return
-        try:
-            self._writer.log(line)
-        except MMError as error:
-            self.fail(error)
+    def shards_now(self) -> list[ShardNow]:
+        """See `teller.Run`."""
+        lanes = self._recorder.lanes
+        return [
+            ShardNow(number, one.plan.venue, lanes[number].meter, one.connected, one.waiting)
+            for number, one in self._shards.items()
+        ]
 
-    def _stamps(self) -> dict[str, int]:
-        return {"mono_ns": self._clock.mono_ns(), "wall_ns": self._clock.wall_ns()}
+    def counts(self) -> Counts:
+        """See `teller.Run`."""
+        return total_counts(self._recorder.feeds)
 
-    async def _beat(self) -> None:
-        """The heartbeat: a line in the run log, and the metrics of the time since the last one."""
-        loop, interval_s = asyncio.get_running_loop(), self.settings.heartbeat_s
-        due_s = loop.time() + interval_s
-        while True:
-            await asyncio.sleep(due_s - loop.time())
-            now_s = loop.time()
-            self._heartbeats.lag(round((now_s - due_s) * 1e9))
-            self._heartbeat()
-            due_s = max(due_s + interval_s, now_s)
-
-    async def _watch_loop(self) -> None:
-        """Between heartbeats: how late the loop comes to its timers, and what waits in the sockets."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due_s = loop.time() + LAG_PROBE_S
-            await asyncio.sleep(LAG_PROBE_S)
-            self._heartbeats.lag(round((loop.time() - due_s) * 1e9))
-            for number, shard in self._shards.items():
-                self._recorder.lanes[number].meter.depth.add(shard.waiting)
-
-    async def _watch_host(self, host: Callable[[], HostUsage]) -> None:
-        """Disk and memory, off the loop."""
-        while True:
-            try:
-                self._usage = await asyncio.to_thread(host)
-            except OSError as error:
-                self.log(logging.WARNING, "disk_usage_unknown", error=str(error))
-            await asyncio.sleep(self.settings.disk_usage_interval_seconds)
-
-    def _heartbeat(self) -> None:
-        usage, self._usage = self._usage, None
-        shards = (
-            ShardNow(number, shard.plan.venue, self._recorder.lanes[number].meter, shard.connected)
-            for number, shard in self._shards.items()
-        )
-        counts = total_counts(self._recorder.feeds)
-        beat = self._heartbeats.beat(self._clock.mono_ns(), shards, counts, self.tally, usage)
-        self._log_line(beat.line)
-        if self._writer is not None:
-            self._write_metrics(self._writer, beat)
+    def warn_of_silence(self) -> None:
+        """See `teller.Run`."""
         for shard in self._shards.values():
             shard.warn_of_silence()
-        if self._alerts is not None:
-            self._alerts.beat(beat, self._clock.mono_ns(), self._clock.wall_ns())
-        if self._progress is not None:
-            self._progress(beat)
-
-    def _write_metrics(self, writer: CaptureLog, beat: Beat) -> None:
-        stamps = self._stamps()
-        try:
-            writer.metric(None, beat.overall | stamps)
-            for shard, line in beat.shards.items():
-                writer.metric(shard, line | stamps)
-        except MMError as error:
-            self.fail(error)
 
     def _error_text(self) -> str | None:
         return None if self._error is None else str(self._error) or type(self._error).__name__
@@ -544,7 +463,7 @@ class Capture:
         return CaptureResult(
             stopped_by=stopped_by,
             duration_s=round((self._recorder.last_ns - self._stamp.mono0_ns) / 1e9, 6),
-            counts=total_counts(self._recorder.feeds),
+            counts=self.counts(),
             connections={"opened": self.tally.connects, "failed": self.tally.failed_attempts},
             reconnects=self.tally.reconnects(),
             disconnected=self.tally.disconnected(),

@@ -13,7 +13,7 @@ from mm_framework.settings import DataSettings
 if TYPE_CHECKING:
     from mm_framework.bundle.audit import AuditReport, GateResult
 
-__all__ = ["command", "gate_table"]
+__all__ = ["command"]
 
 STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
 
@@ -76,21 +76,20 @@ def _verdict(results: tuple[GateResult, ...], name: str) -> Any:
 
     failed = list(dict.fromkeys(result.name for result in results if result.status == "FAIL"))
     verdict = f"FAIL: {', '.join(failed)}" if failed else "PASS"
-    return Group(gate_table(results), "", Text(f"{name}: {verdict}", style=STYLES[verdict[:4]]))
+    return Group(_table(results), "", Text(f"{name}: {verdict}", style=STYLES[verdict[:4]]))
 
 
-def gate_table(results: tuple[GateResult, ...] | list[GateResult], *, commands: bool = True) -> Any:
-    """Gates as a table, for people; ``commands``: with the one that shows more of each."""
+def _table(results: tuple[GateResult, ...]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for title in ("gate", "", "value", "limit", "", *(("see",) if commands else ())):
+    for title in ("gate", "", "value", "limit", "", "see"):
         table.add_column(title, justify="right" if title in ("value", "limit") else "left", overflow="fold")
     for one in results:
         cells = [Text(text) for text in (one.name, _cell(one.value), _cell(one.limit), one.text, one.command)]
         cells.insert(1, Text(one.status, STYLES[one.status]))
-        table.add_row(*(cells if commands else cells[:-1]))
+        table.add_row(*cells)
     return table
 
 
