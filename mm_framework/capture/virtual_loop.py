@@ -3,7 +3,8 @@
 The loop asks its selector to wait until the next timer; this selector moves the `VirtualClock`
 there instead. ``delay`` makes the machine busy: after a wait the clock jumps on by that much, so that
 timers fire late and what arrived meanwhile is handled in one burst. A loop in which nothing can ever
-happen again raises `VirtualDeadlock` instead of waiting for ever. Threads and sockets do not work here.
+happen again, or in which something happens over and over while time stands still, raises
+`VirtualDeadlock` instead of going on for ever. Threads and sockets do not work here.
 """
 
 from __future__ import annotations
@@ -20,8 +21,12 @@ __all__ = ["VirtualDeadlock", "VirtualLoop", "run_virtual"]
 T = TypeVar("T")
 
 
+MOST_ROUNDS = 100_000
+"""Rounds of the loop at one and the same time: more are no progress."""
+
+
 class VirtualDeadlock(RuntimeError):
-    """All tasks wait for something that no timer will bring about."""
+    """All tasks wait for something that no timer will bring about, or spin."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -60,12 +65,20 @@ class _VirtualSelector(selectors.BaseSelector):
     ) -> None:
         self._clock, self._delay, self._waiting = clock, delay, waiting
         self._keys: dict[Any, selectors.SelectorKey] = {}
+        self._rounds = 0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise VirtualDeadlock(
                 f"virtual time stands at {self._clock.now_ns} ns and no timer is set;"
                 f" these tasks wait for ever: {self._waiting()}"
+            )
+        self._rounds = 0 if timeout > 0 else self._rounds + 1
+        if self._rounds > MOST_ROUNDS:
+            self._rounds = 0
+            raise VirtualDeadlock(
+                f"virtual time stands at {self._clock.now_ns} ns and {MOST_ROUNDS} rounds of the loop did not"
+                f" move it; running: {self._waiting()}"
             )
         if timeout > 0:
             # Seconds come as floats: less than half a nanosecond too early is within the resolution.

@@ -32,6 +32,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "mm_framework.cli.emulate_cmd",
         "Serve an emulated venue on this machine, with faults on demand.",
     ),
+    "simulate": (
+        "mm_framework.cli.simulate_cmd",
+        "Capture emulated venues on virtual time under faults, and check everything.",
+    ),
     "import": ("mm_framework.cli.import_cmd", "Turn recordings of other tools into a run bundle."),
     "export": ("mm_framework.cli.export_cmd", "Write the files of a sink from a run bundle."),
     "verify": ("mm_framework.cli.verify_cmd", "Prove that a run bundle is what the venue said."),

@@ -37,6 +37,7 @@ __all__ = [
     "TimedFault",
     "corrupt",
     "parse_faults",
+    "parse_spec",
     "wrong_checksum",
 ]
 
@@ -111,7 +112,8 @@ def parse_faults(text: str, notices: Mapping[str, str] | None = None) -> tuple[F
     return (*named, *(FaultSpec(name, USUAL_RATES.get(name, NOTICE_RATE)) for name in missing))
 
 
-def _parse_one(part: str, known: Mapping[str, str]) -> FaultSpec:
+def parse_spec(part: str) -> FaultSpec:
+    """One fault of any name, known or not. Raises ConfigError when it is not written like one."""
     match = _SPEC.fullmatch(part)
     if match is None:
         raise ConfigError(
@@ -120,25 +122,34 @@ def _parse_one(part: str, known: Mapping[str, str]) -> FaultSpec:
             value=part,
         )
     name, mark, number = match.groups()
-    if name not in known:
-        raise ConfigError(
-            f"fault {name!r} is not known here; known: {', '.join(known)}, or all", key="fault", value=part
-        )
     if mark == "@":
         return FaultSpec(name, at_s=float(number))
-    rate = None if number is None else float(number)
-    if rate is not None and rate > 1 and name in _PROBABLE:
+    return FaultSpec(name, None if number is None else float(number))
+
+
+def _parse_one(part: str, known: Mapping[str, str]) -> FaultSpec:
+    spec = parse_spec(part)
+    if spec.name not in known:
+        raise ConfigError(
+            f"fault {spec.name!r} is not known here; known: {', '.join(known)}, or all",
+            key="fault",
+            value=part,
+        )
+    if spec.rate is not None and spec.rate > 1 and spec.name in _PROBABLE:
         raise ConfigError(f"fault {part!r}: the rate is a probability, at most 1", key="fault", value=part)
-    return FaultSpec(name, rate)
+    return spec
 
 
 class FrameFault:
     """A fault of single frames, connects or REST requests: asked at each of them."""
 
-    def __init__(self, spec: FaultSpec, draw: random.Random, start_ns: int) -> None:
+    def __init__(
+        self, spec: FaultSpec, draw: random.Random, start_ns: int, end_ns: int | None = None
+    ) -> None:
         self.name = spec.name
         self.draw = draw
         self._rate = spec.rate
+        self._end_ns = end_ns
         self._at_ns: int | None = None
         if spec.rate is None:
             at_s = draw.random() * _FIRST_MINUTE_S if spec.at_s is None else spec.at_s
@@ -146,6 +157,8 @@ class FrameFault:
 
     def strikes(self, now_ns: int) -> bool:
         """Whether this one is struck. Each call draws: ask once a frame."""
+        if self._end_ns is not None and now_ns >= self._end_ns:
+            return False
         if self._rate is not None:
             return self.draw.random() < self._rate
         if self._at_ns is None or now_ns < self._at_ns:
@@ -160,9 +173,12 @@ class TimedFault:
     ``waits``: it strikes once, and waits for a victim; one with a rate passes if there is none.
     """
 
-    def __init__(self, spec: FaultSpec, draw: random.Random, start_ns: int) -> None:
+    def __init__(
+        self, spec: FaultSpec, draw: random.Random, start_ns: int, end_ns: int | None = None
+    ) -> None:
         self.name = spec.name
         self.draw = draw
+        self._end_ns = end_ns
         self.waits = spec.rate is None
         self.next_ns: int | None
         self._rate = spec.rate
@@ -179,13 +195,16 @@ class TimedFault:
     def _after(self, time_ns: int) -> int | None:
         if not self._rate:
             return None
-        return time_ns + 1 + int(self.draw.expovariate(self._rate) * _SECOND)
+        next_ns = time_ns + 1 + int(self.draw.expovariate(self._rate) * _SECOND)
+        return None if self._end_ns is not None and next_ns >= self._end_ns else next_ns
 
 
 class FaultPlan:
-    """All faults of a run, each with its own stream."""
+    """All faults of a run, each with its own stream; those with a rate end at ``end_ns``."""
 
-    def __init__(self, specs: Sequence[FaultSpec], seed: int, start_ns: int) -> None:
+    def __init__(
+        self, specs: Sequence[FaultSpec], seed: int, start_ns: int, end_ns: int | None = None
+    ) -> None:
         self.frames: list[FrameFault] = []
         self.connects: list[FrameFault] = []
         self.requests: list[FrameFault] = []
@@ -195,13 +214,13 @@ class FaultPlan:
             seen[spec.name] = number = seen.get(spec.name, 0) + 1
             draw = random.Random(f"{seed}/fault/{spec.name}/{number}")
             if spec.name in FRAME_FAULTS:
-                self.frames.append(FrameFault(spec, draw, start_ns))
+                self.frames.append(FrameFault(spec, draw, start_ns, end_ns))
             elif spec.name in CONNECT_FAULTS:
-                self.connects.append(FrameFault(spec, draw, start_ns))
+                self.connects.append(FrameFault(spec, draw, start_ns, end_ns))
             elif spec.name in REQUEST_FAULTS:
-                self.requests.append(FrameFault(spec, draw, start_ns))
+                self.requests.append(FrameFault(spec, draw, start_ns, end_ns))
             else:
-                self.timed.append(TimedFault(spec, draw, start_ns))
+                self.timed.append(TimedFault(spec, draw, start_ns, end_ns))
 
 
 def corrupt(payload: bytes, draw: random.Random) -> bytes:

@@ -44,7 +44,8 @@ class VenueEmulator:
     """One venue.
 
     ``start_ns`` is the monotonic time at which the market and the faults start, ``wall_ns`` the wall
-    clock then. ``market`` is public so that tests can compare books; ``clock`` is the venue's.
+    clock then; faults with a rate end at ``faults_end_ns`` (None: never). ``market`` is public so that
+    tests can compare books; ``clock`` is the venue's.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class VenueEmulator:
         start_ns: int = 0,
         wall_ns: int = 0,
         truth: TruthLog | None = None,
+        faults_end_ns: int | None = None,
     ) -> None:
         self.dialect = dialect
         self.truth = TruthLog() if truth is None else truth
@@ -72,7 +74,7 @@ class VenueEmulator:
         )
         self._frontend = dialect.frontend(self.market, self.clock.wall_ns, f"{seed}/{dialect.venue}")
         self._notices = notices_of(dialect)
-        self._faults = FaultPlan(faults, seed, start_ns)
+        self._faults = FaultPlan(faults, seed, start_ns, faults_end_ns)
         self._sender = Sender(self._faults.frames, self.truth, self.market, uncut=not dialect.depths)
         self._requests = RequestFaults(self._faults.requests, self._frontend, self._sender)
         self._connections: dict[int, Connection] = {}

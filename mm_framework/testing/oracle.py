@@ -20,7 +20,10 @@ reader of the run would. For each frame it takes the entry of the truth log that
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Literal
+
+import msgspec
 
 from mm_framework.contracts.emulator import FrameKind, Level
 from mm_framework.emulator.truth import Outcome, TruthEntry
@@ -29,7 +32,7 @@ from mm_framework.feed import FeedSettings, Output, VenueKit
 from mm_framework.feed.output import Defined
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState, iter_rows
 from mm_framework.model.frame import RecordKind, iter_records
-from mm_framework.model.instrument import Definition
+from mm_framework.model.instrument import Definition, shard_of
 from mm_framework.testing.oracle_book import HIDDEN_NS, FalseBook, Seen
 from mm_framework.testing.oracle_trades import TradeLedger
 
@@ -51,6 +54,7 @@ class Oracle:
     ``book``: the channel whose books are compared, None for none; ``checked``: levels a side that a
     checksum covers; ``cut``: books are cut to their depth, else the venue itself deletes what falls out;
     ``connected``: frames are numbered by connection; ``numbered``: as `SyncRules.trade_ids`.
+    ``excused(from_ns, to_ns)``: nanoseconds in which the machine could do nothing, which rule 3 leaves out.
     ``counts``: frames by outcome, messages compared, levels doubted, losses declared, states reached.
     """
 
@@ -68,16 +72,18 @@ class Oracle:
         checked: int = 0,
         cut: bool = True,
         connected: bool = False,
+        excused: Callable[[int, int], int] = lambda from_ns, to_ns: 0,
     ) -> None:
         if emulator.truth.levels < n:
             raise RuntimeError(f"the truth log keeps {emulator.truth.levels} levels, {n} are to be compared")
         self.emulator, self.book, self.n = emulator, book, n
         self.patience_ns, self.values, self.checked = patience_ns, values, checked
-        self.cut, self.connected = cut, connected
+        self.cut, self.connected, self.excused = cut, connected, excused
         self.counts: Counter[str] = Counter()
         self.seen: dict[int, Seen] = {}
         self.trades = TradeLedger(numbered)
-        self._opened: list[int] = []
+        self._opened: dict[int, int] = {}
+        self._shards: list[int] = []
         self._altered_ns: dict[int, int] = {}
         self._wire: dict[int, deque[TruthEntry]] = {}
 
@@ -109,16 +115,19 @@ class Oracle:
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `capture.recorder.Listener`."""
         (decoded,) = iter_records(record)
-        self._take_truth()
         if decoded.kind == RecordKind.OPEN:
-            self._opened.append(decoded.connection)
+            self._opened[decoded.connection] = len(self._shards)
+            self._shards.append(shard)
+        self._take_truth()
         for notice in output.notices:
             if isinstance(notice, Defined):
                 self._define(notice.definition)
         entry = None
         if decoded.kind == RecordKind.FRAME:
-            entry = self._wire[self._opened.index(decoded.connection)].popleft()
+            entry = self._next(decoded.connection)
             self._came(entry)
+        elif decoded.kind == RecordKind.DROP:
+            self._drop(decoded.connection, msgspec.json.decode(decoded.payload)["count"])
         rows = list(iter_rows(output.rows))
         for row in rows:
             self._row(row, entry)
@@ -172,16 +181,27 @@ class Oracle:
     def _of_book(self, entry: TruthEntry) -> bool:
         return entry.kind in _BOOK_FRAMES and self.book is not None and entry.channel == self.book
 
+    def _next(self, connection: int) -> TruthEntry:
+        """What the next frame of a connection is."""
+        return self._wire[self._opened[connection]].popleft()
+
+    def _drop(self, connection: int, count: int) -> None:
+        """Frames that came and were not kept."""
+        for entry in [self._next(connection) for _ in range(count)]:
+            self.counts["dropped"] += 1
+            if self._of_book(entry):
+                self._suppress(entry)
+
     def _suppress(self, entry: TruthEntry) -> None:
-        for seen in self.seen.values():
-            if seen.definition.venue_symbol == entry.symbol and seen.suppressed_ns is None:
+        for seen in self._of(entry):
+            if seen.suppressed_ns is None:
                 seen.suppressed_ns = entry.at_ns
 
     def _came(self, entry: TruthEntry) -> None:
         """Note the trades of a frame, and whether it is as the venue made it, and where the venue put it."""
         hidden = self._hidden(entry)
         unharmed = not (hidden or _altered(entry) or "reorder" in entry.faults)
-        for seen in self._of(entry.symbol) if entry.kind == FrameKind.TRADE else ():
+        for seen in self._of(entry) if entry.kind == FrameKind.TRADE else ():
             self.trades.came(seen.definition.id, entry.channel, entry.trade_ids, unharmed=unharmed)
 
     def _hidden(self, entry: TruthEntry) -> bool:
@@ -202,7 +222,7 @@ class Oracle:
             self._alter(entry, touched)
         if entry.bids is None or entry.asks is None:
             return
-        for seen in self._of(entry.symbol):
+        for seen in self._of(entry):
             if entry.kind == FrameKind.CHECKSUM:
                 self._check_covered(seen, entry)
             elif self._of_book(entry) and seen.definition.number not in touched:
@@ -214,9 +234,14 @@ class Oracle:
                 seen.suppressed_ns = None
                 self._compare(seen, entry)
 
-    def _of(self, symbol: str | None) -> list[Seen]:
-        """The instrument of a symbol under its present number."""
-        return [seen for seen in self.seen.values() if seen.definition.venue_symbol == symbol][-1:]
+    def _of(self, entry: TruthEntry) -> list[Seen]:
+        """The instrument of an entry under its present number, on the shard of its connection."""
+        shard = self._shards[entry.connection or 0]
+        return [
+            seen
+            for seen in self.seen.values()
+            if seen.definition.venue_symbol == entry.symbol and shard_of(seen.definition.number) == shard
+        ][-1:]
 
     def _compare(self, seen: Seen, entry: TruthEntry) -> None:
         truth = self._truth(seen, entry)
@@ -240,7 +265,7 @@ class Oracle:
         """An altered frame may have harmed the book that it is for, and any that it gave levels to."""
         harmed = dict(touched)
         if self._of_book(entry):
-            for seen in self._of(entry.symbol):
+            for seen in self._of(entry):
                 harmed.setdefault(seen.definition.number, 0)
         for number, rows in harmed.items():
             self.seen[number].altered(rows)
@@ -259,7 +284,7 @@ class Oracle:
                 continue
             if seen.state is not SyncState.SYNCED:
                 seen.suppressed_ns = None
-            elif mono_ns - lost_ns > self.patience_ns:
+            elif mono_ns - lost_ns - self.excused(lost_ns, mono_ns) > self.patience_ns:
                 raise FalseBook(
                     f"{seen.definition.id} is SYNCED although it heard nothing since a frame was"
                     f" suppressed {(mono_ns - lost_ns) / 1e9:.1f} s ago"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -27,7 +27,7 @@ from mm_framework.contracts.emulator import Dialect, notices_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.normalizer import Normalizer
 from mm_framework.contracts.sync_engine import SyncRules
-from mm_framework.emulator.faults import parse_faults
+from mm_framework.emulator.faults import FaultSpec, parse_faults
 from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
@@ -35,7 +35,7 @@ from mm_framework.feed import FeedSettings, Notice, Output, VenueKit
 from mm_framework.testing.emulated import EmulatedVenue
 from mm_framework.testing.oracle import WHOLE, Oracle
 
-__all__ = ["Simulation", "Tape", "Venue"]
+__all__ = ["Simulation", "Tape", "Venue", "emulated", "survivable"]
 
 _MS = 1_000_000
 
@@ -90,6 +90,49 @@ class Tape:
         """See `capture.recorder.Listener`."""
 
 
+def emulated(
+    venue: Venue,
+    clock: VirtualClock,
+    *,
+    seed: int,
+    faults: str = "",
+    faults_end_ns: int | None = None,
+    rate: float = 10.0,
+) -> VenueEmulator:
+    """The venue's emulator with all its instruments, begun now; its truth log keeps whole books.
+
+    Raises RuntimeError for a venue without an emulator, ConfigError for a fault that it does not know.
+    """
+    if venue.dialect is None:
+        raise RuntimeError("the venue has no emulator")
+    dialect, adapter = venue.dialect(), venue.adapter()
+    return VenueEmulator(
+        dialect,
+        [dialect.listing(adapter.venue_symbol(one)) for one in venue.instruments],
+        seed=seed,
+        settings=MarketSettings(rate=rate, levels=40),
+        faults=parse_faults(faults, notices_of(dialect)),
+        start_ns=clock.now_ns,
+        wall_ns=clock.wall_ns(),
+        truth=TruthLog(levels=WHOLE),
+        faults_end_ns=faults_end_ns,
+    )
+
+
+UNSEEN: Final = ("drop", "repeat", "reorder", "corrupt", "checksum")
+"""Faults of frames that nothing shows where books have neither numbers nor checksums."""
+
+
+def survivable(proof: str, dialect: Dialect) -> tuple[FaultSpec, ...]:
+    """The faults that a venue must survive whose books have this proof: every one, with its usual rate.
+
+    Without numbers and checksums a frame that is lost or changed is outside of what can be seen.
+    """
+    names = parse_faults("all", notices_of(dialect))
+    seen = proof in ("sequence", "checksum")
+    return tuple(one for one in names if seen or one.name not in UNSEEN)
+
+
 @attrs.define(eq=False)
 class Simulation:
     """One run of all instruments of a venue, on one shard.
@@ -117,22 +160,9 @@ class Simulation:
     _result: CaptureResult | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
-        if self.venue.dialect is None:
-            raise RuntimeError("the venue has no emulator")
         self.kits = self.venue.kits
+        self.emulator = emulated(self.venue, self.clock, seed=self.seed, faults=self.faults, rate=self.rate)
         (kit,) = self.kits.values()
-        dialect = self.venue.dialect()
-        symbols = [kit.adapter.venue_symbol(one) for one in self.venue.instruments]
-        self.emulator = VenueEmulator(
-            dialect,
-            [dialect.listing(symbol) for symbol in symbols],
-            seed=self.seed,
-            settings=MarketSettings(rate=self.rate, levels=40),
-            faults=parse_faults(self.faults, notices_of(dialect)),
-            start_ns=self.clock.now_ns,
-            wall_ns=self.clock.wall_ns(),
-            truth=TruthLog(levels=WHOLE),
-        )
         self.oracle = Oracle.of(self.emulator, kit, self.feed_settings)
 
     def run(self) -> CaptureResult:

@@ -9,22 +9,13 @@ from mm_framework.emulator.faults import parse_faults
 from mm_framework.errors import ConfigError
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.testing.conformance.base import Conformance, frames_of, one_of_each, simulated
-from mm_framework.testing.simulation import Simulation
+from mm_framework.testing.simulation import Simulation, survivable
 
 __all__ = ["EmulatorConformance", "faults_for"]
 
-UNSEEN = ("drop", "repeat", "reorder", "corrupt", "checksum")
-"""Faults of frames that nothing shows where books have neither numbers nor checksums."""
-
-
 def faults_for(proof: str, dialect: Dialect) -> str:
-    """The faults that a venue must survive whose books have this proof: every one, with its usual rate.
-
-    Without numbers and checksums a frame that is lost or changed is outside of what can be seen.
-    """
-    names = parse_faults("all", notices_of(dialect))
-    seen = proof in ("sequence", "checksum")
-    return ",".join(str(one) for one in names if seen or one.name not in UNSEEN)
+    """The faults that a venue must survive whose books have this proof."""
+    return ",".join(map(str, survivable(proof, dialect)))
 
 
 class EmulatorConformance(Conformance):

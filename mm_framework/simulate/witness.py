@@ -1,0 +1,113 @@
+"""What a simulated run was given and said: its records, its output hashed, losses that nothing caused."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+
+from mm_framework.feed import Feed, Output
+from mm_framework.model.events import Kind, Reason, iter_rows
+from mm_framework.model.frame import HEADER, Block, RecordKind
+
+__all__ = ["Digest", "Quiet", "Violation", "Witness"]
+
+
+class Violation(AssertionError):
+    """Something does not hold. ``rule``: a word for it."""
+
+    def __init__(self, rule: str, text: str) -> None:
+        super().__init__(text)
+        self.rule = rule
+
+
+class Digest:
+    """Hashes rows, and the stamps of messages, in order. A listener of a capture and of a replay."""
+
+    done = False
+
+    def __init__(self) -> None:
+        self._rows, self._stamps = hashlib.sha256(), hashlib.sha256()
+        self.ended_ns = 0
+
+    def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:
+        """See `capture.recorder.Listener`."""
+        self._rows.update(output.rows)
+        for stamp_ns in output.mono_ns:
+            self._stamps.update(f"{shard} {stamp_ns}\n".encode())
+
+    def next_timer_ns(self) -> int | None:
+        """See `capture.recorder.Listener`."""
+        return None
+
+    def restore(self, feed: Feed, mono_ns: int) -> None:
+        """A whole run begins without a checkpoint."""
+        raise RuntimeError("the log of a whole run begins with a checkpoint")
+
+    def on_end(self, mono_ns: int) -> None:
+        """See `capture.recorder.Listener`."""
+        self.ended_ns = mono_ns
+
+    def told(self) -> tuple[str, str, int]:
+        """Digest of the rows, digest of the messages' stamps, the end."""
+        return self._rows.hexdigest(), self._stamps.hexdigest(), self.ended_ns
+
+
+class Witness:
+    """Keeps every record; the first listener, so that it knows the record at which another one objects.
+
+    ``now()`` is the time at which the record was handed to the log.
+    """
+
+    done = False
+
+    def __init__(self, now: Callable[[], int]) -> None:
+        self.records: dict[int, list[bytes]] = {}
+        self.given_ns: dict[int, list[int]] = {}
+        self.kinds: Counter[str] = Counter()
+        self.last: tuple[int, int, int] | None = None
+        """Shard, index and mono_ns of the last record."""
+        self._now = now
+
+    def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
+        """See `capture.recorder.Listener`."""
+        _, _, kind, _, _, index, _, _ = HEADER.unpack_from(record)
+        self.records.setdefault(shard, []).append(record)
+        self.given_ns.setdefault(shard, []).append(self._now())
+        self.kinds[RecordKind(kind).name.lower()] += 1
+        self.last = (shard, index, mono_ns)
+
+    def next_timer_ns(self) -> int | None:
+        """See `capture.recorder.Listener`."""
+        return None
+
+    def on_end(self, mono_ns: int) -> None:
+        """See `capture.recorder.Listener`."""
+
+
+class Quiet:
+    """From ``after_ns`` on nothing goes wrong any more: a loss that is declared then was made up."""
+
+    done = False
+
+    def __init__(self, after_ns: int) -> None:
+        self._after_ns = after_ns
+
+    def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
+        """See `capture.recorder.Listener`. Raises Violation."""
+        if mono_ns < self._after_ns or not output.n_rows:
+            return
+        for row in iter_rows(output.rows):
+            if row.kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH):
+                raise Violation(
+                    "made up",
+                    f"a loss of instrument {row.instrument} is declared ({Reason(row.aux).name}) although"
+                    " nothing has gone wrong for long",
+                )
+
+    def next_timer_ns(self) -> int | None:
+        """See `capture.recorder.Listener`."""
+        return None
+
+    def on_end(self, mono_ns: int) -> None:
+        """See `capture.recorder.Listener`."""

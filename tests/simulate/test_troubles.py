@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from mm_framework.emulator.faults import FAULTS
+from mm_framework.errors import ConfigError
+from mm_framework.simulate.troubles import FATAL, TROUBLES, drawn, forecast, parse_troubles, split
+
+S = 1_000_000_000
+
+
+def test_faults_of_the_venue_and_troubles_are_written_alike() -> None:
+    venue, ours = split(parse_troubles("drop:0.3, kill@40 ,link-down:0.01,power,reset@5"))
+    assert [str(one) for one in venue] == ["drop:0.3", "reset@5"]
+    assert [str(one) for one in ours] == ["kill@40", "link-down:0.01", "power"]
+    assert not set(FAULTS) & set(TROUBLES)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("link-downs", "did you mean 'link-down'"),
+        ("rest:2", "the rate is a probability"),
+        ("drop:2", "the rate is a probability"),
+        ("kill@", "expected NAME, NAME:RATE or NAME@SECONDS"),
+    ],
+)
+def test_what_is_no_fault_is_told(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        parse_troubles(text)
+
+
+def test_a_forecast_is_a_function_of_its_seed_and_ends_in_time() -> None:
+    _, ours = split(parse_troubles("stall:0.5,refused:0.2,kill@7,late:0.1,disk-full:1"))
+    one, again, other = (forecast(ours, seed, 10 * S, 100 * S) for seed in (1, 1, 2))
+    assert one == again != other
+    assert all(10 * S <= window.start_ns < 100 * S for window in one.windows)
+    assert all(window.end_ns - window.start_ns <= 8 * S + 1 for window in one.windows)
+    assert [window.start_ns for window in one.of("kill")] == [17 * S]
+    assert len(one.of("stall")) > 20
+    assert len(one.of("disk-full")) == 1, "what ends a run comes once"
+    assert one.chances == {"late": 0.1}
+    first = one.of("stall")[0]
+    assert one.at(("stall",), first.start_ns) == first
+    assert one.at(("stall",), 0) is None
+
+
+def test_another_trouble_leaves_the_first_as_it_was() -> None:
+    alone = forecast(split(parse_troubles("stall:0.5"))[1], 1, 0, 100 * S)
+    beside = forecast(split(parse_troubles("stall:0.5,dns:0.5"))[1], 1, 0, 100 * S)
+    assert beside.of("stall") == alone.of("stall")
+
+
+def test_seeds_bring_every_fault_and_few_runs_end_before_their_time() -> None:
+    texts = [drawn(seed, FAULTS) for seed in range(400)]
+    specs = [parse_troubles(text) for text in texts]
+    assert {spec.name for some in specs for spec in some} == {*FAULTS, *TROUBLES}
+    fatal = sum(any(spec.name in FATAL for spec in some) for some in specs)
+    assert 20 < fatal < 120
+    assert any(spec.name == "drop" and (spec.rate or 0) > 0.1 for some in specs for spec in some)
+    assert "drop" not in {spec.name for seed in range(50) for spec in parse_troubles(drawn(seed, ()))}
