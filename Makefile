@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
+SEEDS  ?= 100
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -17,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-peers pictures docs clean
+.PHONY: help venv demo test lint bench bench-peers simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -61,8 +62,7 @@ bench: $(VENV)/.stamp-dev ## measure the speed of the data path with and without
 bench-peers: $(VENV)/.stamp-dev ## measure it beside other programs, which are installed into build/peers
 	@"$(BIN)/python" benchmarks/run_peers.py $(ARGS)
 
-pictures: $(VENV)/.stamp-dev ## draw the live view and mm doctor anew into docs/pictures
-	@"$(BIN)/python" docs/pictures.py
+.PHONY: help venv demo test lint bench bench-peers simulate pictures docs clean
 
 docs: $(VENV)/.stamp-dev ## generate the reference pages and build the documentation into site/
 	@"$(BIN)/python" docs/generate.py

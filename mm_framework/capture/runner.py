@@ -298,6 +298,10 @@ class Capture:
             self.stop("listener")
         self._arm(shard)
 
+    def next_deadline_ns(self, shard: int) -> int | None:
+        """When the `Feed` of a shard needs a record at the latest, None for never."""
+        return self._recorder.lanes[shard].feed.next_deadline_ns()
+
     def fetch(self, shard: int, request: HttpRequest, limits: VenueLimits) -> None:
         """Make an HTTP request in its turn; its outcome becomes a record of the shard."""
         self._fetcher.fetch(shard, request, limits)

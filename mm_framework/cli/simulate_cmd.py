@@ -22,7 +22,7 @@ from mm_framework.plugins import PluginSettings, load_plugins
 from mm_framework.simulate.troubles import TROUBLES, parse_troubles
 
 if TYPE_CHECKING:
-    from mm_framework.simulate.run import Report
+    from mm_framework.simulate.report import Report
 
 __all__ = ["command"]
 
@@ -159,7 +159,8 @@ def _begin(settings: PluginSettings, quiet: bool) -> None:
 
 
 def _run(task: _Task) -> Report:
-    from mm_framework.simulate.run import Wish, simulate
+    from mm_framework.simulate.report import Wish
+    from mm_framework.simulate.run import simulate
     from mm_framework.testing.installed import installed_venue
 
     venue = installed_venue(_plugins, task.venue, task.symbols)
@@ -194,6 +195,7 @@ def _totals(reports: Sequence[Report]) -> dict[str, int]:
 def _again(report: Report) -> str:
     """A command that repeats the run."""
     words = ["mm", "simulate", "--seed", str(report.seed), "--venue", report.venue]
+    words += [word for symbol in report.symbols for word in ("--symbol", symbol)]
     words += [
         "--seconds",
         f"{report.seconds:g}",

@@ -22,6 +22,11 @@ class Excuses:
     def __init__(self) -> None:
         self._spans: list[tuple[int, int]] = []
 
+    @property
+    def count(self) -> int:
+        """How many spans."""
+        return len(self._spans)
+
     def add(self, start_ns: int, end_ns: int) -> None:
         """From ``start_ns`` to ``end_ns`` nothing could be done."""
         if end_ns > start_ns:

@@ -30,15 +30,18 @@ _CLOSED = {
     "dns": "Temporary failure in name resolution",
 }
 SLOWEST_OPEN_S = 20.0
+LONGEST_BUFFER_S = 2.0
 
 
 class TroubledNetwork:
     """Implements `capture.transport.Transport` over a `MemoryTransport`, as ``forecast`` says.
 
-    `start` in the loop, before the run. Latencies lie around 15 ms with a long tail.
+    `start` in the loop, before the run. Latencies lie around 15 ms with a long tail. ``failed``: HTTP
+    requests that came to nothing.
     """
 
     name = "memory"
+    failed = 0
 
     def __init__(self, venue: MemoryVenue, clock: VirtualClock, forecast: Forecast, seed: int) -> None:
         self._clock, self._forecast = clock, forecast
@@ -67,7 +70,7 @@ class TroubledNetwork:
         if closed is not None:
             await asyncio.sleep(self._latency_ns() / 1e9)
             raise _failed(_CLOSED[closed.kind])
-        watched = _Watched(receiver, self._forget)
+        watched = _Watched(receiver, self._forget, self._draw)
         await self._inner.connect(url, watched, options)
         if not watched.dead:
             self._open[watched] = None
@@ -85,6 +88,7 @@ class TroubledNetwork:
         now_ns, chance = self._clock.now_ns, self._forecast.chances.get("rest", 0.0)
         if not chance or now_ns >= self._forecast.end_ns or self._draw.random() >= chance:
             return None
+        self.failed += 1
         match self._draw.randrange(6):
             case 0:
                 await asyncio.sleep(options.timeout_s)
@@ -122,14 +126,14 @@ class TroubledNetwork:
 class _Watched:
     """Implements `capture.transport.Receiver` before another one, which a broken link lets hear no more."""
 
-    def __init__(self, receiver: Receiver, forget: Callable[[_Watched], None]) -> None:
+    def __init__(self, receiver: Receiver, forget: Callable[[_Watched], None], draw: random.Random) -> None:
         self.dead = False
-        self._receiver, self._forget = receiver, forget
+        self._receiver, self._forget, self._draw = receiver, forget, draw
         self._connection: Connection | None = None
 
     def on_open(self, connection: Connection) -> None:
-        self._connection = connection
-        self._receiver.on_open(connection)
+        self._connection = _Buffered(connection, self._draw)
+        self._receiver.on_open(self._connection)
 
     def on_frame(self, payload: bytes, binary: bool) -> None:
         if not self.dead:
@@ -145,6 +149,40 @@ class _Watched:
         """The link broke. What lets the venue know in the end."""
         self.on_lost(Loss(Reason.RESET, detail="Connection reset by peer"))
         return None if self._connection is None else self._connection.close()
+
+
+class _Buffered:
+    """Implements `capture.transport.Connection`: a pause takes hold when what was read before has come."""
+
+    def __init__(self, inner: Connection, draw: random.Random) -> None:
+        self._inner, self._draw = inner, draw
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def send(self, message: bytes) -> None:
+        await self._inner.send(message)
+
+    async def ping(self) -> None:
+        await self._inner.ping()
+
+    @property
+    def waiting(self) -> int:
+        return self._inner.waiting
+
+    def pause(self) -> None:
+        if self._timer is None:
+            delay_s = self._draw.random() * LONGEST_BUFFER_S
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._inner.pause)
+
+    def resume(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._inner.resume()
+
+    async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        await self._inner.close()
 
 
 class _Http:

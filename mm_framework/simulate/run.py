@@ -15,9 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
-
-import attrs
+from typing import Final
 
 from mm_framework.bundle.manifest import Manifest, ShardInfo
 from mm_framework.bundle.run import RunWriter
@@ -34,14 +32,15 @@ from mm_framework.simulate.checks import Moment, check_end, check_moment, check_
 from mm_framework.simulate.disk import SimulatedDisk
 from mm_framework.simulate.machine import Excuses, late_loop, set_wall_clock
 from mm_framework.simulate.network import TroubledNetwork
-from mm_framework.simulate.troubles import FATAL, Window, drawn, forecast, parse_troubles, split
-from mm_framework.simulate.witness import Digest, Quiet, Violation, Witness
+from mm_framework.simulate.report import Found, Report, Wish
+from mm_framework.simulate.troubles import FATAL, Window, forecast, parse_troubles, split
+from mm_framework.simulate.witness import Digest, Punctual, Quiet, Violation, Witness
 from mm_framework.simulate.writer import VirtualWriter
 from mm_framework.testing.emulated import EmulatedVenue
 from mm_framework.testing.oracle import FalseBook
-from mm_framework.testing.simulation import Venue, emulated, oracle_of, survivable
+from mm_framework.testing.simulation import emulated, oracle_of
 
-__all__ = ["CALM_S", "Found", "Report", "Wish", "simulate"]
+__all__ = ["CALM_S", "simulate"]
 
 CALM_S: Final = 75.0
 """Long enough for every deadline, pause and retry of these settings in turn."""
@@ -66,75 +65,6 @@ BUNDLE: Final = BundleSettings(
 """A small queue, so that a slow disk is felt at once."""
 
 
-@attrs.frozen
-class Wish:
-    """What to simulate. ``faults`` None: those that the seed brings; ``rate``: events a second and
-    instrument. Instruments are dealt out to ``shards``.
-    """
-
-    venue: Venue
-    seed: int = 0
-    seconds: float = 180.0
-    faults: str | None = None
-    rate: float = 3.0
-    shards: int = 1
-
-    @property
-    def name(self) -> str:
-        """The venue's name."""
-        return self.venue.adapter().venue
-
-    def troubles(self) -> str:
-        """The faults as text."""
-        return drawn(self.seed, possible(self.venue)) if self.faults is None else self.faults
-
-
-@attrs.frozen
-class Found:
-    """A violation. ``rule``: which; ``shard``, ``record``: the last record before it was seen, ``at_s``
-    seconds after the start.
-    """
-
-    rule: str
-    text: str
-    at_s: float
-    shard: int | None = None
-    record: int | None = None
-
-
-@attrs.frozen
-class Report:
-    """What a run was and what was found. ``counts``: records, frames, books compared, faults, kills."""
-
-    venue: str
-    seed: int
-    seconds: float
-    rate: float
-    instruments: int
-    shards: int
-    faults: str
-    violation: Found | None
-    counts: dict[str, int]
-    stopped_by: str
-    digest: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything held."""
-        return self.violation is None
-
-    def to_json(self) -> dict[str, Any]:
-        """JSON values only."""
-        return {"ok": self.ok, **attrs.asdict(self)}
-
-
-def possible(venue: Venue) -> set[str]:
-    """The emulator's faults that this venue's books must survive."""
-    book, checksum = venue.channel("book"), venue.rules.checksum
-    checked = checksum is not None and checksum.when == "each_message"
-    return survivable("none" if book is None else book.proof.kind, checked=checked)
-
-
 def simulate(wish: Wish) -> Report:
     """Run and check. Raises ConfigError for faults that are not known, or a run that has no time for them."""
     if wish.seconds <= CALM_S:
@@ -156,8 +86,11 @@ class _World:
         start_ns = self.clock.now_ns
         self.start_ns, end_ns = start_ns, start_ns + round((wish.seconds - CALM_S) * _S)
         self.forecast = forecast(troubles, wish.seed, start_ns, end_ns)
-        for window in self.forecast.of("slow-disk") + self.forecast.of("stall"):
+        for window in self.forecast.of("slow-disk"):
             self.excuses.add(window.start_ns, window.end_ns)
+        self.stalls = Excuses()
+        for window in self.forecast.of("stall"):
+            self.stalls.add(window.start_ns, window.end_ns)
         self.emulator = emulated(
             wish.venue,
             self.clock,
@@ -167,7 +100,9 @@ class _World:
             rate=wish.rate,
         )
         self.oracle = oracle_of(wish.venue, self.emulator, FEED, slack_s=5.0)
-        self.oracle.excused = self.excuses.within
+        self.oracle.excused = lambda start, end: (
+            self.excuses.within(start, end) + self.stalls.within(start, end)
+        )
         self.kits = wish.venue.kits
         self.disk = SimulatedDisk(random.Random(f"{wish.seed}/disk"))
         self.network = TroubledNetwork(EmulatedVenue(self.emulator), self.clock, self.forecast, wish.seed)
@@ -193,7 +128,7 @@ class _World:
             seed=self.wish.seed,
             seconds=self.wish.seconds,
             rate=self.wish.rate,
-            instruments=len(self.wish.venue.instruments),
+            symbols=tuple(self.emulator.market.listings),
             shards=self.wish.shards,
             faults=self.faults,
             violation=violation,
@@ -224,6 +159,7 @@ class _World:
             make_writer=lambda files, settings: VirtualWriter(files, settings, self._disk_busy_s),
         )
         self._prepare()
+        punctual = Punctual(lambda shard: capture.next_deadline_ns(shard), self.excuses.within)
         capture = Capture(
             plan,
             self.kits,
@@ -242,7 +178,7 @@ class _World:
             ),
             feed_settings=FEED,
             writer=writer,
-            listeners=[self.witness, self.digest, self.oracle, self.quiet],
+            listeners=[self.witness, self.digest, self.oracle, self.quiet, punctual],
         )
         return await capture.run(self.wish.seconds)
 
@@ -323,28 +259,32 @@ class _World:
         return Found(rule, str(error) or type(error).__name__, at_s, shard, index)
 
     def _counted(self, result: CaptureResult | None) -> dict[str, int]:
-        truth, oracle = self.emulator.truth, self.oracle.counts
+        truth, oracle, kinds = self.emulator.truth, self.oracle.counts, self.witness.kinds
         counts = {
-            "records": sum(self.witness.kinds.values()),
-            "frames": self.witness.kinds["frame"],
-            "connections": self.witness.kinds["open"],
+            "records": sum(kinds.values()),
+            "frames": kinds["frame"],
+            "connections": kinds["open"],
             "books compared": oracle["compared"],
             "books lost": oracle["books lost"],
             "trades": oracle["trades"],
             "frames dropped": oracle["dropped"],
             "frames suppressed": truth.outcomes["suppressed"],
             "frames altered": truth.outcomes["altered"],
+            "gaps": 0 if result is None else result.counts.gaps,
+            "checksums verified": 0 if result is None else result.counts.checksums_verified,
+            **self.counts,
             **{f"fault {name}": count for name, count in sorted(truth.faults.items())},
-            **{
-                f"trouble {kind}": n
-                for kind, n in sorted(Counter(w.kind for w in self.forecast.windows).items())
-            },
-            **dict(sorted(self.counts.items())),
+            **{f"trouble {kind}": count for kind, count in sorted(self._troubles().items())},
         }
-        if result is not None:
-            counts["gaps"] = result.counts.gaps
-            counts["checksums verified"] = result.counts.checksums_verified
         return {name: count for name, count in counts.items() if count}
+
+    def _troubles(self) -> Counter[str]:
+        """How often each came until the run ended."""
+        last_ns = self.start_ns if self.witness.last is None else self.witness.last[2]
+        came = Counter(window.kind for window in self.forecast.windows if window.start_ns <= last_ns)
+        return came + Counter(
+            {"rest": self.network.failed, "late": self.excuses.count - len(self.forecast.of("slow-disk"))}
+        )
 
 
 def _manifest(plan: Plan, stamp: Stamp) -> Manifest:

@@ -1,4 +1,4 @@
-"""What a simulated run was given and said: its records, its output hashed, losses that nothing caused."""
+"""What a simulated run was given and said: its records, its output hashed; that it keeps its deadlines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from mm_framework.feed import Feed, Output
 from mm_framework.model.events import Kind, Reason, iter_rows
 from mm_framework.model.frame import HEADER, Block, RecordKind
 
-__all__ = ["Digest", "Quiet", "Violation", "Witness"]
+__all__ = ["Digest", "Punctual", "Quiet", "Violation", "Witness"]
+
+
+LATE_NS = 100_000_000
 
 
 class Violation(AssertionError):
@@ -86,7 +89,10 @@ class Witness:
 
 
 class Quiet:
-    """From ``after_ns`` on nothing goes wrong any more: a loss that is declared then was made up."""
+    """From ``after_ns`` on nothing goes wrong any more: the loss of a book that is declared then was made up.
+
+    A hole in the trades shows with the next trade, whenever that comes.
+    """
 
     done = False
 
@@ -98,12 +104,41 @@ class Quiet:
         if mono_ns < self._after_ns or not output.n_rows:
             return
         for row in iter_rows(output.rows):
-            if row.kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH):
+            if row.kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH) and row.aux != Reason.TRADE_ID_GAP:
                 raise Violation(
                     "made up",
-                    f"a loss of instrument {row.instrument} is declared ({Reason(row.aux).name}) although"
+                    f"the loss of book {row.instrument} is declared ({Reason(row.aux).name}) although"
                     " nothing has gone wrong for long",
                 )
+
+    def next_timer_ns(self) -> int | None:
+        """See `capture.recorder.Listener`."""
+        return None
+
+    def on_end(self, mono_ns: int) -> None:
+        """See `capture.recorder.Listener`."""
+
+
+class Punctual:
+    """A `Feed` gets a record when a deadline of it is due, however late the machine was (``excused``).
+
+    ``deadline_ns(shard)``: see `capture.runner.Capture.next_deadline_ns`.
+    """
+
+    done = False
+
+    def __init__(self, deadline_ns: Callable[[int], int | None], excused: Callable[[int, int], int]) -> None:
+        self._deadline_ns, self._excused = deadline_ns, excused
+        self._due_ns: dict[int, int | None] = {}
+
+    def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
+        """See `capture.recorder.Listener`. Raises Violation."""
+        due_ns = self._due_ns.get(shard)
+        if due_ns is not None and mono_ns - due_ns > LATE_NS:
+            late_ns = mono_ns - due_ns - self._excused(due_ns, mono_ns)
+            if late_ns > LATE_NS:
+                raise Violation("late", f"a deadline of shard {shard} was kept {late_ns / 1e9:.3f} s late")
+        self._due_ns[shard] = self._deadline_ns(shard)
 
     def next_timer_ns(self) -> int | None:
         """See `capture.recorder.Listener`."""

@@ -16,7 +16,8 @@ from mm_framework.capture.recorder import Recorder
 from mm_framework.feed import core
 from mm_framework.feed.session import Session
 from mm_framework.model.book import OrderBook
-from mm_framework.simulate.run import Found, Wish, simulate
+from mm_framework.simulate.report import Found, Wish
+from mm_framework.simulate.run import simulate
 from mm_framework.sync.book import BookSync
 from mm_framework.sync.emit import Emitter
 from mm_framework.sync.trades import TradeSync
@@ -91,7 +92,7 @@ def no_sync(patch: pytest.MonkeyPatch) -> None:
 PLANTED: list[tuple[Plant, str, str]] = [
     (no_gap_check, "binance", "false book"),
     (no_trade_holes, "kraken", "neither captured nor declared lost"),
-    (one_level_too_many, "kraken", "declared"),
+    (one_level_too_many, "kraken", "is declared"),
     (swapped_side, "kraken", ""),
     (no_resubscribe, "kraken", "not SYNCED"),
     (late_deadlines, "kraken", ""),

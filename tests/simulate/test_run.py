@@ -11,7 +11,8 @@ from simulated import VENUES, venue
 
 from mm_framework.emulator.faults import FAULTS
 from mm_framework.errors import ConfigError
-from mm_framework.simulate.run import Wish, simulate
+from mm_framework.simulate.report import Wish
+from mm_framework.simulate.run import simulate
 from mm_framework.simulate.troubles import FATAL, TROUBLES
 
 SEEDS = int(os.environ.get("MM_SIMULATE", "100"))
@@ -58,25 +59,21 @@ def test_a_disk_that_gives_up_ends_the_run(name: str) -> None:
 
 
 def test_a_slow_disk_stops_the_reading_and_drops_what_is_too_much() -> None:
-    dropped = 0
-    for seed in range(5):
-        report = simulate(Wish(venue("kraken"), seed, 120, "slow-disk:0.1", rate=60.0))
-        assert report.ok, report
-        dropped += report.counts.get("frames dropped", 0)
-    assert dropped > 0
+    report = simulate(Wish(venue("kraken"), 0, 90, "slow-disk@2,slow-disk@6,slow-disk@10", rate=100.0))
+    assert report.ok, report
+    assert report.counts["frames dropped"] > 0
 
 
-def test_every_fault_and_trouble_strikes() -> None:
-    struck: Counter[str] = Counter()
-    for name, rate in {**dict.fromkeys(FAULTS, 0.05), **dict.fromkeys(TROUBLES, 0.05)}.items():
-        if name in FATAL:
-            continue
-        fault = f"{name}:{0.5 if name == 'mute' else rate},reset:0.05"
-        report = simulate(Wish(venue("binance" if name == "rest" else "kraken"), 2, 160, fault))
-        assert report.ok, report
-        struck.update(report.counts)
-    assert {f"fault {name}" for name in FAULTS} <= set(struck)
-    assert {f"trouble {name}" for name in TROUBLES if name not in FATAL} <= set(struck)
+@pytest.mark.parametrize("part", range(4))
+def test_every_fault_and_trouble_strikes(part: int) -> None:
+    names = sorted({*FAULTS, *TROUBLES} - FATAL)[part::4]
+    faults = ",".join(f"{name}:{0.3 if name in ('mute', 'rest') else 0.05}" for name in names)
+    name = "binance" if "rest" in names else "kraken"
+    report = simulate(Wish(venue(name), 2, 200, f"{faults},reset:0.05"))
+    assert report.ok, report
+    struck = {*report.counts}
+    missing = [name for name in names if not struck & {f"fault {name}", f"trouble {name}"}]
+    assert missing == [] or (name == "binance" and missing == ["checksum"])
 
 
 def test_a_run_needs_time_for_the_calm_at_its_end() -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from functools import cache
 
-from mm_framework.plugins import PluginSettings, Plugins, load_plugins
+from mm_framework.plugins import Plugins, PluginSettings, load_plugins
 from mm_framework.testing.installed import installed_venue
 from mm_framework.testing.simulation import Venue
 
 __all__ = ["VENUES", "venue"]
 
-VENUES = ("binance", "binance-usdm", "bitfinex", "kraken", "polymarket")
+SYMBOLS = {
+    "binance": ("BTCUSDT", "ETHUSDT"),
+    "binance-usdm": ("BTCUSDT", "ETHUSDT"),
+    "bitfinex": ("tBTCUSD", "tETHUSD"),
+    "kraken": ("BTC/EUR", "MINA/GBP"),
+    "polymarket": ("1234567890" * 7, "9876543210" * 7),
+}
+VENUES = tuple(SYMBOLS)
 
 
 @cache
@@ -21,5 +28,5 @@ def plugins() -> Plugins:
 
 @cache
 def venue(name: str) -> Venue:
-    """A venue with its first two instruments."""
-    return installed_venue(plugins(), name)
+    """A venue with two instruments."""
+    return installed_venue(plugins(), name, SYMBOLS[name])
