@@ -16,10 +16,12 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, json_option
+from mm_framework.contracts.emulator import notices_of
 from mm_framework.emulator.faults import FAULTS
 from mm_framework.errors import ConfigError
 from mm_framework.plugins import PluginSettings, load_plugins
 from mm_framework.simulate.troubles import TROUBLES, parse_troubles
+from mm_framework.testing.installed import installed_venue
 
 if TYPE_CHECKING:
     from mm_framework.simulate.report import Report
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 HOUR_S = 3600.0
-SHORT_S = 180.0
+SHORT_S = 200.0
 
 _EPILOG = "Faults: " + "; ".join(f"{name}: {text}" for name, text in {**FAULTS, **TROUBLES}.items()) + "."
 
@@ -53,7 +55,7 @@ class _Task:
 @click.option(
     "--seconds",
     type=FiniteRange(0, min_open=True),
-    help="Virtual seconds of each run; the last 75 are without faults [3600; with --seeds 180].",
+    help="Virtual seconds of each run; the last 100 are without faults [3600; with --seeds 200].",
 )
 @click.option(
     "--faults",
@@ -90,13 +92,15 @@ def command(
     verifies and replays to the same rows, and what kills and power losses leave. The exit code is 0 when
     all of it holds, 1 when something does not; then a command that repeats it is printed.
     """
-    if faults is not None:
-        parse_troubles(faults)
     if symbols and len(venues) != 1:
         raise ConfigError("--symbol needs the one --venue that lists it", key="symbol", value=symbols)
     names = venues or tuple(app.plugins.all("emulators"))
     if not names:
         raise ConfigError("no installed plugin has an emulator: install one, such as mm-kraken", key="venue")
+    for name in names:
+        dialect = installed_venue(app.plugins, name, symbols).dialect
+        if faults is not None and dialect is not None:
+            parse_troubles(faults, notices_of(dialect()))
     tasks = [
         _Task(
             seed=one,
@@ -161,7 +165,6 @@ def _begin(settings: PluginSettings, quiet: bool) -> None:
 def _run(task: _Task) -> Report:
     from mm_framework.simulate.report import Wish
     from mm_framework.simulate.run import simulate
-    from mm_framework.testing.installed import installed_venue
 
     venue = installed_venue(_plugins, task.venue, task.symbols)
     wish = Wish(

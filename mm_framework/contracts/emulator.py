@@ -55,7 +55,8 @@ class Listing:
 
     ``price_scale`` and ``size_scale`` are the decimals of all integers of the emulator and never
     change; ``price_decimals`` and ``size_decimals`` are those that the wire shows, ``tick`` (price
-    units) changes with ``price_decimals``. ``price`` is where the market starts, ``size`` a usual order.
+    units) changes with ``price_decimals``. ``price`` is where the market starts, ``size`` a usual order;
+    no price reaches ``ceiling`` (None: there is none).
     """
 
     symbol: str
@@ -68,6 +69,7 @@ class Listing:
     tick: int
     price: int
     size: int
+    ceiling: int | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.tick < 1 or self.size < 1 or self.price < 100 * self.tick:

@@ -151,8 +151,14 @@ class OrderFlow:
         other = self.asks if side == BID else self.bids
         limit = other.best() - side * tick
         price = max(tick, min(price, limit) if side == BID else max(price, limit))
+        if self._too_high(price):
+            return self._cancel(ladder, surplus)
         size = ladder.sizes.get(price, 0) + self._order_size()
         return Change(side, price, size, ladder.set(price, size))
+
+    def _too_high(self, price: int) -> bool:
+        ceiling = self.listing.ceiling
+        return ceiling is not None and price >= ceiling
 
     def _cancel(self, ladder: Ladder, surplus: float) -> Change:
         """Take away a level or resize it, most often near the top."""
@@ -238,7 +244,7 @@ class OrderFlow:
             for rank in range(self._settings.levels):
                 price -= side * (tick + draw.expovariate(1 / (gap * (1 + rank / 50))))
                 rounded = round(price / tick) * tick
-                if rounded < tick:
+                if rounded < tick or self._too_high(rounded):
                     break
                 ladder.set(rounded, self._order_size())
 
@@ -249,6 +255,8 @@ class OrderFlow:
         for age_s in ages:
             side = BID if draw.random() < 0.5 else ASK
             price = round(self.listing.price + draw.gauss(0.0, self._near))
+            if self._too_high(price):
+                price = self.listing.price
             self._print(
                 side,
                 max(tick, price // tick * tick),

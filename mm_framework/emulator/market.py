@@ -98,7 +98,11 @@ class Market:
 def _with_room(listing: Listing) -> Listing:
     """The listing with one more decimal in its integers, for the tick to become a tenth."""
     return attrs.evolve(
-        listing, price_scale=listing.price_scale + 1, tick=listing.tick * 10, price=listing.price * 10
+        listing,
+        price_scale=listing.price_scale + 1,
+        tick=listing.tick * 10,
+        price=listing.price * 10,
+        ceiling=None if listing.ceiling is None else listing.ceiling * 10,
     )
 
 

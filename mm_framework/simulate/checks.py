@@ -6,7 +6,7 @@ Each check raises `witness.Violation`.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import attrs
@@ -141,9 +141,13 @@ def _check_prefix(
     return lost
 
 
-def check_end(result: CaptureResult) -> None:
-    """After a calm time every book is SYNCED again."""
-    states = {name: one["state"] for name, one in result.instruments.items() if one["state"] != "SYNCED"}
+def check_end(result: CaptureResult, gone: Collection[str]) -> None:
+    """After a calm time every book is SYNCED again, but those of instruments that are ``gone``."""
+    states = {
+        name: one["state"]
+        for name, one in result.instruments.items()
+        if one["state"] != "SYNCED" and name not in gone
+    }
     if states:
         raise Violation("recovery", f"at the end, after a calm time, books are not SYNCED: {states}")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from mm_framework.emulator.faults import FaultSpec
 from mm_framework.simulate.troubles import drawn
 from mm_framework.testing.simulation import Venue, survivable
 
@@ -20,7 +21,7 @@ class Wish:
 
     venue: Venue
     seed: int = 0
-    seconds: float = 180.0
+    seconds: float = 200.0
     faults: str | None = None
     rate: float = 3.0
     shards: int = 1
@@ -74,8 +75,8 @@ class Report:
         return {"ok": self.ok, **attrs.asdict(self)}
 
 
-def _possible(venue: Venue) -> set[str]:
+def _possible(venue: Venue) -> tuple[FaultSpec, ...]:
     """The emulator's faults that this venue's books must survive."""
-    book, checksum = venue.channel("book"), venue.rules.checksum
-    checked = checksum is not None and checksum.when == "each_message"
-    return survivable("none" if book is None else book.proof.kind, checked=checked)
+    book = venue.channel("book")
+    assert venue.dialect is not None
+    return survivable("none" if book is None else book.proof.kind, venue.dialect())

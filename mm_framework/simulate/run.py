@@ -15,7 +15,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mm_framework.bundle.manifest import Manifest, ShardInfo
 from mm_framework.bundle.run import RunWriter
@@ -26,6 +26,7 @@ from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.telemetry import CaptureResult
 from mm_framework.capture.virtual_loop import run_virtual
+from mm_framework.contracts.emulator import notices_of
 from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.feed import FeedSettings
 from mm_framework.simulate.checks import Moment, check_end, check_moment, check_whole
@@ -33,7 +34,7 @@ from mm_framework.simulate.disk import SimulatedDisk
 from mm_framework.simulate.machine import Excuses, late_loop, set_wall_clock
 from mm_framework.simulate.network import TroubledNetwork
 from mm_framework.simulate.report import Found, Report, Wish
-from mm_framework.simulate.troubles import FATAL, Window, forecast, parse_troubles, split
+from mm_framework.simulate.troubles import FATAL, Window, forecast, parse_troubles
 from mm_framework.simulate.witness import Digest, Punctual, Quiet, Violation, Witness
 from mm_framework.simulate.writer import VirtualWriter
 from mm_framework.testing.emulated import EmulatedVenue
@@ -42,10 +43,10 @@ from mm_framework.testing.simulation import emulated, oracle_of
 
 __all__ = ["CALM_S", "simulate"]
 
-CALM_S: Final = 75.0
+CALM_S: Final = 100.0
 """Long enough for every deadline, pause and retry of these settings in turn."""
 
-SETTLED_S: Final = 50.0
+SETTLED_S: Final = 75.0
 """So long after the last trouble no book may be lost any more."""
 
 RUN: Final = Path("/simulated/run")
@@ -82,7 +83,10 @@ class _World:
     def __init__(self, wish: Wish) -> None:
         self.wish, self.clock, self.excuses = wish, VirtualClock(), Excuses()
         self.faults = wish.troubles()
-        venue_faults, troubles = split(parse_troubles(self.faults))
+        self.kits, dialect = wish.venue.kits, wish.venue.dialect
+        notices = {} if dialect is None else notices_of(dialect())
+        self.notices = notices.keys()
+        venue_faults, troubles = parse_troubles(self.faults, notices)
         start_ns = self.clock.now_ns
         self.start_ns, end_ns = start_ns, start_ns + round((wish.seconds - CALM_S) * _S)
         self.forecast = forecast(troubles, wish.seed, start_ns, end_ns)
@@ -103,7 +107,6 @@ class _World:
         self.oracle.excused = lambda start, end: (
             self.excuses.within(start, end) + self.stalls.within(start, end)
         )
-        self.kits = wish.venue.kits
         self.disk = SimulatedDisk(random.Random(f"{wish.seed}/disk"))
         self.network = TroubledNetwork(EmulatedVenue(self.emulator), self.clock, self.forecast, wish.seed)
         self.witness, self.digest = Witness(lambda: self.clock.now_ns), Digest()
@@ -111,6 +114,7 @@ class _World:
         self.moments: list[Moment] = []
         self.broken_ns: int | None = None
         self.removed = False
+        self.unhandled: Exception | None = None
         self.counts: Counter[str] = Counter()
 
     # the run
@@ -140,13 +144,18 @@ class _World:
     def _run(self) -> tuple[CaptureResult | None, Found | None]:
         delay = late_loop(self.forecast, self.clock, self.wish.seed, self.excuses)
         try:
-            return run_virtual(self._main, self.clock, delay=delay), None
+            result = run_virtual(self._main, self.clock, delay=delay)
+            return result, None if self.unhandled is None else self._found(self.unhandled)
         except EnvironmentFailed as error:
             if self.broken_ns is not None:
                 return None, None
             return None, self._found(error)
         except Exception as error:
             return None, self._found(error)
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback raised something that nobody takes."""
+        self.unhandled = self.unhandled or context.get("exception") or RuntimeError(context["message"])
 
     async def _main(self) -> CaptureResult:
         plan = self._plan()
@@ -159,6 +168,7 @@ class _World:
             make_writer=lambda files, settings: VirtualWriter(files, settings, self._disk_busy_s),
         )
         self._prepare()
+        asyncio.get_running_loop().set_exception_handler(self._unhandled)
         punctual = Punctual(lambda shard: capture.next_deadline_ns(shard), self.excuses.within)
         capture = Capture(
             plan,
@@ -245,12 +255,21 @@ class _World:
             if result is None:
                 raise RuntimeError("a run without an error has a result")
             check_whole(self.disk.kill(), RUN, self.kits, result, self.digest)
-            check_end(result)
+            check_end(result, self._gone())
         elif result is not None:
             raise Violation("disk", "the disk failed, and the run ended as if it had not")
         elif not self.removed:
             end = Moment(self.disk.kill(), RUN, self.broken_ns, broken=True)
             check_moment(end, self.kits, self.witness, BUNDLE, self.excuses)
+
+    def _gone(self) -> set[str]:
+        """Instruments that the venue ended: since it did something by itself it tells no more of them."""
+        if not self.notices & self.emulator.truth.faults.keys():
+            return set()
+        end_ns, told_ns, adapter = self.forecast.end_ns, self.oracle.told_ns, self.wish.venue.adapter()
+        return {
+            one for one in self.wish.venue.instruments if told_ns.get(adapter.venue_symbol(one), 0) < end_ns
+        }
 
     def _found(self, error: Exception) -> Found:
         shard, index, mono_ns = self.witness.last or (None, None, self.start_ns)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import attrs
@@ -21,7 +21,7 @@ from mm_framework.emulator.faults import FAULTS, FaultSpec, parse_faults, parse_
 from mm_framework.errors import ConfigError
 from mm_framework.settings import nearest
 
-__all__ = ["FATAL", "TROUBLES", "Forecast", "Window", "drawn", "forecast", "parse_troubles", "split"]
+__all__ = ["FATAL", "TROUBLES", "Forecast", "Window", "drawn", "forecast", "parse_troubles"]
 
 TROUBLES: Final[Mapping[str, str]] = {
     "refused": "connects are refused for some seconds",
@@ -84,31 +84,27 @@ class Forecast:
         )
 
 
-def parse_troubles(text: str) -> tuple[FaultSpec, ...]:
-    """Faults and troubles of a text. Raises ConfigError."""
-    return tuple(_parse_one(part.strip()) for part in text.split(",") if part.strip())
+def parse_troubles(text: str, notices: Mapping[str, str]) -> tuple[str, tuple[FaultSpec, ...]]:
+    """The venue's faults, still as text, and ours. ``notices``: see `emulator.faults.parse_faults`.
 
-
-def _parse_one(part: str) -> FaultSpec:
-    spec = parse_spec(part)
-    if spec.name in FAULTS:
-        return parse_faults(part)[0]
-    if spec.name not in TROUBLES:
-        known = [*FAULTS, *TROUBLES]
-        raise ConfigError(
-            f"fault {spec.name!r} is not known; {nearest(spec.name, known)}", key="faults", value=part
-        )
-    if spec.name in CHANCES and spec.rate is not None and spec.rate > 1:
-        raise ConfigError(f"fault {part!r}: the rate is a probability, at most 1", key="faults", value=part)
-    return spec
-
-
-def split(specs: Sequence[FaultSpec]) -> tuple[list[FaultSpec], list[FaultSpec]]:
-    """Those of the venue's emulator, and ours."""
-    return (
-        [spec for spec in specs if spec.name in FAULTS],
-        [spec for spec in specs if spec.name in TROUBLES],
-    )
+    Raises ConfigError.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    ours = [parse_spec(part) for part in parts if parse_spec(part).name in TROUBLES]
+    theirs = [part for part in parts if parse_spec(part).name not in TROUBLES]
+    for spec in ours:
+        if spec.name in CHANCES and spec.rate is not None and spec.rate > 1:
+            raise ConfigError(
+                f"fault {str(spec)!r}: the rate is a probability, at most 1", key="faults", value=text
+            )
+    known = {"all", *FAULTS, *notices, *TROUBLES}
+    for name in (parse_spec(part).name for part in theirs):
+        if name not in known:
+            raise ConfigError(
+                f"fault {name!r} is not known; {nearest(name, known)}", key="faults", value=name
+            )
+    parse_faults(",".join(theirs), notices)
+    return ",".join(theirs), tuple(ours)
 
 
 def forecast(specs: Iterable[FaultSpec], seed: int, start_ns: int, end_ns: int) -> Forecast:
@@ -146,21 +142,9 @@ def _times(spec: FaultSpec, draw: random.Random, start_ns: int, end_ns: int) -> 
 
 # what a seed brings
 
-_VENUE_RATES: Final = {
-    "drop": (1e-4, 0.3),
-    "repeat": (1e-4, 0.05),
-    "reorder": (1e-4, 0.05),
-    "corrupt": (1e-4, 0.03),
-    "checksum": (1e-4, 0.03),
-    "silent": (0.002, 0.05),
-    "mute": (0.05, 0.5),
-    "half-open": (0.001, 0.02),
-    "reset": (0.001, 0.05),
-    "disconnect": (0.001, 0.05),
-    "slow": (0.002, 0.05),
-    "skew": (0.002, 0.05),
-    "jump": (0.002, 0.05),
-}
+_MOST: Final = {"drop": 0.3, "mute": 0.5, "429": 0.3, "418": 0.05, "5xx": 0.5, "stale": 0.5}
+"""Rates that go further than ten times the usual one, or less far."""
+
 _TROUBLE_RATES: Final = {
     "refused": (0.002, 0.03),
     "dns": (0.002, 0.03),
@@ -178,27 +162,29 @@ _SHARE: Final = 0.4
 _FATAL_SHARE: Final = 0.06
 
 
-def drawn(seed: int, possible: Iterable[str]) -> str:
+def drawn(seed: int, possible: Iterable[FaultSpec]) -> str:
     """The faults that a seed brings, of the venue's ``possible`` ones and all troubles, as text.
 
-    Each is there or not, at a rate between almost never and often; few runs end before their time.
+    Each is there or not, at a rate between a tenth and ten times the usual one; few runs end before
+    their time.
     """
+    ranges = {}
+    for spec in possible:
+        usual = spec.rate or 0.01
+        ranges[spec.name] = (usual / 10, _MOST.get(spec.name, min(0.5, usual * 10)))
     draw = random.Random(f"{seed}/faults")
-    allowed = set(possible)
     parts = []
-    for name, (least, most) in {**_VENUE_RATES, **_TROUBLE_RATES}.items():
+    for name, (least, most) in {**ranges, **_TROUBLE_RATES}.items():
         rate = math.exp(draw.uniform(math.log(least), math.log(most)))
-        there = draw.random() < _SHARE
-        if there and (name in allowed or name in TROUBLES):
-            parts.append(f"{name}:{rate:.2g}" if rate >= 1e-4 else f"{name}:0.0001")
+        if draw.random() < _SHARE:
+            parts.append(f"{name}:{_decimal(rate)}")
     for name in sorted(FATAL):
         if draw.random() < _FATAL_SHARE:
             parts.append(name)
             break
-    return ",".join(_decimal(part) for part in parts)
+    return ",".join(parts)
 
 
-def _decimal(part: str) -> str:
-    """A rate without an exponent, as it may be written."""
-    name, colon, rate = part.partition(":")
-    return f"{name}:{float(rate):.6f}".rstrip("0").rstrip(".") if colon else part
+def _decimal(rate: float) -> str:
+    """Two digits that matter, without an exponent."""
+    return f"{float(f'{rate:.2g}'):.7f}".rstrip("0")

@@ -82,6 +82,8 @@ class Oracle:
         self.counts: Counter[str] = Counter()
         self.seen: dict[int, Seen] = {}
         self.trades = TradeLedger(numbered)
+        self.told_ns: dict[str, int] = {}
+        """When the venue last made a book frame of each symbol, whatever became of it."""
         self._opened: dict[int, int] = {}
         self._shards: list[int] = []
         self._altered_ns: dict[int, int] = {}
@@ -173,6 +175,8 @@ class Oracle:
     def _take_truth(self) -> None:
         for entry in self.emulator.truth.drain():
             self.counts[entry.outcome] += 1
+            if entry.symbol is not None and self._of_book(entry):
+                self.told_ns[entry.symbol] = entry.at_ns
             if entry.wire is not None and entry.connection is not None:
                 self._wire.setdefault(entry.connection, deque()).append(entry)
             elif entry.outcome == Outcome.SUPPRESSED and self._of_book(entry):

@@ -25,7 +25,7 @@ def document(*arguments: str, code: int = 0) -> dict[str, Any]:
 
 
 def test_one_seed_is_run_and_told() -> None:
-    result = called("--venue", "kraken", "--seed", "4", "--seconds", "100", "--faults", "reset@10,kill@15")
+    result = called("--venue", "kraken", "--seed", "4", "--seconds", "120", "--faults", "reset@10,kill@15")
     assert result.exit_code == 0, result.output
     assert "everything held" in result.stdout
     assert "fault reset" in result.stdout
@@ -33,7 +33,7 @@ def test_one_seed_is_run_and_told() -> None:
 
 
 def test_several_seeds_in_processes_give_the_same_as_in_one() -> None:
-    arguments = ("--venue", "kraken", "--symbol", "BTC/EUR", "--symbol", "MINA/GBP", "--seconds", "90")
+    arguments = ("--venue", "kraken", "--symbol", "BTC/EUR", "--symbol", "MINA/GBP", "--seconds", "115")
     arguments = (*arguments, "--seeds", "4")
     one = document(*arguments, "--processes", "1")
     two = document(*arguments, "--processes", "2")
@@ -45,7 +45,7 @@ def test_several_seeds_in_processes_give_the_same_as_in_one() -> None:
 
 
 def test_several_venues_take_turns() -> None:
-    told = document("--venue", "binance", "--venue", "kraken", "--seeds", "2", "--seconds", "80")
+    told = document("--venue", "binance", "--venue", "kraken", "--seeds", "2", "--seconds", "105")
     assert [run["venue"] for run in told["runs"]] == ["binance", "kraken"]
 
 
@@ -56,14 +56,14 @@ def test_what_does_not_hold_is_told_with_a_command_that_repeats_it(monkeypatch: 
 
     monkeypatch.setattr(core, "active", lambda: False)
     monkeypatch.setattr(TradeSync, "_holes", holes)
-    arguments = ("--venue", "kraken", "--symbol", "BTC/EUR", "--seconds", "120", "--rate", "20")
+    arguments = ("--venue", "kraken", "--symbol", "BTC/EUR", "--seconds", "150", "--rate", "20")
     told = document(*arguments, "--faults", "drop:0.05", code=1)
     assert told["ok"] is False
     (violation,) = told["violations"]
     assert violation["violation"]["rule"] == "FalseBook"
     assert violation["violation"]["record"] > 0
     assert violation["command"] == (
-        "mm simulate --seed 0 --venue kraken --symbol BTC/EUR --seconds 120 --rate 20 --shards 1"
+        "mm simulate --seed 0 --venue kraken --symbol BTC/EUR --seconds 150 --rate 20 --shards 1"
         " --faults drop:0.05"
     )
     result = called(*arguments, "--faults", "drop:0.05")
@@ -77,7 +77,7 @@ def test_what_does_not_hold_is_told_with_a_command_that_repeats_it(monkeypatch: 
     [
         (("--faults", "dorp"), "did you mean 'drop'"),
         (("--venue", "krakn"), "did you mean 'kraken'"),
-        (("--venue", "kraken", "--seconds", "70"), "75 s without faults"),
+        (("--venue", "kraken", "--seconds", "70"), "100 s without faults"),
         (("--symbol", "BTC/EUR"), "--symbol needs the one --venue"),
     ],
 )

@@ -13,6 +13,7 @@ from mm_framework.testing.simulation import Simulation, survivable
 
 __all__ = ["EmulatorConformance", "faults_for"]
 
+
 def faults_for(proof: str, dialect: Dialect) -> str:
     """The faults that a venue must survive whose books have this proof."""
     return ",".join(map(str, survivable(proof, dialect)))

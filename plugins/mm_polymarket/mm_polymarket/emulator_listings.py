@@ -100,4 +100,5 @@ def listing(symbol: str) -> Listing:
         tick=1,
         price=parse(price, decimals),
         size=parse(_USUAL_SIZE, SIZE_DECIMALS),
+        ceiling=10**decimals,
     )
