@@ -38,8 +38,8 @@ from mm_framework.simulate.troubles import FATAL, Window, forecast, parse_troubl
 from mm_framework.simulate.witness import Digest, Punctual, Quiet, Violation, Witness
 from mm_framework.simulate.writer import VirtualWriter
 from mm_framework.testing.emulated import EmulatedVenue
-from mm_framework.testing.oracle import FalseBook
-from mm_framework.testing.simulation import emulated, oracle_of
+from mm_framework.testing.oracle import FalseBook, Oracle
+from mm_framework.testing.simulation import emulated
 
 __all__ = ["CALM_S", "simulate"]
 
@@ -103,7 +103,8 @@ class _World:
             faults_end_ns=end_ns,
             rate=wish.rate,
         )
-        self.oracle = oracle_of(wish.venue, self.emulator, FEED, slack_s=5.0)
+        (kit,) = self.kits.values()
+        self.oracle = Oracle.of(self.emulator, kit, FEED)
         self.oracle.excused = lambda start, end: (
             self.excuses.within(start, end) + self.stalls.within(start, end)
         )
