@@ -19,8 +19,8 @@ import attrs
 from mm_framework.bundle.fatal import read_fatal
 from mm_framework.bundle.latency import STREAK, LatencyReport, read_latency, take_lines
 from mm_framework.bundle.manifest import RunState
-from mm_framework.bundle.run import Run
-from mm_framework.bundle.tables import RUNLOG
+from mm_framework.bundle.run import MISSING, Run
+from mm_framework.bundle.tables import RUNLOG, read_document
 from mm_framework.bundle.times import format_utc
 from mm_framework.errors import ManifestMismatch
 
@@ -118,8 +118,8 @@ class LogCheck:
 class Evidence:
     """What gates judge. ``run``: how the user names the bundle.
 
-    ``live``: a capture wrote it, so that it has telemetry. ``fatal``: the document of ``fatal.json``, or
-    None.
+    ``live``: a capture wrote it, so that it has telemetry. ``fatal``, ``missing``: the documents of
+    ``fatal.json`` and ``missing_tokens.json``, or None.
     """
 
     run: str
@@ -130,6 +130,7 @@ class Evidence:
     heartbeats: HeartbeatGaps
     log: LogCheck
     fatal: dict[str, Any] | None
+    missing: dict[str, Any] | None = None
 
 
 Gate = Callable[[Evidence], GateResult]
@@ -161,6 +162,7 @@ def gather(
         heartbeats=gaps,
         log=_check_log(run, progress),
         fatal=read_fatal(run.path),
+        missing=read_document(run.path / MISSING),
     )
 
 
@@ -213,6 +215,17 @@ def fatal(evidence: Evidence) -> GateResult:
     found = evidence.fatal
     text = "no fatal.json" if found is None else str(found.get("error"))
     return _result(evidence, "fatal", found is None, found is not None, False, text, "inspect {}")
+
+
+def spoken(evidence: Evidence) -> GateResult:
+    """Every instrument spoke in the first seconds, where that was asked for: a warning."""
+    missing = [] if evidence.missing is None else evidence.missing.get("missing", [])
+    text = "nobody is known to be silent"
+    if missing:
+        text = f"silent: {', '.join(str(one.get('instrument')) for one in missing[:3])}"
+        text += ", ..." if len(missing) > 3 else ""
+    status: Word = "WARN" if missing else "PASS"
+    return GateResult("spoken", status, len(missing), 0, text, f"mm inspect {evidence.run}")
 
 
 def ended(evidence: Evidence) -> GateResult:
@@ -299,7 +312,7 @@ def _latency_gate(place: int) -> Gate:
 LATENCY_GATES: Final[tuple[Gate, ...]] = tuple(_latency_gate(place) for place in range(len(_JUDGES)))
 """``reconnects``, ``disconnected``, ``drops``, ``loop_lag_p99``, ``loop_lag_max``, ``pressure``."""
 
-GATES: Final[tuple[Gate, ...]] = (heartbeat_gaps, *LATENCY_GATES, crc, fatal, ended)
+GATES: Final[tuple[Gate, ...]] = (heartbeat_gaps, *LATENCY_GATES, crc, fatal, spoken, ended)
 """The gates of every capture, in the order in which they are shown."""
 
 

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from mm_framework.bundle.disk import Disk
 from mm_framework.bundle.segment import SEGMENT_HEADER_BYTES, SegmentHeader, scan
+from mm_framework.bundle.tables import read_document
 from mm_framework.errors import CorruptFrame
 from mm_framework.model.frame import HEADER, Record, encode_json, iter_records
 
@@ -54,14 +53,7 @@ def write_fatal(
 
 def read_fatal(path: Path) -> dict[str, Any] | None:
     """The document of ``fatal.json``, None when there is none. Raises CorruptFrame."""
-    try:
-        data = (path / FATAL).read_bytes()
-    except FileNotFoundError:
-        return None
-    try:
-        return msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptFrame(f"{path / FATAL} is not readable: {error}", path=path / FATAL) from None
+    return read_document(path / FATAL)
 
 
 def last_frames_shards(path: Path) -> list[int]:

@@ -13,8 +13,9 @@ from mm_framework.bundle.fatal import last_frames_name, last_frames_shards, read
 from mm_framework.bundle.feeding import feed_shard
 from mm_framework.bundle.frames import ShardReader
 from mm_framework.bundle.index import last_entry, load_index
-from mm_framework.bundle.run import Run
+from mm_framework.bundle.run import MISSING, Run
 from mm_framework.bundle.segment import Fault
+from mm_framework.bundle.tables import read_document
 from mm_framework.bundle.times import format_utc
 from mm_framework.feed import VenueKit
 from mm_framework.model.events import NULL, Kind, Row, RowFlag, iter_rows
@@ -94,6 +95,7 @@ def summarize(run: Run) -> dict[str, Any]:
         "connections": run.connections(),
         "instruments": run.instruments(),
         "fatal": read_fatal(run.path),
+        "missing": read_document(run.path / MISSING),
         "last_frames": [_last_frames(run, shard) for shard in last_frames_shards(run.path)],
         "result": manifest.result,
         "recovered": manifest.recovered,

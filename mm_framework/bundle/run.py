@@ -51,7 +51,7 @@ from mm_framework.errors import ConfigError, EnvironmentFailed, ManifestMismatch
 from mm_framework.model.frame import HEADER, encode_json, iter_records
 from mm_framework.model.instrument import Definition
 
-__all__ = ["CAPTURE", "MakeWriter", "Run", "RunWriter", "open_run"]
+__all__ = ["CAPTURE", "MISSING", "MakeWriter", "Run", "RunWriter", "open_run"]
 
 CAPTURE: Final = "capture"
 MISSING: Final = "missing_tokens.json"

@@ -27,6 +27,7 @@ __all__ = [
     "iter_lines",
     "metrics_name",
     "precedes",
+    "read_document",
     "read_lines",
 ]
 
@@ -72,6 +73,16 @@ def definition_line(definition: Definition) -> bytes:
 def metrics_name(shard: int | None) -> str:
     """The file of a shard's metrics in the folder METRICS; None is the run as a whole."""
     return "global.ndjson" if shard is None else f"shard_{shard:02d}.ndjson"
+
+
+def read_document(path: Path) -> dict[str, Any] | None:
+    """The JSON object of a file, None when there is no such file. Raises CorruptFrame."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptFrame(f"{path} is not readable: {error}", path=path) from None
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

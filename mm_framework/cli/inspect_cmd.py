@@ -90,6 +90,9 @@ def _summary(app: App, summary: dict[str, Any]) -> Any:
     ]
     if summary["fatal"] is not None:
         head.append(("fatal", f"{summary['fatal'].get('type')}: {summary['fatal'].get('error')}"))
+    if summary["missing"] is not None:
+        silent = [str(one.get("instrument")) for one in summary["missing"].get("missing", [])]
+        head.append(("never spoke", ", ".join(silent)))
     head += [
         (one["file"], f"{one['records']} records, {one['first_index']} to {one['last_index']}")
         for one in summary["last_frames"]

@@ -30,7 +30,7 @@ from mm_framework.model.frame import HEADER
 
 NAMES = (
     "heartbeat_gaps", "reconnects", "disconnected", "drops", "loop_lag_p99", "loop_lag_max", "pressure",
-    "crc", "fatal", "ended",
+    "crc", "fatal", "spoken", "ended",
 )  # fmt: skip
 
 
@@ -327,6 +327,20 @@ def test_a_recording_of_others_has_no_telemetry_to_judge(clean: Path, tmp_path: 
     words = {one.name: one.status for one in report.results}
     assert {words[name] for name in NAMES[:7]} == {"N/A"}
     assert {words[name] for name in NAMES[7:]} == {"PASS"}
+
+
+def test_instruments_that_never_spoke_are_warned_about(clean: Path, tmp_path: Path) -> None:
+    path = shutil.copytree(clean, tmp_path / "run")
+    silent = [{"instrument": f"toy:{n}/X", "shard": 0} for n in range(4)]
+    (path / "missing_tokens.json").write_text(json.dumps({"expected": 9, "confirmed": 5, "missing": silent}))
+    report = audited(path)
+    assert report.ok
+    (gate,) = (one for one in report.results if one.name == "spoken")
+    assert (gate.status, gate.value) == ("WARN", 4)
+    assert gate.text == "silent: toy:0/X, toy:1/X, toy:2/X, ..."
+    (path / "missing_tokens.json").write_text("no")
+    with pytest.raises(CorruptFrame, match=r"missing_tokens\.json is not readable"):
+        audited(path)
 
 
 def test_a_gate_may_be_softened_and_others_may_be_added(tmp_path: Path) -> None:
