@@ -12,7 +12,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import attrs
 
@@ -240,44 +240,56 @@ def ended(evidence: Evidence) -> GateResult:
     return GateResult("ended", status, evidence.state, "complete", text, f"mm inspect {evidence.run}")
 
 
-_Judge = Callable[[LatencyReport], tuple[str, bool | None, Any, Any, str]]
+class _Finding(NamedTuple):
+    """What a report says to one gate; ``good`` is None when it cannot tell."""
+
+    name: str
+    good: bool | None
+    value: Any
+    limit: Any
+    text: str
 
 
-def _reconnects(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
+_Judge = Callable[[LatencyReport], _Finding]
+
+
+def _reconnects(report: LatencyReport) -> _Finding:
     told = report.reconnects
     reasons = ", ".join(f"{count} {reason}" for reason, count in told["by_reason"].items()) or "none"
-    return "reconnects", told["total"] == 0, told["total"], 0, f"{told['planned']} planned ones; {reasons}"
+    return _Finding(
+        "reconnects", told["total"] == 0, told["total"], 0, f"{told['planned']} planned ones; {reasons}"
+    )
 
 
-def _disconnected(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
+def _disconnected(report: LatencyReport) -> _Finding:
     midrun = report.disconnected["midrun"]
     text = f"{midrun['time_s_total']:.3f} s disconnected"
-    return "disconnected", midrun["incidents"] == 0, midrun["incidents"], 0, text
+    return _Finding("disconnected", midrun["incidents"] == 0, midrun["incidents"], 0, text)
 
 
-def _drops(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
+def _drops(report: LatencyReport) -> _Finding:
     dropped = report.drops["dropped_messages_total"]
-    return "drops", dropped == 0, dropped, 0, "messages not kept"
+    return _Finding("drops", dropped == 0, dropped, 0, "messages not kept")
 
 
-def _loop_lag_p99(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
+def _loop_lag_p99(report: LatencyReport) -> _Finding:
     value = report.loop_lag_ms["p99"]
     good = None if value is None else value <= MAX_LAG_P99_MS
-    return "loop_lag_p99", good, value, MAX_LAG_P99_MS, "ms, of each heartbeat's worst"
+    return _Finding("loop_lag_p99", good, value, MAX_LAG_P99_MS, "ms, of each heartbeat's worst")
 
 
-def _loop_lag_max(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
+def _loop_lag_max(report: LatencyReport) -> _Finding:
     value = report.loop_lag_ms["max"]
     good = None if value is None else value <= MAX_LAG_MS
-    return "loop_lag_max", good, value, MAX_LAG_MS, "ms, worst of the run"
+    return _Finding("loop_lag_max", good, value, MAX_LAG_MS, "ms, worst of the run")
 
 
-def _pressure(report: LatencyReport) -> tuple[str, bool | None, Any, Any, str]:
+def _pressure(report: LatencyReport) -> _Finding:
     streaks = report.pressure_streaks
     text = "heartbeats in a row"
     if streaks["worst_metric"] is not None:
         text += f" of {streaks['worst_metric']}, shard {streaks['worst_shard']}"
-    return "pressure", not streaks["failed"], streaks["worst_streak"], STREAK - 1, text
+    return _Finding("pressure", not streaks["failed"], streaks["worst_streak"], STREAK - 1, text)
 
 
 _JUDGES: Final[tuple[_Judge, ...]] = (
@@ -294,9 +306,10 @@ def judge_latency(report: LatencyReport, run: str, *, live: bool = True) -> list
     """The verdicts that the latency report alone gives, of a run that may go on. ``live``: see `Evidence`."""
     results = []
     for judge in _JUDGES:
-        name, good, value, limit, text = judge(report)
-        status: Word = "N/A" if good is None or not live else "PASS" if good else "FAIL"
-        results.append(GateResult(name, status, value, limit, text, f"mm latency {run}"))
+        found = judge(report)
+        status: Word = "N/A" if found.good is None or not live else "PASS" if found.good else "FAIL"
+        command = f"mm latency {run}"
+        results.append(GateResult(found.name, status, found.value, found.limit, found.text, command))
     return results
 
 

@@ -86,6 +86,19 @@ class _Seen:
             self.states[book.state] += 1
 
 
+@attrs.frozen
+class _Interval:
+    """Between two heartbeats: ``lag_ms`` the worst, ``waited_ms`` while connections were not read.
+
+    ``covers``: books and streams are counted at its end.
+    """
+
+    seconds: float
+    lag_ms: float
+    waited_ms: float
+    covers: bool
+
+
 class Heartbeats:
     """Makes the beats of a run that began at ``mono0_ns``."""
 
@@ -128,39 +141,52 @@ class Heartbeats:
 
         ``host`` is given with one heartbeat of several.
         """
-        shards = list(shards)
-        interval_s = max(now_ns - self._last_ns, 1) / NS_PER_S
-        self._count += 1
-        self._last_ns = now_ns
-        lag_ms, self._lag_ns = round(self._lag_ns / NS_PER_MS, 3), 0
-        waited_ms = self._take_paused_ms(now_ns)
-        covers = self._covers(now_ns)
-        lines = {one.shard: self._shard(one, interval_s, waited_ms, covers=covers) for one in shards}
+        shards, past = list(shards), self._take_interval(now_ns)
+        lines = {one.shard: self._shard(one, past) for one in shards}
         for line in lines.values():
             self.latency.sample(line)
-        states = sum((seen.states for seen in self._seen.values()), Counter())
-        status = self._status(now_ns, interval_s, shards, counts, tally, states)
+        status = self._status(now_ns, past, shards, counts, tally)
+        told = {"loop_lag_ms": past.lag_ms, "paused": self._paused_since_ns is not None}
+        told |= {**attrs.asdict(status), "dropped_messages": tally.dropped_frames}
+        return Beat(
+            status=status,
+            line={"event": "heartbeat", **told},
+            overall=self._overall(past, status, shards, tally, host),
+            shards=lines,
+            resyncs=self._resyncs,
+            books={shard: seen.books for shard, seen in sorted(self._seen.items())},
+            latency=self.latency,
+        )
+
+    def _overall(
+        self, past: _Interval, status: Status, shards: list[ShardNow], tally: Tally, host: HostUsage | None
+    ) -> dict[str, Any]:
+        """The metrics of the run."""
         size = sum(one.meter.bytes for one in shards)
-        overall = {
+        line = {
             "beat": self._count,
             **attrs.asdict(status),
             "bytes": size,
-            "bytes_per_s": round((size - self._bytes) / interval_s, 1),
+            "bytes_per_s": round((size - self._bytes) / past.seconds, 1),
             "dropped_messages": tally.dropped_frames,
             "reconnects": tally.reconnects(),
             "disconnected": tally.disconnected(),
-            "loop_lag_ms": lag_ms,
-            "backpressure_ms": waited_ms,
+            "loop_lag_ms": past.lag_ms,
+            "backpressure_ms": past.waited_ms,
         }
         self._bytes = size
-        if covers:
-            overall["coverage"] = _coverage(self._seen.values())
+        if past.covers:
+            line["coverage"] = _coverage(self._seen.values())
         if host is not None:
-            overall["host"] = host.to_json()
-        line = {"event": "heartbeat", "loop_lag_ms": lag_ms, "paused": self._paused_since_ns is not None}
-        line |= {**attrs.asdict(status), "dropped_messages": tally.dropped_frames}
-        books = {shard: seen.books for shard, seen in sorted(self._seen.items())}
-        return Beat(status, line, overall, lines, self._resyncs, books, self.latency)
+            line["host"] = host.to_json()
+        return line
+
+    def _take_interval(self, now_ns: int) -> _Interval:
+        """What has passed since the last beat."""
+        seconds = max(now_ns - self._last_ns, 1) / NS_PER_S
+        self._count, self._last_ns = self._count + 1, now_ns
+        lag_ms, self._lag_ns = round(self._lag_ns / NS_PER_MS, 3), 0
+        return _Interval(seconds, lag_ms, self._take_paused_ms(now_ns), self._covers(now_ns))
 
     def _of(self, shard: int) -> _Seen:
         return self._seen.setdefault(shard, _Seen())
@@ -188,7 +214,8 @@ class Heartbeats:
         self._coverage_ns = now_ns
         return True
 
-    def _shard(self, now: ShardNow, interval_s: float, waited_ms: float, *, covers: bool) -> dict[str, Any]:
+    def _shard(self, now: ShardNow, past: _Interval) -> dict[str, Any]:
+        """The metrics of a shard."""
         seen, meter = self._of(now.shard), now.meter
         line = {
             "beat": self._count,
@@ -196,32 +223,27 @@ class Heartbeats:
             "venue": now.venue,
             "connected": now.connected,
             "frames": meter.frames,
-            "frames_per_s": round((meter.frames - seen.frames) / interval_s, 1),
+            "frames_per_s": round((meter.frames - seen.frames) / past.seconds, 1),
             "bytes": meter.bytes,
-            "bytes_per_s": round((meter.bytes - seen.bytes) / interval_s, 1),
+            "bytes_per_s": round((meter.bytes - seen.bytes) / past.seconds, 1),
             "reconnects": {
                 "total": seen.unplanned,
                 "planned": seen.planned,
                 "by_reason": dict(sorted(seen.reasons.items())),
             },
             **meter.take(),
-            "backpressure_ms": _single(waited_ms),
+            "backpressure_ms": _single(past.waited_ms),
         }
         seen.frames, seen.bytes = meter.frames, meter.bytes
-        if covers:
+        if past.covers:
             line["coverage"] = _coverage([seen])
         return line
 
     def _status(
-        self,
-        now_ns: int,
-        interval_s: float,
-        shards: list[ShardNow],
-        counts: Counts,
-        tally: Tally,
-        states: Mapping[str, int],
+        self, now_ns: int, past: _Interval, shards: list[ShardNow], counts: Counts, tally: Tally
     ) -> Status:
-        frames_per_s = (counts.frames - self._frames) / interval_s
+        states = sum((seen.states for seen in self._seen.values()), Counter())
+        frames_per_s = (counts.frames - self._frames) / past.seconds
         self._frames = counts.frames
         return Status(
             elapsed_s=round((now_ns - self._mono0_ns) / NS_PER_S, 3),
