@@ -76,12 +76,12 @@ def test_a_killed_run_is_audited_and_warned_about(tmp_path: Path) -> None:
 
 def test_a_venue_that_hangs_up_fails_the_gate_of_reconnects(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "r1"
-    with emulated_kraken(tmp_path, "--fault", "disconnect@4") as emulated:
+    with emulated_kraken(tmp_path, "--fault", "disconnect@4,disconnect@7,disconnect@10") as emulated:
         process = capture_process(emulated.endpoint, tmp_path, "--run-id", "r1", "--max-seconds", "8")
         finished(process, 0)
     code, document, words = audit(run)
     assert code == 1
     assert (words["reconnects"], words["disconnected"], words["ended"]) == ("FAIL", "FAIL", "PASS")
-    assert document["latency"]["reconnects"]["by_reason"] == {"remote_closed": 1}
+    assert document["latency"]["reconnects"]["by_reason"].keys() == {"remote_closed"}
     report = json.loads((run / "latency_report.json").read_bytes())
     assert report["reconnects"] == document["latency"]["reconnects"]
