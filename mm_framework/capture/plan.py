@@ -102,6 +102,7 @@ def make_plan(
     *,
     channels: Sequence[str] = (),
     depth: int | None = None,
+    levels: int = 0,
     shards: int | None = 1,
     least: int = 1,
     endpoints: Endpoints | None = None,
@@ -112,9 +113,9 @@ def make_plan(
 
     ``instruments`` are ids (``kraken:BTC/EUR``), ``channels`` the venue's names or what they carry
     (``book``, ``trade``, ``ticker``; none named: books and trades), ``depth`` is for book channels (None:
-    the venue's default), ``shards`` None: as many as its limits ask for, and ``least`` if there are
-    instruments enough; ``deal`` replaces the even dealing in order of ids. ``listed``: what venues'
-    catalogues say, by id.
+    the venue's default, or the least of its depths that holds ``levels``), ``shards`` None: as many as its
+    limits ask for, and ``least`` if there are instruments enough; ``deal`` replaces the even dealing in
+    order of ids. ``listed``: what venues' catalogues say, by id.
     Raises ConfigError for what a venue does not have.
     """
     if shards is not None and shards < 1:
@@ -135,7 +136,7 @@ def make_plan(
                         len(plans),
                         venue,
                         url,
-                        subscriptions_of(adapter, hand, here, depth),
+                        subscriptions_of(adapter, hand, here, depth, levels),
                         tuple(one.info for one in hand if listed and one.instrument in listed),
                     )
                 )
@@ -233,15 +234,25 @@ def _fits(sizes: Sequence[int], count: int, limit: int) -> bool:
 
 
 def subscriptions_of(
-    adapter: Adapter, instruments: Sequence[ListedInstrument], channels: Sequence[Channel], depth: int | None
+    adapter: Adapter,
+    instruments: Sequence[ListedInstrument],
+    channels: Sequence[Channel],
+    depth: int | None,
+    levels: int = 0,
 ) -> tuple[Subscription, ...]:
-    """Each channel of each instrument, channel by channel."""
+    """Each channel of each instrument, channel by channel; ``depth``, ``levels`` as in `make_plan`."""
     found = []
     for channel in channels:
-        levels = None
+        chosen = None
         if channel.carries == "book":
-            levels = depth if depth is not None else adapter.default_depth(channel.name, None)
+            chosen = depth if depth is not None else _usual_depth(adapter, channel, levels)
         found += [
-            Subscription(one.instrument, one.info.venue_symbol, channel.name, levels) for one in instruments
+            Subscription(one.instrument, one.info.venue_symbol, channel.name, chosen) for one in instruments
         ]
     return tuple(found)
+
+
+def _usual_depth(adapter: Adapter, channel: Channel, levels: int) -> int | None:
+    if not levels or not channel.depths:
+        return adapter.default_depth(channel.name, None)
+    return next((depth for depth in channel.depths if depth >= levels), channel.depths[-1])

@@ -92,7 +92,10 @@ def units_of(listed: Iterable[ListedInstrument]) -> dict[str, Unit]:
 
 
 class Plant:
-    """What each venue of a run follows. ``wanted`` is by venue; venues that it has not are left alone."""
+    """What each venue of a run follows. ``wanted`` is by venue; venues that it has not are left alone.
+
+    ``depth``, ``levels``: as `make_plan` takes them; ``cap``: units of a venue.
+    """
 
     def __init__(
         self,
@@ -102,10 +105,12 @@ class Plant:
         *,
         listed: Mapping[str, ListedInstrument],
         depth: int | None = None,
+        levels: int = 0,
         cap: int,
     ) -> None:
         self._rosters = {
-            venue: Roster(plan, adapters[venue], one, listed, depth, cap) for venue, one in wanted.items()
+            venue: Roster(plan, adapters[venue], one, listed, (depth, levels), cap)
+            for venue, one in wanted.items()
         }
 
     @property
@@ -139,11 +144,11 @@ class Roster:
         adapter: Adapter,
         wanted: Wanted,
         listed: Mapping[str, ListedInstrument],
-        depth: int | None,
+        depths: tuple[int | None, int],
         cap: int,
     ) -> None:
         self.wanted, self.followed = wanted, dict[str, Unit]()
-        self._adapter, self._depth, self._cap = adapter, depth, cap
+        self._adapter, self._depths, self._cap = adapter, depths, cap
         self._missed: dict[str, int] = {}
         self._addresses = [
             _Address(channels, Seats(shards, adapter.limits.subscriptions))
@@ -274,7 +279,7 @@ class Roster:
     def _subscriptions(self, shard: int, some: Sequence[ListedInstrument]) -> tuple[Subscription, ...]:
         address = self._at(shard)
         assert address is not None
-        return subscriptions_of(self._adapter, some, address.channels, self._depth)
+        return subscriptions_of(self._adapter, some, address.channels, *self._depths)
 
 
 def _names(unit: Unit) -> list[tuple[str, str]]:

@@ -16,9 +16,12 @@ from mm_framework.capture.settings import AlertSettings, CaptureSettings, PlantS
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.cli.profiles import PROFILES, Profile, use_profile
+from mm_framework.errors import ConfigError
 from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.feed.config import FeedSettings
 from mm_framework.settings import DataSettings, Given
+from mm_framework.sinks.bbo_csv import BboSettings
+from mm_framework.sinks.day_settings import DaySettings
 
 if TYPE_CHECKING:
     from mm_framework.capture.telemetry import CaptureResult
@@ -95,6 +98,12 @@ __all__ = ["command"]
     metavar="NAME[=PATH]",
     help="Also write the files of a sink, such as bbo-csv=FILE or day-files; repeats.",
 )
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The CSV of --profile bbo, a new file. [named by a UTC stamp]",
+)
 @settings_options(CaptureSettings)
 @settings_options(PlantSettings)
 @settings_options(AlertSettings)
@@ -102,6 +111,8 @@ __all__ = ["command"]
 @settings_options(ClockSettings)
 @settings_options(BundleSettings)
 @settings_options(WindowSettings)
+@settings_options(BboSettings)
+@settings_options(DaySettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app
@@ -123,6 +134,7 @@ def command(
     transport: str | None,
     ca_file: str | None,
     sinks: tuple[str, ...],
+    out: Path | None,
 ) -> None:
     """Record public market data of one or many venues into a new run bundle, with what proves it.
 
@@ -157,9 +169,11 @@ def command(
         record=path,
         max_seconds=max_seconds,
         window=window,
-        sinks=tuple(sink_requests([*sinks, *_usual_sinks(sinks, used)])),
+        sinks=tuple(sink_requests(_sinks(sinks, out, used))),
         universes=universes,
         usual=() if used is None else used.instruments,
+        missing="" if used is None else used.missing,
+        levels=app.load(DaySettings).value.depth_levels if profile == "recorder" else 0,
         view=view,
     )
     result = run_live(app, request)
@@ -175,10 +189,15 @@ def _default_id(app: App, *, compat: bool) -> str:
     return "-".join([stamp, *filter(None, words)])[:64]
 
 
-def _usual_sinks(given: tuple[str, ...], used: Profile | None) -> list[str]:
-    """The sinks of the profile that the user has not named."""
+def _sinks(given: tuple[str, ...], out: Path | None, used: Profile | None) -> list[str]:
+    """Those that were named, and the profile's others; ``--out`` is the file of the profile's CSV."""
+    usual = () if used is None else used.sinks
+    if out is not None:
+        if usual != ("bbo-csv",):
+            raise ConfigError("--out belongs to --profile bbo; elsewhere write --sink NAME=PATH", key="out")
+        given = (*given, f"bbo-csv={out}")
     named = {word.partition("=")[0] for word in given}
-    return [] if used is None else [name for name in used.sinks if name not in named]
+    return [*given, *(name for name in usual if name not in named)]
 
 
 def _shown(result: CaptureResult, path: Path) -> str:

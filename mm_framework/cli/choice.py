@@ -36,13 +36,18 @@ NEAREST = 3
 
 @attrs.frozen
 class Choice:
-    """What is to be done. ``wanted``: by venue; ``listed``: what catalogues say, by id."""
+    """What is to be done. ``wanted``: by venue; ``listed``: what catalogues say, by id.
+
+    ``depth``, ``levels``: as `make_plan` takes them.
+    """
 
     kits: Mapping[str, VenueKit]
     plan: Plan
     wanted: Mapping[str, Wanted]
     listed: Mapping[str, ListedInstrument]
     endpoints: Endpoints
+    depth: int | None
+    levels: int
 
 
 def choose(
@@ -51,6 +56,7 @@ def choose(
     *,
     channels: Sequence[str] = (),
     depth: int | None = None,
+    levels: int = 0,
     shards: int | None = None,
     endpoints: Sequence[str] = (),
     universes: Sequence[Path] = (),
@@ -78,13 +84,14 @@ def choose(
         adapters,
         channels=channels,
         depth=depth,
+        levels=levels,
         shards=exact,
         least=least,
         endpoints=given,
         listed=listed,
     )
     wanted = {venue: one for venue, (_, one) in zip(by_venue, found, strict=True)}
-    return Choice(kits, plan, wanted, listed, given)
+    return Choice(kits, plan, wanted, listed, given, depth, levels)
 
 
 def _shards(app: App, shards: int | None) -> tuple[int | None, int]:

@@ -18,12 +18,18 @@ __all__ = ["keeper_of"]
 T = TypeVar("T")
 
 
-def keeper_of(app: App, choice: Choice, depth: int | None) -> Keeper:
+def keeper_of(app: App, choice: Choice) -> Keeper:
     """What keeps the run at its universe; lists are read in a thread."""
     settings = app.load(PlantSettings).value
     adapters = {venue: kit.adapter for venue, kit in choice.kits.items()}
     plant = Plant(
-        choice.plan, adapters, choice.wanted, listed=choice.listed, depth=depth, cap=settings.max_markets
+        choice.plan,
+        adapters,
+        choice.wanted,
+        listed=choice.listed,
+        depth=choice.depth,
+        levels=choice.levels,
+        cap=settings.max_markets,
     )
     confirm = Confirm(choice.plan, adapters, settings.confirm_min_events)
     return Keeper(plant, confirm, adapters, choice.endpoints, settings, _in_thread)

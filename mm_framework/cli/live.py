@@ -52,10 +52,11 @@ class LiveRequest:
     """What to subscribe, and where to.
 
     ``instruments`` are ids or patterns; ``venue`` with ``symbols`` (ids or the venue's names) is the other
-    way to say it; ``usual`` is taken when nothing is named. ``channels`` empty: books and trades.
-    ``shards`` None: as many as the limits ask for. ``universes``: files of lists. ``record``: the new
-    bundle's folder, None records nothing. ``sinks``: what is written beside it. ``view``: show everything
-    on the terminal.
+    way to say it; ``usual`` is taken when nothing is named, ``missing`` said when that is nothing.
+    ``channels`` empty: books and trades; ``levels``: least depth of books without ``depth``. ``shards``
+    None: as many as the limits ask for. ``universes``: files of lists. ``record``: the new bundle's
+    folder, None records nothing. ``sinks``: what is written beside it. ``view``: show everything on the
+    terminal.
     """
 
     instruments: tuple[str, ...]
@@ -70,6 +71,8 @@ class LiveRequest:
     sinks: tuple[SinkRequest, ...] = ()
     universes: tuple[Path, ...] = ()
     usual: tuple[str, ...] = ()
+    missing: str = ""
+    levels: int = 0
     window: Window | None = None
     view: bool = False
 
@@ -119,7 +122,7 @@ def run_live(
             progress=tell,
             host=None if request.record is None else HostProbe(request.record),
             alerts=_alerts(app, request),
-            keeper=keeper_of(app, choice, request.depth),
+            keeper=keeper_of(app, choice),
         )
         try:
             fine = settings.runtime_windows_high_res_timer if listeners else settings.windows_high_res_timer
@@ -137,11 +140,15 @@ def chosen(app: App, request: LiveRequest) -> Choice:
     if symbols and not venue:
         raise ConfigError("--symbol needs --venue; or give instruments such as kraken:BTC/EUR", key="venue")
     names = [*request.instruments, *(f"{venue}:{symbol.removeprefix(f'{venue}:')}" for symbol in symbols)]
+    names = names if names or request.universes else [*request.usual]
+    if not names and not request.universes and request.missing:
+        raise ConfigError(request.missing, key="symbol")
     return choose(
         app,
-        names if names or request.universes else request.usual,
+        names,
         channels=request.channels,
         depth=request.depth,
+        levels=request.levels,
         shards=request.shards,
         endpoints=request.endpoints,
         universes=request.universes,

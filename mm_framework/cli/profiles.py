@@ -18,8 +18,8 @@ __all__ = ["PROFILES", "Profile", "use_profile"]
 @attrs.frozen
 class Profile:
     """``settings`` maps ``section.name`` to text. ``instruments``, ``channels``: what is captured when
-    nothing is named; ``sinks`` are written besides those that are named. ``compat``: variables without a
-    prefix are read, too.
+    nothing is named, ``missing`` what to say when that is nothing; ``sinks`` are written besides those that
+    are named. ``compat``: variables without a prefix are read, too.
     """
 
     help: str
@@ -28,6 +28,7 @@ class Profile:
     channels: tuple[str, ...] = ()
     sinks: tuple[str, ...] = ()
     compat: bool = False
+    missing: str = ""
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -57,6 +58,7 @@ PROFILES: Mapping[str, Profile] = {
         },
         sinks=("day-files",),
         compat=True,
+        missing="--profile recorder needs a symbol: SYMBOL=BTCUSDC, --symbol BTCUSDC or binance:BTC/USDC",
     ),
     "plant": Profile(
         help="all active markets of Polymarket over 8 shards",
