@@ -43,7 +43,15 @@ class Messages:
     def level(self, side: int, price: str, size: str) -> None:
         self._levels.append((side, price, size))
 
-    def trade(self, side: int, price: str, size: str, trade_id: int = NULL, ts_venue_ns: int = NULL) -> None:
+    def trade(
+        self,
+        side: int,
+        price: str,
+        size: str,
+        trade_id: int = NULL,
+        ts_venue_ns: int = NULL,
+        order_type: str = "",
+    ) -> None:
         pass
 
     def top(self, bid: str | None, bid_size: str | None, ask: str | None, ask_size: str | None) -> None:
@@ -59,6 +67,7 @@ class Messages:
         ts_venue_ns: int = NULL,
         depth: int | None = None,
         digest: str | None = None,
+        time_text: str | None = None,
     ) -> None:
         if checksum != NULL:
             self.messages.append((*self._open, self._levels, checksum))

@@ -33,6 +33,7 @@ __all__ = [
     "UPDATE",
     "Array",
     "Choice",
+    "Digest",
     "Ending",
     "Integer",
     "Literal",
@@ -41,6 +42,7 @@ __all__ = [
     "Node",
     "Object",
     "Orders",
+    "Other",
     "Price",
     "Row",
     "Rows",
@@ -48,6 +50,7 @@ __all__ = [
     "Size",
     "Skip",
     "Symbol",
+    "Text",
     "Time",
     "Truth",
     "Tuple",
@@ -87,10 +90,13 @@ class Message:
     """The container that holds all of one message: its leaves belong together.
 
     Inside: `Symbol` and `Rows` or (for a ticker) prices and sizes of both sides. Without any `Message`
-    in it a shape carries no data, such as a heartbeat.
+    in it a shape carries no data, such as a heartbeat. ``split``: each of its levels has a `Symbol`, and
+    the levels of an instrument are a message of their own, in the order in which the instruments first
+    come; levels of instruments that nobody follows are left out.
     """
 
     body: Object | Tuple | Row
+    split: bool = False
 
 
 @attrs.frozen
@@ -120,16 +126,18 @@ class Maybe:
 class Price:
     """A price > 0. ``quoted``: written as a JSON string, else as a JSON number.
 
-    ``side``: 0 inside of `Rows`; in a ticker's message 1 (best bid) or -1 (best ask).
+    ``side``: 0 inside of `Rows`; in a ticker's message 1 (best bid) or -1 (best ask). ``none``: quoted
+    texts that stand for no such price, in a ticker.
     """
 
     quoted: bool = False
     side: int = 0
+    none: tuple[str, ...] = ()
 
 
 @attrs.frozen
 class Size:
-    """A size >= 0 (> 0 in a ticker), otherwise as `Price`.
+    """A size >= 0 (> 0 in a ticker, which may do without sizes), otherwise as `Price`.
 
     ``signed``, in a row: a minus stands for an ask (or a sale), its absence for a bid (or a purchase).
     """
@@ -172,12 +180,13 @@ class Time:
     ``form``: ``rfc3339`` (UTC with Z, quoted), ``seconds`` (decimal, quoted), or a whole number of
     ``ms``, ``us``, ``ns`` or ``epoch`` (ms of 13 or us of 16 digits). ``of``: ``message``; ``row`` (a
     trade's own; the message has the newest of them); ``newest`` (of the rows, for the message alone).
-    ``quoted`` is for whole numbers.
+    ``quoted`` is for whole numbers. ``kept``: a `HashText` has its text.
     """
 
     form: str
     of: str = "message"
     quoted: bool = False
+    kept: bool = False
 
 
 @attrs.frozen
@@ -187,6 +196,23 @@ class Symbol:
     """
 
     number: bool = False
+
+
+@attrs.frozen
+class Text:
+    """A JSON string of printable ASCII. ``field``: ``market``, which a `HashText` has: then it is of at
+    most 80 characters and without blanks.
+    """
+
+    field: str = ""
+
+
+@attrs.frozen
+class Digest:
+    """The hash of the whole book after a message, or after a row: a JSON string of 40 characters.
+
+    Of several rows the last one's counts. See `sync_engine.HashText`.
+    """
 
 
 @attrs.frozen
@@ -217,6 +243,11 @@ class WholeBook:
 
 
 @attrs.frozen
+class Other:
+    """A field of frames of another shape, which are told apart by it where a `Literal` is the same."""
+
+
+@attrs.frozen
 class Skip:
     """Any JSON value."""
 
@@ -239,6 +270,9 @@ Node: TypeAlias = (
     | Choice
     | Literal
     | Ending
+    | Text
+    | Digest
+    | Other
     | WholeBook
     | Skip
 )

@@ -12,7 +12,7 @@ import attrs
 
 from mm_framework.model.book import Book
 
-__all__ = ["ChecksumSpec", "HashCheck", "SequenceSpec", "SyncRules"]
+__all__ = ["ChecksumSpec", "HashCheck", "HashText", "SequenceSpec", "SyncRules"]
 
 
 @attrs.frozen
@@ -69,6 +69,23 @@ class HashCheck(Protocol):
 
 
 @attrs.frozen
+class HashText:
+    """What a `HashCheck` says of the messages of a declared shape, as data for compiled kernels.
+
+    The text is ``head``, the bids, ``between``, the asks and one of ``endings``; the digest that is told
+    (`shapes.Digest`) holds if with any of them it is the text's SHA-1 in lower-case hex. ``head``: literals,
+    and between them names of fields: ``market`` (`shapes.Text`), ``symbol`` (the venue's name of the
+    instrument), ``time`` (as it is written). The levels of a side stand from the worst to the best with
+    commas between them, each of them price and size, in the shortest form, within ``level``'s literals.
+    """
+
+    head: tuple[str, ...]
+    level: tuple[str, str, str]
+    between: str
+    endings: tuple[str, ...]
+
+
+@attrs.frozen
 class SyncRules:
     """The proof of a venue's books.
 
@@ -76,7 +93,8 @@ class SyncRules:
     ``resync`` (the book is wrong) or ``ignore``. ``sequence``: numbers of book messages or frames.
     ``window``: the venue itself keeps books at the subscribed depth and deletes what it pushes out.
     ``hash``: a digest; one that differs is counted and marks the book as unverified, a REST witness
-    decides (a mismatch alone is no loss). ``trade_ids``: trades are numbered without holes, a
+    decides (a mismatch alone is no loss); ``hash_text``: the same as data, without which books of a venue
+    with a digest are not for compiled kernels. ``trade_ids``: trades are numbered without holes, a
     jump is a declared gap and a number seen before is a repetition; ``rising``: the numbers only rise, a
     repetition is known and a hole is not.
     """
@@ -86,6 +104,7 @@ class SyncRules:
     trade_ids: bool | Literal["rising"] = False
     sequence: SequenceSpec | None = None
     hash: HashCheck | None = None
+    hash_text: HashText | None = None
     window: bool = False
 
     @property

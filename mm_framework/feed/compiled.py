@@ -20,10 +20,12 @@ from mm_framework.feed.session import NEVER, Session, Stream
 from mm_framework.kernels import layout
 from mm_framework.kernels.advance import advance
 from mm_framework.kernels.checksum import compile_spec, scratch_bytes
+from mm_framework.kernels.digest import LEVEL_BYTES, MAX_HASH_SCALE, TEXT_SLACK, compile_hash
 from mm_framework.kernels.layout import Count, Refusal, Stop
 from mm_framework.kernels.memory import Buffer
 from mm_framework.kernels.names import NameTable
 from mm_framework.kernels.native_book import NativeBook
+from mm_framework.kernels.sha1 import SHA1_BYTES
 from mm_framework.kernels.shapes import CompiledShapes
 from mm_framework.kernels.witness import NativeWitness
 from mm_framework.model.events import NULL, SyncState
@@ -51,6 +53,8 @@ _OF_AN_INSTRUMENT: Final = (
     (layout.INSTRUMENT_UNPROVED // 8, "depth_unproved_messages"),
     (layout.INSTRUMENT_COMPARED // 8, "tops_compared"),
     (layout.INSTRUMENT_EQUAL // 8, "tops_equal"),
+    (layout.INSTRUMENT_HASHED // 8, "hashes_verified"),
+    (layout.INSTRUMENT_NOT_HASHED // 8, "hashes_unverified"),
 )
 """Counts of `sync.proofs` that `advance` keeps in an instrument's words."""
 
@@ -79,6 +83,7 @@ class Compiled:
         self._streams: list[Stream] = []
         self._words: dict[str, Buffer] = {}
         self._texts: dict[str, Buffer] = {}
+        self._symbols: dict[str, Buffer] = {}
         self._ahead = False  # the words are newer than the objects
         self._current = False  # the objects are not newer than the words
         self._stale: set[int] | None = None  # slots of streams to push when they are; None: all
@@ -117,6 +122,11 @@ class Compiled:
         put(layout.CTX_SCRATCH, self._scratch.address)
         put(layout.CTX_CHECKSUM_SIDES, _sides(spec))
         put(layout.CTX_CHECKSUM_SIGNED, spec is not None and spec.signed)
+        text = self._rules.hash_text if spec is None else None  # both keep texts of the sides
+        self._hash = None if text is None else compile_hash(text)
+        self._hash_states = Buffer(3 * SHA1_BYTES)
+        put(layout.CTX_HASH, 0 if self._hash is None else self._hash.address)
+        put(layout.CTX_HASH_STATES, self._hash_states.address)
 
     @property
     def bound_ns(self) -> int:
@@ -151,6 +161,8 @@ class Compiled:
             elif stop == Stop.UNDO:
                 self._undo = Buffer(2 * self._undo.size)
                 self._put_undo()
+            elif stop == Stop.TEXT:
+                self._grow_texts(ctx[layout.CTX_FULL // 8])
             else:
                 break
         self._ahead = True
@@ -249,7 +261,8 @@ class Compiled:
             if name.channel in self._shapes.channels:
                 number = self._shapes.channels.index(name.channel)
                 text = name.text.encode("utf-8", "surrogatepass")
-                slot = -1 if name.stream is None else self._slots[id(name.stream)]
+                missing = layout.NOBODY if name.nobody else -1
+                slot = missing if name.stream is None else self._slots[id(name.stream)]
                 self._table.add(number, text, slot, name.connection)
         self._names.clear()
         self._current = True
@@ -308,7 +321,9 @@ class Compiled:
         memory = self._words.get(instrument.id)
         if memory is None:
             memory = self._words[instrument.id] = Buffer(layout.INSTRUMENT_BYTES)
-            self._start_texts(instrument.id, memory)
+            room = 0 if self._rules.checksum is None else scratch_bytes(self._rules.checksum)
+            self._start_texts(instrument.id, memory, room)
+            self._start_name(instrument, memory)
         words = memory.words()
         for kept in (layout.INSTRUMENT_BIDS, layout.INSTRUMENT_ASKS):
             words[(kept + layout.SIDE_VERSION) // 8] = -1
@@ -337,12 +352,22 @@ class Compiled:
             self._push_definition(words, instrument)
         return memory.address
 
-    def _start_texts(self, instrument: str, memory: Buffer) -> None:
-        """Room for the texts of both sides."""
-        room = 0 if self._rules.checksum is None else scratch_bytes(self._rules.checksum)
-        texts = self._texts[instrument] = Buffer(2 * room)
+    def _start_texts(self, instrument: str, memory: Buffer, room: int) -> None:
+        """Room for the texts of both sides, which are to be made anew."""
+        texts, words = Buffer(2 * room), memory.words()
+        self._texts[instrument] = texts
         for place, kept in enumerate((layout.INSTRUMENT_BIDS, layout.INSTRUMENT_ASKS)):
-            memory.words()[(kept + layout.SIDE_TEXT) // 8] = texts.address + place * room
+            words[(kept + layout.SIDE_TEXT) // 8] = texts.address + place * room
+            words[(kept + layout.SIDE_ROOM) // 8] = room
+            words[(kept + layout.SIDE_VERSION) // 8] = -1
+
+    def _start_name(self, instrument: Instrument, memory: Buffer) -> None:
+        """The venue's name, for texts that hold it."""
+        name = instrument.venue_symbol.encode("utf-8", "surrogatepass")
+        kept = self._symbols[instrument.id] = Buffer(len(name))
+        kept.view[:] = name
+        memory.words()[layout.INSTRUMENT_NAME // 8] = kept.address
+        memory.words()[layout.INSTRUMENT_NAME_LENGTH // 8] = len(name)
 
     def _push_definition(self, words: memoryview, instrument: Instrument) -> None:
         definition, spec = instrument.definition, self._rules.checksum
@@ -373,9 +398,25 @@ class Compiled:
             return False
         if state.state not in (SyncState.SYNCED, SyncState.SYNCING):
             return False
-        if state.unverified or state.probing or state.bridging or self._rules.hash is not None:
+        if state.unverified or state.probing or state.bridging or not self._hashes(instrument):
             return False
         return spec is None or not spec.truncate or instrument.definition.depth is not None
+
+    def _hashes(self, instrument: Instrument) -> bool:
+        """Whether kernels can compare the hashes that the venue tells, if it does."""
+        if self._rules.hash is None:
+            return True
+        definition = instrument.definition
+        finest = max(definition.price_scale, definition.size_scale)
+        return self._hash is not None and finest <= MAX_HASH_SCALE
+
+    def _grow_texts(self, address: int) -> None:
+        """Room for the texts of a book's sides with the message that did not fit, and half as much more."""
+        for instrument in self._session.instruments.values():
+            memory = self._words.get(instrument.id)
+            if memory is not None and memory.address == address:
+                levels = 3 * (len(instrument.book.book) + self._scan.words()[layout.SCAN_N_ROWS // 8]) // 2
+                self._start_texts(instrument.id, memory, levels * LEVEL_BYTES + TEXT_SLACK)
 
     def _grow_book(self, address: int) -> None:
         """Room for the message that did not fit."""

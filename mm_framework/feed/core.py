@@ -266,6 +266,7 @@ class Feed:
                     self._roster.describe(info)
             case log_bodies.Follow(subscriptions, infos):
                 followed = [self._roster.follow(one) for one in subscriptions]
+                self._names.heed()
                 for info in infos:
                     self._roster.describe(info)
                 self._session.follow([one for one in followed if one is not None], record.mono_ns)

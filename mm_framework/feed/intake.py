@@ -162,13 +162,12 @@ class Intake:
     ) -> Instrument | None:
         """The followed instrument of a wire name; None when nobody asked for it here."""
         instrument = self._roster.find(venue_symbol)
-        if instrument is None:
+        known = None if instrument is None else self._session.streams.get((instrument.id, channel))
+        if instrument is None or (known is None and not self._config.discover):
+            if self._names is not None and wire is None and not self._config.discover:
+                self._names.ignore(channel, venue_symbol)
             return None
-        stream = self._session.streams.get((instrument.id, channel))
-        if stream is None:
-            if not self._config.discover:
-                return None
-            stream = self._roster.add_stream(Subscription(instrument.id, venue_symbol, channel), carries)
+        stream = known or self._roster.add_stream(Subscription(instrument.id, venue_symbol, channel), carries)
         connection = self._turn.connection
         if self._names is not None:
             self._names.learn(channel, wire or venue_symbol, connection if wire else -1, stream)

@@ -13,13 +13,14 @@ __all__ = ["Name", "Names"]
 class Name:
     """``text`` stands for ``stream`` in frames of a channel, on one connection or (-1) on all of them.
 
-    ``stream`` None: it stands for nothing any more.
+    ``stream`` None: it stands for nothing any more, or (``nobody``) for what nobody follows.
     """
 
     channel: str
     text: str
     connection: int
     stream: Stream | None
+    nobody: bool = False
 
 
 class Names:
@@ -28,6 +29,7 @@ class Names:
     def __init__(self) -> None:
         self.fresh: list[Name] = []
         self._known: dict[tuple[str, str, int], Stream] = {}
+        self._nobodys: dict[tuple[str, str], None] = {}
 
     def learn(self, channel: str, text: str, connection: int, stream: Stream) -> None:
         """A name stands for a stream."""
@@ -40,3 +42,14 @@ class Names:
         for key in [key for key in self._known if key[2] == connection]:
             del self._known[key]
             self.fresh.append(Name(*key, None))
+
+    def ignore(self, channel: str, text: str) -> None:
+        """A name is of an instrument that nobody follows."""
+        if (channel, text) not in self._nobodys:
+            self._nobodys[channel, text] = None
+            self.fresh.append(Name(channel, text, -1, None, nobody=True))
+
+    def heed(self) -> None:
+        """More is followed now: names that were ignored may be followed, too."""
+        self.fresh += [Name(channel, text, -1, None) for channel, text in self._nobodys]
+        self._nobodys.clear()

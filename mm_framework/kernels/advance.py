@@ -22,6 +22,7 @@ from mm_framework.kernels.book import (
     book_room,
     book_worst,
 )
+from mm_framework.kernels.digest import digest_holds
 from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.layout import (
     CARRIES_BOOK,
@@ -33,6 +34,7 @@ from mm_framework.kernels.layout import (
     CTX_DIRTY,
     CTX_END,
     CTX_FULL,
+    CTX_HASH,
     CTX_LINKS,
     CTX_LIVE,
     CTX_MESSAGES,
@@ -77,9 +79,11 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_DEPTH,
     INSTRUMENT_EPOCH,
     INSTRUMENT_EQUAL,
+    INSTRUMENT_HASHED,
     INSTRUMENT_HOT_BOOK,
     INSTRUMENT_HOT_TRADES,
     INSTRUMENT_LAST,
+    INSTRUMENT_NOT_HASHED,
     INSTRUMENT_NUMBER,
     INSTRUMENT_PRICE_DECIMALS,
     INSTRUMENT_PRICE_SCALE,
@@ -153,6 +157,7 @@ from mm_framework.kernels.layout import (
     TOLD_BID_SIZE,
     TOLD_BYTES,
     TOLD_CHECKSUM,
+    TOLD_DIGEST,
     TOLD_FIRST,
     TOLD_FIRST_ROW,
     TOLD_LAST,
@@ -208,6 +213,7 @@ BROKEN: Final = int(Stop.BROKEN)
 NO_ROWS: Final = int(Stop.ROWS)
 NO_BOOK: Final = int(Stop.BOOK)
 NO_UNDO: Final = int(Stop.UNDO)
+NO_TEXT: Final = int(Stop.TEXT)
 
 OTHER_SHAPE: Final = int(Refusal.OTHER_SHAPE)
 SNAPSHOT: Final = int(Refusal.SNAPSHOT)
@@ -228,6 +234,8 @@ UNKNOWN_DELETES: Final = CTX_COUNTS + 8 * Count.unknown_deletes
 SEQUENCE_APPLIED: Final = CTX_COUNTS + 8 * Count.sequence_applied
 TOPS_COMPARED: Final = CTX_COUNTS + 8 * Count.tops_compared
 TOPS_EQUAL: Final = CTX_COUNTS + 8 * Count.tops_equal
+HASHES_VERIFIED: Final = CTX_COUNTS + 8 * Count.hashes_verified
+HASHES_UNVERIFIED: Final = CTX_COUNTS + 8 * Count.hashes_unverified
 UNPROVED: Final = CTX_COUNTS + 8 * Count.depth_unproved_messages
 
 
@@ -325,6 +333,20 @@ def _look(ctx: int, instrument: int) -> int:
 
 
 @helper
+def _hashed(ctx: int, told: int, instrument: int) -> int:
+    """Compare the book with the hash of a message, if it has one."""
+    if load_i8(ctx + CTX_HASH) == 0 or load_i8(told + TOLD_DIGEST) <= 0:
+        return GOOD
+    holds = digest_holds(ctx, told, instrument)
+    if holds < 0:
+        store_8(ctx + CTX_FULL, instrument)
+        return NO_TEXT
+    _add(ctx, HASHES_VERIFIED if holds else HASHES_UNVERIFIED, 1)
+    count = instrument + (INSTRUMENT_HASHED if holds else INSTRUMENT_NOT_HASHED)
+    return GOOD if change(ctx, count, load_i8(count) + 1) else NO_UNDO
+
+
+@helper
 def _book(ctx: int, told: int, instrument: int, row: int) -> int:
     """Apply one book message: levels, cut, checksum, crossed."""
     hot, numbered = load_i8(instrument + INSTRUMENT_HOT_BOOK), load_i8(ctx + CTX_NUMBERED)
@@ -390,7 +412,8 @@ def _book(ctx: int, told: int, instrument: int, row: int) -> int:
         if change(ctx, instrument + INSTRUMENT_UNPROVED, load_i8(instrument + INSTRUMENT_UNPROVED) + 1) == 0:
             return NO_UNDO
     _add(ctx, LEVELS, n)
-    return _look(ctx, instrument) if hot == HOT_SYNCED else GOOD
+    looked = _look(ctx, instrument) if hot == HOT_SYNCED else GOOD
+    return looked if looked else _hashed(ctx, told, instrument)
 
 
 @helper
@@ -434,10 +457,14 @@ def _ticker(ctx: int, told: int, instrument: int, row: int) -> int:
     price_scale = load_i8(instrument + INSTRUMENT_PRICE_SCALE)
     size_scale = load_i8(instrument + INSTRUMENT_SIZE_SCALE)
     for side, price_at, size_at in ((1, TOLD_BID, TOLD_BID_SIZE), (255, TOLD_ASK, TOLD_ASK_SIZE)):
-        price = _scaled(load_i8(told + price_at), load_i8(told + price_at + 8), price_scale)
-        size = _scaled(load_i8(told + size_at), load_i8(told + size_at + 8), size_scale)
-        if price < 0 or size < 0:
-            return STATE
+        price, size = load_i8(told + price_at), load_i8(told + size_at)
+        if price == NULL:
+            size = NULL
+        else:
+            price = _scaled(price, load_i8(told + price_at + 8), price_scale)
+            size = NULL if size == NULL else _scaled(size, load_i8(told + size_at + 8), size_scale)
+            if price < 0 or size == -1:
+                return STATE
         store_8(row + ROW_PRICE, price)
         store_8(row + ROW_SIZE, size)
         store_8(row + ROW_AUX, load_i8(told + TOLD_LAST))

@@ -26,7 +26,7 @@ from mm_framework.kernels.memory import (
 )
 from mm_framework.model.fixed import MAX, MAX_SCALE, NULL
 
-__all__ = ["checksum_levels", "compile_spec", "scratch_bytes", "side_text"]
+__all__ = ["checksum_levels", "compile_spec", "eight_digits", "put_digits", "scratch_bytes", "side_text"]
 
 _ORDERS: Final = ("asks_then_bids", "bids_then_asks", "interleaved")
 _FORMS: Final = ("digits", "plain", "js_number")
@@ -99,7 +99,7 @@ def scratch_bytes(spec: ChecksumSpec) -> int:
 
 
 @inline
-def _eight_digits(value: int) -> int:
+def eight_digits(value: int) -> int:
     """The eight digits of a value below 10**8, one a byte, the first in the lowest."""
     fours = value * 109951163 >> 40
     fours |= value - fours * 10000 << 32
@@ -112,7 +112,7 @@ def _eight_digits(value: int) -> int:
 @inline
 def _put_leading(out: int, value: int) -> int:
     """Write a value below 10**8 without leading zeros, nothing for 0; returns the end."""
-    digits = _eight_digits(value)
+    digits = eight_digits(value)
     absent = trailing_zeros(digits) >> 3
     store_8(out, shift_right(digits | _ZEROS, absent << 3 & 63))
     return out + 8 - absent
@@ -129,13 +129,13 @@ def _put_long(out: int, value: int) -> int:
     high = _hundred_millions(value)
     highest = _hundred_millions(high)
     out = _put_leading(out, highest)
-    store_8(out, _eight_digits(high - highest * 100_000_000) | _ZEROS)
-    store_8(out + 8, _eight_digits(value - high * 100_000_000) | _ZEROS)
+    store_8(out, eight_digits(high - highest * 100_000_000) | _ZEROS)
+    store_8(out + 8, eight_digits(value - high * 100_000_000) | _ZEROS)
     return out + 16
 
 
 @inline
-def _put_digits(out: int, value: int) -> int:
+def put_digits(out: int, value: int) -> int:
     """Write a value (>= 0) without leading zeros, nothing for 0; returns the end."""
     if value < 100_000_000:
         return _put_leading(out, value)
@@ -143,7 +143,7 @@ def _put_digits(out: int, value: int) -> int:
         return _put_long(out, value)
     high = _hundred_millions(value)
     out = _put_leading(out, high)
-    store_8(out, _eight_digits(value - high * 100_000_000) | _ZEROS)
+    store_8(out, eight_digits(value - high * 100_000_000) | _ZEROS)
     return out + 8
 
 
@@ -181,7 +181,7 @@ def _put_fixed(out: int, value: int, scale: int, decimals: int, form: int) -> in
         value = _shortened(value, -more)
         if value < 0:
             return 0
-    end = _put_digits(out, value)
+    end = put_digits(out, value)
     if more > 0 and value != 0:
         store_8(end, _ZEROS)
         store_8(end + 8, _ZEROS)
@@ -210,7 +210,7 @@ def _put_js_number(out: int, value: int, scale: int) -> int:
             return 0
         store_1(out, _MINUS)
         out, value = out + 1, -value
-    end = _put_digits(out, value)
+    end = put_digits(out, value)
     point = end - out - scale  # the value is 0.<digits> * 10**point
     fraction = scale
     while fraction > 0 and load_u1(end - 1) == _ZERO:
@@ -280,7 +280,7 @@ def _put_bare(level: int, price_excess: int, size_excess: int, out: int) -> int:
         size = _shortened(size, size_excess)
     if price < 0 or size < 0:
         return 0
-    return _put_digits(_put_digits(out, price), size)
+    return put_digits(put_digits(out, price), size)
 
 
 @helper

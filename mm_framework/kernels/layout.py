@@ -33,6 +33,8 @@ ROW_FRAME: Final = 60  # u4
 ROW_PRICE_DECIMALS: Final = 0  # u1
 ROW_SIZE_DECIMALS: Final = 1  # u1
 ROW_EMPTY: Final = 2  # u1: the level is gone, whatever its size says
+ROW_STREAM: Final = ROW_SEQ  # of a row that names its instrument
+ROW_DIGEST: Final = ROW_FLAGS  # i8: address of the hash that it carries, 0: none
 
 MESSAGE_BYTES: Final = 64
 MESSAGE_NUMBERS: Final = 0  # first, last, prev, checksum, ts_venue_ns
@@ -67,7 +69,10 @@ TOLD_ASK: Final = 96
 TOLD_ASK_SIZE: Final = 112
 TOLD_ORDER: Final = 128  # of the last rows
 TOLD_TURN: Final = 136  # the row at which rows begin that belong before the others, -1
-TOLD_BYTES: Final = 144
+TOLD_DIGEST: Final = 144  # address of its hash, 0 or less: none
+TOLD_MARKET: Final = 152  # address and length of texts that the hash covers
+TOLD_TIME_TEXT: Final = 168
+TOLD_BYTES: Final = 184
 MAX_TOLD: Final = 64
 """Messages of one frame; a frame with more is read by the reference path."""
 
@@ -143,6 +148,10 @@ class NodeKind(enum.IntEnum):
     TRUTH = 11
     ORDERS = 12
     ENDING = 13
+    TEXT = 14
+    DIGEST = 15
+    OTHER = 16
+    BEST = 17
 
 
 class NodeFlag(enum.IntFlag):
@@ -161,6 +170,9 @@ class NodeFlag(enum.IntFlag):
     SIGNED = 1024  # a size whose sign says the row's side
     FRAME = 2048  # an integer about the whole frame
     BARE = 4096  # a symbol that is a number without quotes
+    SPLIT = 8192  # a message whose rows name their instruments
+    KEPT = 16384  # a text that a hash covers
+    HASHED = 32768  # a message with a hash of its book
 
 
 class TimeForm(enum.IntEnum):
@@ -202,8 +214,10 @@ SYMBOL_CHANNEL: Final = 8
 SYMBOL_STREAM: Final = 16
 SYMBOL_CONNECTION: Final = 24  # -1: the name is the same on all
 SYMBOL_TEXT: Final = 32
-SYMBOL_BYTES: Final = 96
-MAX_SYMBOL: Final = 64
+SYMBOL_BYTES: Final = 128
+MAX_SYMBOL: Final = 96
+NOBODY: Final = -2
+"""The stream of a name that nobody follows."""
 
 # One instrument on one channel.
 STREAM_INSTRUMENT: Final = 0  # address
@@ -239,12 +253,17 @@ INSTRUMENT_LAST: Final = 144  # number of the last update of the book, null befo
 INSTRUMENT_APPLIED: Final = 152  # updates that followed, to be counted for the instrument
 INSTRUMENT_UNPROVED: Final = 160  # messages that left the best price beyond its bound, likewise
 INSTRUMENT_WITNESS: Final = 168  # address, 0: tickers have no numbers
-INSTRUMENT_BIDS: Final = 176  # what is kept of each side for checksums
-INSTRUMENT_ASKS: Final = 216
-INSTRUMENT_WINDOW: Final = 256  # levels that the venue keeps the book to, 0: it does not
-INSTRUMENT_COMPARED: Final = 264  # tickers compared, equal: to be counted for the instrument
-INSTRUMENT_EQUAL: Final = 272
-INSTRUMENT_BYTES: Final = 280
+INSTRUMENT_BIDS: Final = 176  # what is kept of each side for checksums or hashes
+INSTRUMENT_ASKS: Final = 224
+INSTRUMENT_WINDOW: Final = 272  # levels that the venue keeps the book to, 0: it does not
+INSTRUMENT_COMPARED: Final = 280  # tickers compared, equal: to be counted for the instrument
+INSTRUMENT_EQUAL: Final = 288
+INSTRUMENT_HASHED: Final = 296  # hashes that held, that did not: likewise
+INSTRUMENT_NOT_HASHED: Final = 304
+INSTRUMENT_NAME: Final = 312  # address and length of the venue's name
+INSTRUMENT_NAME_LENGTH: Final = 320
+INSTRUMENT_ENDING: Final = 328  # the ending with which its last hash held
+INSTRUMENT_BYTES: Final = 336
 
 # Tickers by their number: counters of the oldest and of the next, the last number, then MAX_TOPS entries.
 WITNESS_HEAD: Final = 0
@@ -264,6 +283,7 @@ SIDE_TEXT: Final = 8  # address
 SIDE_LENGTH: Final = 16
 SIDE_CRC: Final = 24  # of the text alone, -1: not known
 SIDE_BOUND: Final = 32  # price of the last level that the text holds
+SIDE_ROOM: Final = 40  # bytes at SIDE_TEXT
 
 # The context of `advance`.
 CTX_POSITION: Final = 0
@@ -298,12 +318,14 @@ CTX_NUMBERS: Final = 224  # of the last frame by connection, null before the fir
 CTX_CHECKSUM_SIDES: Final = 232  # see CHECKSUM_*
 CTX_CHECKSUM_SIGNED: Final = 240
 CTX_NUMBERED: Final = 248  # 1: the frame has the number that was due on its connection
+CTX_HASH: Final = 256  # compiled `HashText`, 0: the venue has none
+CTX_HASH_STATES: Final = 264  # of two SHA-1s
 # What a frame may change, kept in the shadow until it is known to be good.
-CTX_MUTABLE: Final = 256
-CTX_N_ROWS: Final = 256
-CTX_N_MESSAGES: Final = 264
-CTX_SEQ: Final = 272
-CTX_COUNTS: Final = 280
+CTX_MUTABLE: Final = 272
+CTX_N_ROWS: Final = 272
+CTX_N_MESSAGES: Final = 280
+CTX_SEQ: Final = 288
+CTX_COUNTS: Final = 296
 
 CHECKSUM_MIXED: Final = 0
 CHECKSUM_ASKS_FIRST: Final = 1
@@ -334,6 +356,8 @@ class Count(enum.IntEnum):
     depth_unproved_messages = 13
     tops_compared = 14
     tops_equal = 15
+    hashes_verified = 16
+    hashes_unverified = 17
 
 
 CTX_SHADOW: Final = CTX_COUNTS + WORD * len(Count)
@@ -359,3 +383,4 @@ class Stop(enum.IntEnum):
     ROWS = 6
     BOOK = 7
     UNDO = 8
+    TEXT = 9

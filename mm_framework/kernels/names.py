@@ -16,7 +16,8 @@ _WORD: Final = 2**64 - 1
 def _hash(channel: int, name: bytes) -> int:
     """As `kernels.scan` mixes it."""
     mixed = (len(name) + channel) * MIX & _WORD
-    for at in range(0, len(name), 8):
+    whole = range(0, len(name), 8)
+    for at in whole if len(name) <= 32 else (0, 8, len(name) - 16, len(name) - 8):
         mixed = (mixed ^ int.from_bytes(name[at : at + 8], "little")) * MIX & _WORD
         mixed ^= mixed >> 29
     return mixed

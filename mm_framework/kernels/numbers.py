@@ -12,7 +12,7 @@ import numpy as np
 from mm_framework.kernels.jit import helper, inline
 from mm_framework.kernels.memory import load_i8, load_u1, shift_right, trailing_zeros
 
-__all__ = ["POWERS", "decimal", "integer", "minute_ns", "rfc3339", "text_end"]
+__all__ = ["POWERS", "decimal", "integer", "minute_ns", "rfc3339", "text_end", "word_end"]
 
 POWERS: Final = np.array([10**n for n in range(19)], dtype=np.int64)
 
@@ -29,6 +29,8 @@ ONES: Final = _word(0x01)
 QUOTES: Final = _word(0x22)
 SLASHES: Final = _word(0x5C)
 BLANKS: Final = _word(0x20)
+MARKS: Final = _word(0x21)
+DELETES: Final = _word(0x7F)
 PAIRS: Final = 0x00FF00FF00FF00FF
 QUADS: Final = 0x0000FFFF0000FFFF
 MAX_DIGITS: Final = 18
@@ -160,6 +162,24 @@ def text_end(p: int, end: int) -> int:
         quote, slash = word ^ QUOTES, word ^ SLASHES
         odd = ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | ((word - BLANKS) & ~word) | word
         odd &= TOPS
+        if odd == 0:
+            p += 8
+            continue
+        p += _first(odd)
+        if p < end and load_u1(p) == 34:
+            return p
+        return 0
+    return 0
+
+
+@helper
+def word_end(p: int, end: int) -> int:
+    """As `text_end`, but of a text without blanks: of the bytes from ``!`` to ``~`` alone."""
+    while p < end:
+        word = load_i8(p)
+        quote, slash, delete = word ^ QUOTES, word ^ SLASHES, word ^ DELETES
+        odd = ((quote - ONES) & ~quote) | ((slash - ONES) & ~slash) | ((delete - ONES) & ~delete)
+        odd = (odd | ((word - MARKS) & ~word) | word) & TOPS
         if odd == 0:
             p += 8
             continue

@@ -36,6 +36,7 @@ from mm_framework.kernels.layout import (
     NODE_VALUE,
     ROW_AUX,
     ROW_BYTES,
+    ROW_DIGEST,
     ROW_EMPTY,
     ROW_PRICE,
     ROW_PRICE_DECIMALS,
@@ -43,6 +44,7 @@ from mm_framework.kernels.layout import (
     ROW_SIDE,
     ROW_SIZE,
     ROW_SIZE_DECIMALS,
+    ROW_STREAM,
     ROW_VENUE,
     SCAN_CHANNEL,
     SCAN_CONNECTION,
@@ -68,11 +70,14 @@ from mm_framework.kernels.layout import (
     SYMBOL_TEXT,
     TEMPLATE_LITERAL_BYTES,
     TOLD_BYTES,
+    TOLD_DIGEST,
     TOLD_FIRST_ROW,
+    TOLD_MARKET,
     TOLD_ORDER,
     TOLD_ROWS,
     TOLD_STREAM,
     TOLD_TIME,
+    TOLD_TIME_TEXT,
     TOLD_TURN,
     NodeFlag,
     NodeKind,
@@ -88,11 +93,14 @@ from mm_framework.kernels.memory import (
     store_1,
     store_8,
 )
-from mm_framework.kernels.numbers import POWERS, decimal, integer, minute_ns, rfc3339, text_end
+from mm_framework.kernels.numbers import POWERS, decimal, integer, minute_ns, rfc3339, text_end, word_end
 from mm_framework.kernels.skip import ALSE, TRUE, blanks, skip_value
 from mm_framework.model.fixed import MAX, NULL
 
 __all__ = ["MIX", "scan"]
+
+UNKNOWN: Final = -1
+"""The stream of a name that is not in the table."""
 
 MIX: Final = -0x61C8864680B583EB
 """Odd, its bits well spread: the multiplier of the hash of names (2**64 over the golden ratio)."""
@@ -110,6 +118,10 @@ LITERAL: Final = int(NodeKind.LITERAL)
 TRUTH: Final = int(NodeKind.TRUTH)
 ORDERS: Final = int(NodeKind.ORDERS)
 ENDING: Final = int(NodeKind.ENDING)
+TEXT: Final = int(NodeKind.TEXT)
+DIGEST: Final = int(NodeKind.DIGEST)
+OTHER: Final = int(NodeKind.OTHER)
+BEST: Final = int(NodeKind.BEST)
 
 QUOTED: Final = int(NodeFlag.QUOTED)
 IN_ROW: Final = int(NodeFlag.IN_ROW)
@@ -124,6 +136,9 @@ SIDE: Final = int(NodeFlag.SIDE)
 SIGNED: Final = int(NodeFlag.SIGNED)
 FRAME: Final = int(NodeFlag.FRAME)
 BARE: Final = int(NodeFlag.BARE)
+SPLIT: Final = int(NodeFlag.SPLIT)
+KEPT: Final = int(NodeFlag.KEPT)
+HASHED: Final = int(NodeFlag.HASHED)
 
 READ: Final = int(Refusal.NONE)
 OTHER_SHAPE: Final = int(Refusal.OTHER_SHAPE)
@@ -134,7 +149,7 @@ TRAILING: Final = int(Refusal.TRAILING)
 MISSING: Final = int(Refusal.MISSING)
 DOUBLED: Final = int(Refusal.DOUBLED)
 KEY: Final = int(Refusal.KEY)
-TEXT: Final = int(Refusal.TEXT)
+BAD_TEXT: Final = int(Refusal.TEXT)
 NUMBER: Final = int(Refusal.NUMBER)
 SIGN: Final = int(Refusal.SIGN)
 BAD_TIME: Final = int(Refusal.TIME)
@@ -148,6 +163,11 @@ SECONDS: Final = int(TimeForm.SECONDS)
 MS: Final = int(TimeForm.MS)
 US: Final = int(TimeForm.US)
 EPOCH: Final = int(TimeForm.EPOCH)
+
+MAX_KEPT: Final = 80
+"""Characters of a text that a hash covers."""
+
+DIGEST_CHARS: Final = 40
 
 QUOTE: Final = 34
 MINUS: Final = 45
@@ -177,11 +197,14 @@ def _literal(template: int, p: int) -> bool:
 
 
 @helper
-def _open_message(told: int, first_row: int) -> None:
+def _open_message(told: int, first_row: int, hashed: int) -> None:
     at = told
-    while at < told + TOLD_BYTES:
+    while at < told + TOLD_DIGEST:
         store_8(at, NULL)
         at += 8
+    store_8(told + TOLD_DIGEST, 0)
+    if hashed:
+        store_8(told + TOLD_MARKET + 8, 0)
     store_8(told + TOLD_STREAM, -1)
     store_8(told + TOLD_FIRST_ROW, first_row)
     store_8(told + TOLD_ORDER, -1)
@@ -198,6 +221,65 @@ def _turn(first: int, turn: int, end: int) -> None:
 
 
 @helper
+def _group(told: int, room: int, first: int, begin: int, end: int) -> tuple[int, int]:
+    """Make messages of the rows from ``begin`` to ``end``, one of each stream: ``(how many, the rows' end)``.
+
+    -1 messages: more than ``room``. There is room for the rows once more behind ``end``.
+    """
+    count, row = 0, begin
+    while row < end:
+        stream = load_i8(row + ROW_STREAM)
+        if stream >= 0:
+            one, last = told, told + count * TOLD_BYTES
+            while one < last and load_i8(one + TOLD_STREAM) != stream:
+                one += TOLD_BYTES
+            if one == last:
+                if count == room:
+                    return -1, end
+                if count > 0:
+                    copy(one, told, TOLD_BYTES)
+                count += 1
+                store_8(one + TOLD_STREAM, stream)
+                store_8(one + TOLD_ROWS, 0)
+            store_8(one + TOLD_ROWS, load_i8(one + TOLD_ROWS) + 1)
+            store_8(one + TOLD_DIGEST, load_i8(row + ROW_DIGEST))
+        row += ROW_BYTES
+    place, one = begin, told
+    for _ in range(count):
+        store_8(one + TOLD_FIRST_ROW, place - first)
+        place += load_i8(one + TOLD_ROWS) * ROW_BYTES
+        one += TOLD_BYTES
+    if count != 1 or place != end:
+        copy(end, begin, end - begin)
+        _scatter(told, count, first, end, 2 * end - begin)
+    return count, place
+
+
+@helper
+def _scatter(told: int, count: int, first: int, row: int, end: int) -> None:
+    """Put copies of rows, from ``row`` on, to the messages that they belong to."""
+    for number in range(count):
+        one = told + number * TOLD_BYTES
+        store_8(one + TOLD_TURN, first + load_i8(one + TOLD_FIRST_ROW))
+    while row < end:
+        stream, one = load_i8(row + ROW_STREAM), told
+        if stream >= 0:
+            while load_i8(one + TOLD_STREAM) != stream:
+                one += TOLD_BYTES
+            place = load_i8(one + TOLD_TURN)
+            copy(place, row, ROW_BYTES)
+            store_8(one + TOLD_TURN, place + ROW_BYTES)
+        row += ROW_BYTES
+
+
+@inline
+def _part(p: int, n: int, at: int) -> int:
+    """Eight bytes of a name of ``n``, zeros behind its end."""
+    word, rest = load_i8(p + at), n - at
+    return word & (1 << (8 * rest)) - 1 if rest < 8 else word
+
+
+@helper
 def _stream(s: int, p: int, n: int) -> int:
     """The stream of the name of ``n`` bytes at ``p``, -1 for a name that is not in the table."""
     channel = load_i8(s + SCAN_CHANNEL)
@@ -205,12 +287,10 @@ def _stream(s: int, p: int, n: int) -> int:
     table, mask = load_i8(s + SCAN_SYMBOLS), load_i8(s + SCAN_SYMBOL_MASK)
     mixed, at = (n + channel) * MIX, 0
     while at < n:
-        word = load_i8(p + at)
-        if n - at < 8:
-            word &= (1 << (8 * (n - at))) - 1
-        mixed = (mixed ^ word) * MIX
+        mixed = (mixed ^ _part(p, n, at)) * MIX
         mixed ^= shift_right(mixed, 29)
-        at += 8
+        # Of a long name its ends tell enough.
+        at = n - 16 if at == 8 and n > 32 else at + 8
     slot = mixed & mask
     while True:
         entry = table + slot * SYMBOL_BYTES
@@ -220,9 +300,9 @@ def _stream(s: int, p: int, n: int) -> int:
         owner = load_i8(entry + SYMBOL_CONNECTION)
         if length == n and load_i8(entry + SYMBOL_CHANNEL) == channel and owner in (-1, connection):
             at = 0
-            while at < n and load_u1(entry + SYMBOL_TEXT + at) == load_u1(p + at):
-                at += 1
-            if at == n:
+            while at < n and load_i8(entry + SYMBOL_TEXT + at) == _part(p, n, at):
+                at += 8
+            if at >= n:
                 return load_i8(entry + SYMBOL_STREAM)
         slot = (slot + 1) & mask
 
@@ -297,6 +377,42 @@ def _ends(node: int, p: int, close: int) -> bool:
 
 
 @helper
+def _text(kind: int, flags: int, p: int, end: int, target: int) -> tuple[int, int]:
+    """Read a text that is only checked, or kept with the message: ``(end, refusal)``."""
+    if load_u1(p) != QUOTE:
+        return p, BAD_TEXT
+    p += 1
+    close = text_end(p, end) if kind == TEXT and flags & KEPT == 0 else word_end(p, end)
+    if close == 0:
+        return p, BAD_TEXT
+    n = close - p
+    if kind == DIGEST:
+        store_8(target, p)
+        return close + 1, (READ if n == DIGEST_CHARS else BAD_TEXT)
+    if flags & KEPT:
+        store_8(target, p)
+        store_8(target + 8, n)
+        return close + 1, (READ if n <= MAX_KEPT else BAD_TEXT)
+    return close + 1, READ
+
+
+@helper
+def _best(node: int, p: int, target: int) -> tuple[int, int]:
+    """Read a quoted best price, or a text that stands for none: ``(end, refusal)``."""
+    if load_u1(p) != QUOTE:
+        return p, NUMBER
+    none = _choose(node, p + 1)
+    if none != 0:
+        return p + 1 + load_i8(none + NODE_KEY_LENGTH), READ
+    p, value, decimals = decimal(p + 1)
+    if p == 0 or load_u1(p) != QUOTE:
+        return p, NUMBER
+    store_8(target, value)
+    store_8(target + 8, decimals)
+    return p + 1, (SIGN if value == 0 else READ)
+
+
+@helper
 def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int, row: int) -> tuple[int, int]:
     """Read the leaves that are not decimals: ``(end, refusal)``."""
     base = s if flags & FRAME else told
@@ -310,8 +426,11 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
             behind, text = close + 1, p + 1
         n = close - text
         if close == 0 or n == 0 or n > MAX_SYMBOL:
-            return p, TEXT
+            return p, BAD_TEXT
         stream = _stream(s, text, n)
+        if flags & IN_ROW and stream != UNKNOWN:
+            store_8(row + ROW_STREAM, stream)
+            return behind, READ
         if stream < 0:
             return p, UNKNOWN_SYMBOL
         before = load_i8(told + TOLD_STREAM)
@@ -320,9 +439,14 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
         store_8(told + TOLD_STREAM, stream)
         return behind, READ
     if kind == TIME:
-        p, ns = _time(s, load_i8(node + NODE_VALUE), flags & QUOTED, p)
+        quote = 1 if flags & QUOTED else 0
+        text = p + quote
+        p, ns = _time(s, load_i8(node + NODE_VALUE), quote, p)
         if p == 0:
             return p, BAD_TIME
+        if flags & KEPT:
+            store_8(told + TOLD_TIME_TEXT, text)
+            store_8(told + TOLD_TIME_TEXT + 8, p - quote - text)
         if flags & NEWEST:
             if ns > load_i8(told + TOLD_TIME):
                 store_8(told + TOLD_TIME, ns)
@@ -374,8 +498,15 @@ def _leaf(s: int, node: int, kind: int, flags: int, p: int, end: int, told: int,
     if kind == ENDING:
         close = text_end(p + 1, end) if load_u1(p) == QUOTE else 0
         if close == 0:
-            return p, TEXT
+            return p, BAD_TEXT
         return close + 1, (READ if _ends(node, p + 1, close) else OTHER_SHAPE)
+    if kind == BEST:
+        return _best(node, p, target)
+    if kind in (TEXT, DIGEST):
+        return _text(kind, flags, p, end, target)
+    if kind == OTHER:
+        store_8(s + SCAN_KNOWN, 0)
+        return p, OTHER_SHAPE
     return p, SNAPSHOT
 
 
@@ -413,7 +544,7 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 if n_messages > MAX_TOLD:
                     return MANY
                 told += TOLD_BYTES
-                _open_message(told, row - first)
+                _open_message(told, row - first, flags & HASHED)
                 seen &= ~load_i8(node + NODE_SCOPE)
             if flags & ROW:
                 if row > rows_end:
@@ -421,6 +552,7 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 store_8(row + ROW_RECV, 0)
                 store_8(row + ROW_VENUE, NULL)
                 store_8(row + ROW_AUX, NULL)
+                store_8(row + ROW_DIGEST, 0)
                 store_1(row + ROW_SIDE, load_i8(node + NODE_SIDE))
                 seen &= ~load_i8(node + NODE_SCOPE)
             if flags & ROWS:
@@ -519,15 +651,26 @@ def scan(s: int, shape: int, p: int, end: int) -> int:
                 row += ROW_BYTES
             if flags & MESSAGE:
                 required = load_i8(node + NODE_REQUIRED)
-                if seen & required != required or load_i8(told + TOLD_STREAM) < 0:
+                if seen & required != required:
                     return MISSING
                 begin = first + load_i8(told + TOLD_FIRST_ROW)
-                turn = load_i8(told + TOLD_TURN)
-                if turn >= 0:
+                if flags & SPLIT:
                     if row + (row - begin) > rows_end:
                         return ROOM
-                    _turn(begin, first + turn, row)
-                store_8(told + TOLD_ROWS, (row - begin) // ROW_BYTES)
+                    groups, row = _group(told, MAX_TOLD - n_messages + 1, first, begin, row)
+                    if groups < 0:
+                        return MANY
+                    n_messages += groups - 1
+                    told += (groups - 1) * TOLD_BYTES
+                else:
+                    turn = load_i8(told + TOLD_TURN)
+                    if turn >= 0:
+                        if row + (row - begin) > rows_end:
+                            return ROOM
+                        _turn(begin, first + turn, row)
+                    if load_i8(told + TOLD_STREAM) < 0:
+                        return MISSING
+                    store_8(told + TOLD_ROWS, (row - begin) // ROW_BYTES)
             fresh = False
             if sp == stack:
                 required = load_i8(shape + SHAPE_REQUIRED)

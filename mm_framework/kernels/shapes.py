@@ -11,6 +11,7 @@ from mm_framework.contracts.shapes import (
     SNAPSHOT,
     Array,
     Choice,
+    Digest,
     Ending,
     Integer,
     Literal,
@@ -19,12 +20,14 @@ from mm_framework.contracts.shapes import (
     Node,
     Object,
     Orders,
+    Other,
     Price,
     Row,
     Rows,
     Shape,
     Size,
     Symbol,
+    Text,
     Time,
     Truth,
     Tuple,
@@ -51,6 +54,7 @@ _INTEGERS: Final = {
     "prev": (layout.TOLD_PREV, NodeFlag(0)),
     "sequence": (layout.SCAN_NUMBER, NodeFlag.FRAME),
 }
+_TEXTS: Final = {"": 0, "market": layout.TOLD_MARKET}
 _TICKER: Final = {
     (Price, 1): layout.TOLD_BID,
     (Size, 1): layout.TOLD_BID_SIZE,
@@ -80,11 +84,16 @@ class _Compiler:
         self.bits: dict[int, int] = {}
         self.orders: dict[int, int] = {}
         self.messages = 0
+        self.in_rows = 0  # how many `Rows` the present node is in
+        self.split = self.named = self.row_times = self.hashed = False
 
     def compile(self) -> int:
         """All nodes, the root first; returns the bits that the frame itself requires."""
         self.entries.append(_Entry({}))
         required, _ = self._fill(0, self.shape.root, bit=0, in_row=False, depth=0)
+        one_place = self.shape.carries == "book" and len(self.orders) == self.messages == 1
+        if self.split and (self.row_times or not self.named or not one_place):
+            raise self._wrong("what is split is a message of levels with names and without times")
         carries_data = self.shape.carries != "heartbeat"
         if self.shape.carries not in CARRIES or carries_data != bool(self.messages):
             raise self._wrong(f"carries {self.shape.carries!r} with {self.messages} messages")
@@ -102,7 +111,8 @@ class _Compiler:
         flags = NodeFlag(0)
         if isinstance(node, Message):
             self.messages += 1
-            flags, node = NodeFlag.MESSAGE, node.body
+            self.split |= node.split
+            flags, node = NodeFlag.MESSAGE | (NodeFlag.SPLIT if node.split else NodeFlag(0)), node.body
         if isinstance(node, Row):
             entry.words[layout.NODE_SIDE] = node.side & 0xFF
             flags, in_row, node = flags | NodeFlag.ROW, True, node.item
@@ -116,6 +126,8 @@ class _Compiler:
                 entry.words[layout.NODE_SCOPE] = inside
                 inside_required = inside = 0
             required, bits = required | inside_required, bits | inside
+        if flags & NodeFlag.MESSAGE and self.hashed:
+            flags |= NodeFlag.HASHED
         entry.words[layout.NODE_KIND] = kind
         entry.words[layout.NODE_FLAGS] = flags | more
         return required, bits
@@ -139,13 +151,13 @@ class _Compiler:
     def _children(
         self, at: int, node: Object | Tuple | Array | Rows, *, in_row: bool, depth: int
     ) -> tuple[int, int]:
-        wanted: list[tuple[str, Node]]
+        wanted: list[tuple[str | None, Node]]
         if isinstance(node, Object):
             wanted = list(node.fields.items())
         elif isinstance(node, Tuple):
-            wanted = [("", item) for item in node.items]
+            wanted = [(None, item) for item in node.items]
         else:
-            wanted = [("", node.item)]
+            wanted = [(None, node.item)]
         first = self._reserve([name for name, _ in wanted], at)
         required = bits = 0
         for place, (_, child) in enumerate(wanted, first):
@@ -155,7 +167,9 @@ class _Compiler:
                 raise self._wrong("a price or size may be missing")
             row = in_row or isinstance(node, Rows)
             bit = self._bit(child) if isinstance(node, Object) else 0
+            self.in_rows += isinstance(node, Rows)
             child_required, child_bits = self._fill(place, child, bit=bit, in_row=row, depth=depth + 1)
+            self.in_rows -= isinstance(node, Rows)
             if isinstance(node, Rows):
                 words = self.entries[place].words
                 words[layout.NODE_FLAGS] |= NodeFlag.ROW
@@ -166,13 +180,13 @@ class _Compiler:
             bits |= child_bits
         return required, bits
 
-    def _reserve(self, keys: Sequence[str], at: int, values: Iterable[int] = ()) -> int:
-        """Places for children of these keys, side by side; returns the first."""
+    def _reserve(self, keys: Sequence[str | None], at: int, values: Iterable[int] = ()) -> int:
+        """Places for children of these keys (None: of none), side by side; returns the first."""
         first = len(self.entries)
         self.entries[at].words[layout.NODE_CHILD] = first
         self.entries[at].words[layout.NODE_CHILDREN] = len(keys)
         for key in keys:
-            text = key.encode("ascii") + b'"' if key else b""
+            text = b"" if key is None else key.encode("ascii") + b'"'
             if len(text) > layout.MAX_KEY:
                 raise self._wrong(f"{key!r} is longer than {layout.MAX_KEY - 1} characters")
             self.entries.append(_Entry({}, text))
@@ -201,6 +215,9 @@ class _Compiler:
                 if in_row or (type(node), node.side) not in _TICKER:
                     raise self._wrong("a price or size is of a side (1, -1) exactly where it is not in rows")
                 words[layout.NODE_TARGET] = _TICKER[type(node), node.side]
+                if isinstance(node, Price) and node.none:
+                    self._reserve(node.none, self.entries.index(entry))
+                    return NodeKind.BEST, quoted
                 return NodeKind.DECIMAL, quoted | NodeFlag.POSITIVE
             case Integer():
                 target, flag = _INTEGERS[node.field]
@@ -210,7 +227,22 @@ class _Compiler:
             case Time():
                 return NodeKind.TIME, self._time(words, node)
             case Symbol():
-                return NodeKind.SYMBOL, NodeFlag.BARE if node.number else NodeFlag(0)
+                bare = NodeFlag.BARE if node.number else NodeFlag(0)
+                if not self.split:
+                    return NodeKind.SYMBOL, bare
+                self.named = self.in_rows > 0
+                if not self.named:
+                    raise self._wrong("what is split has a name outside of its levels")
+                return NodeKind.SYMBOL, bare | NodeFlag.IN_ROW
+            case Text():
+                words[layout.NODE_TARGET] = _TEXTS[node.field]
+                return NodeKind.TEXT, NodeFlag.KEPT if node.field else NodeFlag(0)
+            case Digest():
+                self.hashed = True
+                words[layout.NODE_TARGET] = layout.ROW_DIGEST if in_row else layout.TOLD_DIGEST
+                return NodeKind.DIGEST, row
+            case Other():
+                return NodeKind.OTHER, NodeFlag(0)
             case Orders():
                 return NodeKind.ORDERS, row
             case Truth():
@@ -235,7 +267,10 @@ class _Compiler:
         words[layout.NODE_VALUE] = form
         quoted = node.quoted or form in (TimeForm.RFC3339, TimeForm.SECONDS)
         flags = NodeFlag.QUOTED if quoted else NodeFlag(0)
+        if node.kept:
+            flags |= NodeFlag.KEPT
         words[layout.NODE_TARGET] = layout.TOLD_TIME
+        self.row_times |= node.of != "message"
         if node.of == "row":
             words[layout.NODE_TARGET] = layout.ROW_VENUE
             flags |= NodeFlag.IN_ROW | NodeFlag.NEWEST

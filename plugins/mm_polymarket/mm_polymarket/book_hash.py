@@ -23,13 +23,14 @@ from typing import Final
 
 import msgspec
 
+from mm_framework.contracts.sync_engine import HashText
 from mm_framework.model.book import Book, Level
-from mm_framework.model.fixed import parse, text
+from mm_framework.model.fixed import text
 
-__all__ = ["BookHash", "Told"]
+__all__ = ["HASH_TEXT", "BookHash", "Told"]
 
 TICKS: Final = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
-"""Tick sizes that were seen, the coarsest first: tried where a message does not tell."""
+"""Tick sizes that were seen: tried where a message does not tell."""
 
 MIN_SIZE: Final = "5"
 """The least order of the books that were seen: tried where a message does not tell."""
@@ -70,7 +71,7 @@ class BookHash:
         begun = hashlib.sha1(
             _levels_text(book, scales, message, venue_symbol).encode(), usedforsecurity=False
         )
-        for ending in _endings(message, book, scales[0]):
+        for ending in _endings(message):
             digest = begun.copy()
             digest.update(ending.encode())
             if digest.hexdigest() == message.hash:
@@ -97,11 +98,11 @@ def _level(price: int, size: int, price_scale: int, size_scale: int) -> str:
     return f'{{"price":"{text(price, price_scale)}","size":"{text(size, size_scale)}"}}'
 
 
-def _endings(message: Told, book: Book, price_scale: int) -> Iterator[str]:
-    """The forms of what comes after the levels, the likeliest first."""
+def _endings(message: Told) -> Iterator[str]:
+    """The forms of what comes after the levels."""
     last = message.last_trade_price
     lasts = [None] if last is None else [f',"last_trade_price":"{last}"', None]
-    ticks = [message.tick_size] if message.tick_size is not None else _ticks(book, price_scale)
+    ticks = TICKS if message.tick_size is None else (message.tick_size,)
     sizes = message.min_order_size if message.min_order_size is not None else MIN_SIZE
     risks = (False, True) if message.neg_risk is None else (message.neg_risk,)
     for tick in ticks:
@@ -113,12 +114,16 @@ def _endings(message: Told, book: Book, price_scale: int) -> Iterator[str]:
         yield "}"
 
 
-def _ticks(book: Book, price_scale: int) -> list[str]:
-    """The known tick sizes that all prices of the book are multiples of."""
-    prices = [price for price, _ in book.bids()] + [price for price, _ in book.asks()]
-    known = [(tick, parse(tick, max(price_scale, 4)) // 10 ** max(0, 4 - price_scale)) for tick in TICKS]
-    return [tick for tick, unit in known if unit and all(price % unit == 0 for price in prices)]
-
-
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Told)
+
+HASH_TEXT: Final = HashText(
+    head=(
+        '{"market":"', "market", '","asset_id":"', "symbol", '","timestamp":"', "time",
+        '","hash":"","bids":[',
+    ),
+    level=('{"price":"', '","size":"', '"}'),
+    between='],"asks":[',
+    endings=tuple(f"]{ending}" for ending in _endings(Told("", "", ""))),
+)  # fmt: skip
+"""What the hash of a price change covers, for kernels: such a message tells none of the last four fields."""

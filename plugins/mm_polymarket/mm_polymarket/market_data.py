@@ -13,6 +13,7 @@ docs.polymarket.com, WebSocket market channel, read 2026-11-21.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
@@ -151,28 +152,27 @@ class _PriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"):
 
     def emit(self, out: MessageWriter) -> FrameClass:
         """One message a token, tokens in the order in which they first appear."""
-        tokens: dict[str, list[_Entry | _Change]] = {}
-        for token, entry in self._entries():
-            tokens.setdefault(token, []).append(entry)
-        for token, entries in tokens.items():
+        for token, (entries, digest) in self._tokens().items():
             if out.begin("book", "book", token):
                 for entry in entries:
                     out.level(_SIDES[entry.side], entry.price, entry.size)
-                last = entries[-1]
-                digest = last.hash if isinstance(last, _Entry) else self.hash
                 told = Told(digest, self.market, str(self.timestamp)).encode() if digest else None
                 out.end(ts_venue_ns=_time_ns(self.timestamp), digest=told)
         return FrameClass.DATA
 
-    def _entries(self) -> list[tuple[str, _Entry | _Change]]:
+    def _tokens(self) -> Mapping[str, tuple[Sequence[_Entry | _Change], str | None]]:
+        """The changes of each token, and the hash of its book after them."""
         if self.price_changes is not None:
-            return [(entry.asset_id, entry) for entry in self.price_changes]
+            entries: dict[str, list[_Entry]] = {}
+            for entry in self.price_changes:
+                entries.setdefault(entry.asset_id, []).append(entry)
+            return {token: (some, some[-1].hash) for token, some in entries.items()}
         changes = self.changes
         if self.price is not None and self.size is not None and self.side is not None:
             changes = [_Change(self.price, self.size, self.side)]
         if changes is None or self.asset_id is None:
             raise MalformedFrame("a price_change without changes, or without their token", venue=VENUE)
-        return [(self.asset_id, change) for change in changes]
+        return {self.asset_id: (changes, self.hash)}
 
 
 class _LastTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price"):

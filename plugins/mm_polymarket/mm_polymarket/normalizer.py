@@ -24,6 +24,7 @@ from mm_polymarket import requests, rest
 from mm_polymarket.market_data import EVENTS, decode_event, decode_frame
 from mm_polymarket.markets import new_market
 from mm_polymarket.names import VENUE
+from mm_polymarket.shapes import SHAPES
 
 __all__ = ["PolymarketNormalizer"]
 
@@ -38,6 +39,7 @@ class PolymarketNormalizer:
     """Implements `contracts.normalizer.Normalizer`; it holds no state, not even of a connection."""
 
     version = "1"
+    shapes = SHAPES
 
     def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
         """Read one frame. Raises MalformedFrame for what the market channel does not allow."""

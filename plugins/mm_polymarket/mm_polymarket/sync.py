@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import Final
 
 from mm_framework.contracts.sync_engine import SyncRules
-from mm_polymarket.book_hash import BookHash
+from mm_polymarket.book_hash import HASH_TEXT, BookHash
 
 __all__ = ["RULES"]
 
-RULES: Final = SyncRules(checksum=None, crossed="resync", trade_ids=False, sequence=None, hash=BookHash())
+RULES: Final = SyncRules(
+    checksum=None, crossed="resync", trade_ids=False, sequence=None, hash=BookHash(), hash_text=HASH_TEXT
+)

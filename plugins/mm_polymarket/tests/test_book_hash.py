@@ -144,13 +144,15 @@ def test_a_socket_hash_over_a_later_trade_is_unknown_and_not_wrong(follower: Fol
     assert frame(follower, sent) is None
 
 
-def test_a_tick_is_tried_only_where_the_prices_fit(follower: Follower) -> None:
+def test_every_known_tick_is_tried(follower: Follower) -> None:
     finer = REST | {"tick_size": "0.0025", "bids": [{"price": "0.3025", "size": "1"}]}
     del finer["last_trade_price"]
     sent = {key: finer[key] for key in ("market", "asset_id", "timestamp", "bids", "asks")}
     assert frame(follower, sent | {"event_type": "book", "hash": sha(finer)}) is True
     coarse = finer | {"tick_size": "0.01"}
-    assert frame(follower, sent | {"event_type": "book", "hash": sha(coarse)}) is None
+    assert frame(follower, sent | {"event_type": "book", "hash": sha(coarse)}) is True
+    odd = finer | {"tick_size": "0.02"}
+    assert frame(follower, sent | {"event_type": "book", "hash": sha(odd)}) is None
 
 
 def test_a_price_change_carries_the_hash_of_the_book_after_it(follower: Follower) -> None:

@@ -56,6 +56,27 @@ GOLDEN = (
         controls=(InstrumentInfo("65193", tick_size="0.001"),),
     ),
     Golden(
+        b'{"market":"0x84c0","timestamp":"1778997825875","event_type":"price_change","price_changes":['
+        b'{"asset_id":"72936","price":"0.53","size":"1608.18","side":"BUY","hash":"4716","best_bid":"0"},'
+        b'{"asset_id":"65193","price":"0.47","size":"1608.18","side":"SELL"},'
+        b'{"asset_id":"72936","price":"0.52","size":"0","side":"BUY"}]}',
+        (
+            ToldMessage(
+                "book",
+                "book",
+                "72936",
+                ((BID, "0.53", "1608.18"), (BID, "0.52", "0")),
+                numbers={"ts_venue_ns": T},
+            ),
+            ToldMessage("book", "book", "65193", ((ASK, "0.47", "1608.18"),), numbers={"ts_venue_ns": T}),
+        ),
+    ),
+    Golden(
+        b'{"event_type":"price_change","asset_id":"72936","market":"0x84c0","timestamp":"1778997825875",'
+        b'"changes":[{"price":"0.53","side":"SELL","size":"7"}]}',
+        (ToldMessage("book", "book", "72936", ((ASK, "0.53", "7"),), numbers={"ts_venue_ns": T}),),
+    ),
+    Golden(
         b'{"event_type":"last_trade_price","asset_id":"72936","market":"0x84c0","price":"0.52",'
         b'"size":"219.217767","side":"BUY","fee_rate_bps":"0","timestamp":"1778997825875"}',
         (
