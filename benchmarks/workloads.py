@@ -284,7 +284,7 @@ def _run_live(frames: Sequence[bytes], path: Path) -> list[int]:
         start = clock()
         recorder.record(SHARD, RecordKind.FRAME, frame)
         spans.append(clock() - start)
-    recorder.stop()
+    recorder.stop("end")
     writer.close()
     shutil.rmtree(path)
     return spans
