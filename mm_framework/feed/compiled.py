@@ -22,7 +22,7 @@ from mm_framework.kernels.advance import advance
 from mm_framework.kernels.checksum import compile_spec, scratch_bytes
 from mm_framework.kernels.digest import LEVEL_BYTES, MAX_HASH_SCALE, TEXT_SLACK, compile_hash
 from mm_framework.kernels.layout import Count, Refusal, Stop
-from mm_framework.kernels.memory import Buffer
+from mm_framework.kernels.memory import Buffer, address_of
 from mm_framework.kernels.names import NameTable
 from mm_framework.kernels.native_book import NativeBook
 from mm_framework.kernels.sha1 import SHA1_BYTES
@@ -88,6 +88,7 @@ class Compiled:
         self._current = False  # the objects are not newer than the words
         self._stale: set[int] | None = None  # slots of streams to push when they are; None: all
         self._block = Buffer(BLOCK_BYTES)
+        self._lent: Block = b""  # a block that is read where it is, kept until the next one
         self._scan = Buffer(layout.SCAN_BYTES)
         self._undo = Buffer(layout.UNDO_BYTES * UNDO_ENTRIES)
         self._stream_words = Buffer(layout.STREAM_BYTES * 8)
@@ -134,11 +135,15 @@ class Compiled:
         return self._ctx[layout.CTX_BOUND // 8] if self._ahead else self._session.bound_ns
 
     def load(self, block: Block) -> None:
-        """Take a block over."""
-        n = len(block)
+        """Take a block over: as it is where kernels may read it, else a copy."""
+        n, address = len(block), address_of(memoryview(block))
+        if address is not None:
+            self._lent, self._base = block, address
+            self._ctx[_END] = address + n
+            return
         if n > self._block.size:
             self._block = Buffer(max(n, 2 * self._block.size))
-            self._base = self._block.address
+        self._base = self._block.address
         self._block.view[:n] = block
         self._ctx[_END] = self._base + n
 

@@ -17,6 +17,7 @@ from mm_framework.model.fixed import (
     InexactValue,
     ValueOverflow,
     decimals_of,
+    parse_plain,
     parse_with_decimals,
 )
 from mm_framework.sync.book import BookMessage
@@ -277,6 +278,15 @@ class FrameWriter:
         ]
 
     def _parse_levels(self, told: _Told) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
+        definition = told.instrument.definition
+        prices = parse_plain([price for _, price, _ in told.levels], definition.price_scale)
+        sizes = parse_plain([size for _, _, size in told.levels], definition.size_scale)
+        if prices is not None and sizes is not None and 0 not in prices[0]:
+            sides = [side for side, _, _ in told.levels]
+            return list(zip(sides, prices[0], sizes[0], strict=True)), (prices[1], sizes[1])
+        return self._parse_each(told)
+
+    def _parse_each(self, told: _Told) -> tuple[list[tuple[int, int, int]], tuple[int, int]]:
         levels, price_decimals, size_decimals = [], 0, 0
         for side, price_text, size_text in told.levels:
             price, size, price_seen, size_seen = self._pair(told.instrument, price_text, size_text)

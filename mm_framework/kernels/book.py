@@ -60,6 +60,7 @@ __all__ = [
     "book_worst",
     "bound_level",
     "clear_levels",
+    "load_levels",
     "move_book",
     "set_level",
     "start_book",
@@ -329,6 +330,14 @@ def truncate_levels(b: int, depth: int) -> int:
 def clear_levels(b: int) -> int:
     """`book_clear`; 0."""
     book_clear(b)
+    return 0
+
+
+@kernel
+def load_levels(b: int, side: int, pairs: int, n: int) -> int:
+    """`book_set` of ``n`` pairs (price, size), which the block has room for; 0."""
+    for place in range(n):
+        book_set(b, side, load_i8(pairs + 16 * place), load_i8(pairs + 16 * place + 8))
     return 0
 
 

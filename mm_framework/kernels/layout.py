@@ -69,6 +69,7 @@ TOLD_ASK: Final = 96
 TOLD_ASK_SIZE: Final = 112
 TOLD_ORDER: Final = 128  # of the last rows
 TOLD_TURN: Final = 136  # the row at which rows begin that belong before the others, -1
+TOLD_UNPROVED: Final = TOLD_ORDER  # once it is applied, 1: a best price lies beyond its bound
 TOLD_DIGEST: Final = 144  # address of its hash, 0 or less: none
 TOLD_MARKET: Final = 152  # address and length of texts that the hash covers
 TOLD_TIME_TEXT: Final = 168

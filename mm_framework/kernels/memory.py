@@ -22,6 +22,7 @@ from mm_framework.kernels.mode import checked
 __all__ = [
     "PAD",
     "Buffer",
+    "address_of",
     "copy",
     "leading_zeros",
     "load_i8",
@@ -51,6 +52,15 @@ _gone: list[int] = []
 binding.add_symbol("mm_kernel_regions", _regions.ctypes.data)
 
 
+class _Octets(np.ndarray[Any, np.dtype[np.uint8]]):
+    """The memory of a `Buffer`, by which its views are known."""
+
+
+def address_of(view: memoryview) -> int | None:
+    """Where a view of a `Buffer` begins, so that kernels may read it and PAD bytes more; None for another."""
+    return int(np.frombuffer(view, dtype=np.uint8).ctypes.data) if isinstance(view.obj, _Octets) else None
+
+
 class Buffer:
     """Zeroed memory that kernels may touch, with PAD bytes behind it. ``address`` is fixed for its life."""
 
@@ -58,7 +68,7 @@ class Buffer:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._owner = np.zeros(size + PAD, dtype=np.uint8)
+        self._owner = np.zeros(size + PAD, dtype=np.uint8).view(_Octets)
         self.address = int(self._owner.ctypes.data)
         self.view = self._owner.data[:size]
         if CHECKED:

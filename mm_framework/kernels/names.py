@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from mm_framework.kernels import layout
+from mm_framework.kernels.leaves import MIX
 from mm_framework.kernels.memory import Buffer
-from mm_framework.kernels.scan import MIX
 
 __all__ = ["NameTable"]
 
@@ -14,7 +14,7 @@ _WORD: Final = 2**64 - 1
 
 
 def _hash(channel: int, name: bytes) -> int:
-    """As `kernels.scan` mixes it."""
+    """As `kernels.leaves` mixes it."""
     mixed = (len(name) + channel) * MIX & _WORD
     whole = range(0, len(name), 8)
     for at in whole if len(name) <= 32 else (0, 8, len(name) - 16, len(name) - 8):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final
 
 from mm_framework.kernels import book
@@ -86,11 +88,17 @@ class NativeBook:
         return price if price != NULL else None
 
     def load(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
-        """Replace the book by these levels, in any order."""
+        """Replace the book by these levels, in any order; see `Book`."""
         self.clear()
         for side, levels in ((BID, bids), (ASK, asks)):
-            for price, size in levels:
-                self.apply(side, price, size)
+            words = array("q", chain.from_iterable(levels))
+            count = len(words) // 2
+            if count > self._capacity:
+                self._move(count)
+            if count:
+                pairs = Buffer(16 * count)
+                pairs.words()[:] = memoryview(words)
+                book.load_levels(self.address, side, pairs.address, count)
 
     def __len__(self) -> int:
         return self._words[_BIDS] + self._words[_ASKS]

@@ -64,7 +64,9 @@ class Book(Protocol):
         ...
 
     def load(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
-        """Replace the book by these levels, in any order."""
+        """Replace the book by these levels, in any order; of a price that comes twice the last level counts,
+        and a size of 0 is none.
+        """
         ...
 
     def __len__(self) -> int: ...
@@ -93,6 +95,11 @@ class _Side:
         key = price * self.sign
         del self.keys[bisect_left(self.keys, key)]
         return True
+
+    def load(self, levels: Iterable[Level]) -> None:
+        """Replace all levels."""
+        self.sizes = {price: size for price, size in dict(levels).items() if size}
+        self.keys = sorted([price * self.sign for price in self.sizes])
 
     def truncate(self, depth: int) -> int:
         """Drop the worst levels over ``depth``; return how many."""
@@ -166,12 +173,9 @@ class OrderBook:
         return levels.keys[-n] * levels.sign if len(levels.keys) >= n else None
 
     def load(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
-        """Replace the book by these levels, in any order."""
-        self.clear()
-        for price, size in bids:
-            self._bid.apply(price, size)
-        for price, size in asks:
-            self._ask.apply(price, size)
+        """Replace the book by these levels, in any order; see `Book`."""
+        self._bid.load(bids)
+        self._ask.load(asks)
 
     def __len__(self) -> int:
         return len(self._bid.keys) + len(self._ask.keys)

@@ -7,6 +7,7 @@ A value at scale ``s`` is ``value * 10**s`` as an integer. ``parse`` is the one 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mm_framework.errors import MMError
 
@@ -20,6 +21,7 @@ __all__ = [
     "decimals_of",
     "digits",
     "parse",
+    "parse_plain",
     "parse_with_decimals",
     "rescale",
     "text",
@@ -36,6 +38,9 @@ MAX_NUMBER_CHARS = 400
 
 # RFC 8259 section 6: no plus, no leading zero, digits on both sides of the point.
 _NUMBER = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?")
+_ONE_PLAIN = r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?"
+_PLAIN = re.compile(f"{_ONE_PLAIN}(?: {_ONE_PLAIN})*+")
+"""Unsigned numbers without exponent, a blank between them."""
 _POW10: tuple[int, ...] = tuple(10**i for i in range(MAX_SCALE + 1))
 
 
@@ -81,6 +86,24 @@ def parse_with_decimals(number: str, scale: int) -> tuple[int, int]:
     if value > MAX:
         raise ValueOverflow(f"{number[:40]} does not fit int64 at scale {scale}")
     return (-value if sign else value), decimals
+
+
+def parse_plain(numbers: Sequence[str], scale: int) -> tuple[list[int], int] | None:
+    """Return ``(values, the most decimals written)`` of many numbers at once.
+
+    None when one of them has a sign, an exponent, more than 18 digits on a side of its point or more
+    decimals than the scale, does not fit, or is no number: `parse_with_decimals` tells which.
+    """
+    text = " ".join(numbers)
+    if text.count(" ") != len(numbers) - 1 or _PLAIN.fullmatch(text) is None:
+        return ([], 0) if not numbers else None
+    written = [len(number.partition(".")[2]) for number in numbers]
+    values, decimals = [int(digits) for digits in text.replace(".", "").split(" ")], max(written)
+    if decimals > scale:
+        return None
+    if min(written) < scale:
+        values = [value * _POW10[scale - places] for value, places in zip(values, written, strict=True)]
+    return (values, decimals) if max(values) <= MAX else None
 
 
 def rescale(significand: int, decimals: int, scale: int) -> int:

@@ -333,12 +333,13 @@ class BookSync:
         return told.bids() == self.book.bids() and told.asks() == self.book.asks()
 
     def _apply_levels(self, message: BookMessage) -> None:
-        book, unknown = self.book, 0
-        for side, price, size in message.levels:
-            if not book.apply(side, price, size):
-                unknown += 1
-        if not message.snapshot:
-            self.counts.unknown_deletes += unknown
+        book = self.book
+        if message.snapshot:
+            bids = [(price, size) for side, price, size in message.levels if side == BID]
+            book.load(bids, [(price, size) for side, price, size in message.levels if side != BID])
+        else:
+            known = [book.apply(side, price, size) for side, price, size in message.levels]
+            self.counts.unknown_deletes += known.count(False)
         rules, spec = self.rules, self.rules.checksum
         depth = self.owner.definition.depth if rules.keeps_depth else self.s.asked
         if depth is not None and spec is not None and spec.truncate:

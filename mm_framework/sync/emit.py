@@ -7,11 +7,14 @@ the same ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from mm_framework.model.events import MESSAGE, NULL, ROW, Kind, MessageFlag, RowFlag
 
 __all__ = ["Emitter", "Entry", "Memory"]
+
+_NO_VENUE_TIME: Final = int(RowFlag.NO_VENUE_TIME)
+_LAST: Final = int(RowFlag.LAST)
 
 Entry = tuple[int, int, int, int, int]
 """``(kind, side, price, size, aux)`` of a row."""
@@ -92,6 +95,7 @@ class Emitter:
         where they differ; else all have that of the message.
         """
         first_row, n = self.n_rows, len(entries)
+        flags = int(flags)  # a row's flags are ored as integers, which enums are slow at
         self.reserve(n)
         position, pack, buffer = first_row * 64, ROW.pack_into, self._rows
         recv, seq, connection, frame = self._ts_recv_ns, self.seq, self._connection, self._frame
@@ -99,10 +103,10 @@ class Emitter:
         for row_kind, side, price, size, aux in entries:
             ts = times[n - remaining] if times else ts_venue_ns
             remaining -= 1
-            row_flags = flags if ts != NULL else flags | RowFlag.NO_VENUE_TIME
+            row_flags = flags if ts != NULL else flags | _NO_VENUE_TIME
             pack(
                 buffer, position, recv, ts, seq, price, size, aux, instrument, connection,
-                row_kind, side, row_flags if remaining else row_flags | RowFlag.LAST, epoch, frame,
+                row_kind, side, row_flags if remaining else row_flags | _LAST, epoch, frame,
             )  # fmt: skip
             position += 64
         MESSAGE.pack_into(

@@ -270,6 +270,20 @@ def test_load_replaces_everything() -> None:
     assert (native.bids(0), native.best_ask, native.bound(ASK, 1)) == ([], None, None)
 
 
+def test_of_a_price_that_is_loaded_twice_the_last_level_counts() -> None:
+    native = NativeBook()
+    native.load([(1, 1), (3, 0), (2, 4), (1, 5)], iter([(9, 9), (8, 1), (9, 0)]))
+    assert (native.bids(), native.asks()) == ([(2, 4), (1, 5)], [(8, 1)])
+
+
+def test_more_levels_than_there_is_room_for_are_loaded() -> None:
+    native, plain = NativeBook(), OrderBook()
+    levels = [(price * 7, price) for price in range(1, 1500)]
+    for one in (native, plain):
+        one.load(levels, levels[:900:-1])
+    assert (native.bids(), native.asks()) == (plain.bids(), plain.asks())
+
+
 def test_a_locked_book_is_not_crossed() -> None:
     native = NativeBook()
     native.load([(100, 1)], [(100, 1)])

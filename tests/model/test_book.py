@@ -67,6 +67,12 @@ def test_load_replaces_everything() -> None:
     assert len(book) == 0
 
 
+def test_of_a_price_that_is_loaded_twice_the_last_level_counts() -> None:
+    book = OrderBook()
+    book.load([(1, 1), (3, 0), (2, 4), (1, 5)], iter([(9, 9), (8, 1), (9, 0)]))
+    assert (book.bids(), book.asks()) == ([(2, 4), (1, 5)], [(8, 1)])
+
+
 def test_the_digest_of_a_known_book() -> None:
     book = OrderBook()
     assert book_digest(book, 2, 3) == hashlib.sha256(b"").hexdigest()

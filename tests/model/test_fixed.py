@@ -19,6 +19,7 @@ from mm_framework.model.fixed import (
     decimals_of,
     digits,
     parse,
+    parse_plain,
     parse_with_decimals,
     text,
     to_e6,
@@ -44,6 +45,34 @@ def numbers(draw: st.DrawFn) -> str:
     fraction = draw(st.text("0123456789", max_size=22))
     exponent = draw(st.sampled_from(["", "e{}", "E{}", "e+{}", "e-{}"]))
     return f"{sign}{whole}{'.' if fraction else ''}{fraction}{exponent.format(draw(st.integers(0, 40)))}"
+
+
+PLAIN = st.from_regex(r"(0|[1-9][0-9]{0,9})(\.[0-9]{1,6})?", fullmatch=True)
+
+
+@given(st.lists(PLAIN, max_size=5), st.lists(numbers() | PLAIN | st.sampled_from(BAD), max_size=2), SCALES)
+def test_many_plain_numbers_are_parsed_as_each_of_them(
+    plain: list[str], others: list[str], scale: int
+) -> None:
+    texts = [*plain, *others]
+    found = parse_plain(texts, scale)
+    if found is not None:
+        assert list(zip(found[0], map(decimals_of, texts), strict=True)) == [
+            parse_with_decimals(one, scale) for one in texts
+        ]
+        assert found[1] == max(map(decimals_of, texts), default=0)
+
+
+@given(st.lists(PLAIN, max_size=9), st.integers(6, 8))
+def test_plain_numbers_that_fit_are_parsed_at_once(texts: list[str], scale: int) -> None:
+    found = parse_plain(texts, scale)
+    assert found is not None
+    assert found[0] == [parse(one, scale) for one in texts]
+
+
+@pytest.mark.parametrize("text", [*BAD, "-1", "1e3", "1.1234567", "9" * 18, "1 2", "", " "])
+def test_what_is_not_plain_or_does_not_fit_is_left_alone(text: str) -> None:
+    assert parse_plain(["1", text, "2"], 6) is None
 
 
 @given(numbers(), SCALES)
