@@ -81,6 +81,7 @@ class Compiled:
         self._table = NameTable(len(self._shapes.channels))
         self._slots: dict[int, int] = {}
         self._streams: list[Stream] = []
+        self._places: dict[str, list[int]] = {}  # of an instrument's streams
         self._words: dict[str, Buffer] = {}
         self._texts: dict[str, Buffer] = {}
         self._symbols: dict[str, Buffer] = {}
@@ -182,9 +183,8 @@ class Compiled:
         if instruments is None or self._stale is None:
             self._stale = None
             return
-        for place, stream in enumerate(self._streams):
-            if stream.subscription.instrument in instruments:
-                self._stale.add(place)
+        for instrument in instruments:
+            self._stale.update(self._places.get(instrument, ()))
 
     def pull(self) -> None:
         """Bring the objects up to date; they stay right until the next `run`."""
@@ -293,8 +293,9 @@ class Compiled:
         """Places for all streams; a stream keeps its own."""
         for stream in self._session.streams.values():
             if id(stream) not in self._slots:
-                self._slots[id(stream)] = len(self._streams)
+                place = self._slots[id(stream)] = len(self._streams)
                 self._streams.append(stream)
+                self._places.setdefault(stream.subscription.instrument, []).append(place)
         needed = len(self._streams)
         if needed * layout.STREAM_BYTES > self._stream_words.size:
             self._stream_words = Buffer(2 * needed * layout.STREAM_BYTES)

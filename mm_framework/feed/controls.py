@@ -21,7 +21,12 @@ from mm_framework.model.events import NULL, Kind
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
 
-__all__ = ["Controls"]
+__all__ = ["Controls", "is_local"]
+
+
+def is_local(event: Control) -> bool:
+    """Whether an event changes one instrument and no more, as a tick size beside each book does."""
+    return isinstance(event, InstrumentInfo)
 
 
 class Controls:
@@ -63,6 +68,7 @@ class Controls:
                 session.going_away(connection, now)
             case InstrumentInfo():
                 session.listed(connection, event.venue_symbol)
+                self._turn.touched.add(self._roster.id_of(event.venue_symbol))
                 self._roster.describe(event)
             case MetadataDone():
                 session.metadata_done(connection, now)

@@ -22,7 +22,7 @@ from mm_framework.errors import CorruptFrame, PluginError
 from mm_framework.feed import log_bodies
 from mm_framework.feed.checkpoint import read_state, restore, save
 from mm_framework.feed.config import FeedConfig, VenueKit
-from mm_framework.feed.controls import Controls
+from mm_framework.feed.controls import Controls, is_local
 from mm_framework.feed.instrument import Definitions
 from mm_framework.feed.intake import Intake
 from mm_framework.feed.messages import Messages
@@ -221,7 +221,8 @@ class Feed:
         turn.begin(record)
         self._reference(record)
         if self._compiled is not None:
-            plain = record.kind == RecordKind.FRAME and not self._intake.writer.controls
+            controls = self._intake.writer.controls
+            plain = record.kind == RecordKind.FRAME and all(map(is_local, controls))
             if not plain and record.kind in _RENAMING:
                 self._names.forget(record.connection)
             self._compiled.touched(turn.touched if plain and not turn.acted else None)
