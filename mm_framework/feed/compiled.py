@@ -26,7 +26,7 @@ from mm_framework.kernels.memory import Buffer, address_of
 from mm_framework.kernels.names import NameTable
 from mm_framework.kernels.native_book import NativeBook
 from mm_framework.kernels.sha1 import SHA1_BYTES
-from mm_framework.kernels.shapes import CompiledShapes
+from mm_framework.kernels.shapes import compiled as compiled_shapes
 from mm_framework.kernels.witness import NativeWitness
 from mm_framework.model.events import NULL, SyncState
 from mm_framework.model.frame import Block
@@ -77,7 +77,7 @@ class Compiled:
         self._session, self._emitter, self._counts = session, emitter, counts
         self._rules, self._names = rules, names
         self.refusals: Counter[str] = Counter()
-        self._shapes = CompiledShapes(shapes)
+        self._shapes = compiled_shapes(shapes)
         self._table = NameTable(len(self._shapes.channels))
         self._slots: dict[int, int] = {}
         self._streams: list[Stream] = []

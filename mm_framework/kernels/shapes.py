@@ -37,7 +37,7 @@ from mm_framework.kernels import layout
 from mm_framework.kernels.layout import NodeFlag, NodeKind, TimeForm
 from mm_framework.kernels.memory import Buffer
 
-__all__ = ["CompiledShapes"]
+__all__ = ["CompiledShapes", "compiled"]
 
 CARRIES: Final = {
     "heartbeat": layout.CARRIES_HEARTBEAT,
@@ -353,3 +353,18 @@ class CompiledShapes:
             _text(buffer.view, base + 8, literal, 16)
         self._templates.append(buffer)
         return buffer.address
+
+
+_MOST_KEPT: Final = 32
+_kept: dict[int, tuple[Sequence[Shape], CompiledShapes]] = {}
+
+
+def compiled(shapes: Sequence[Shape]) -> CompiledShapes:
+    """The table of a venue's shapes, made once for each tuple of them: a venue has many feeds."""
+    if not isinstance(shapes, tuple):
+        return CompiledShapes(shapes)
+    if id(shapes) not in _kept:
+        if len(_kept) == _MOST_KEPT:
+            _kept.clear()
+        _kept[id(shapes)] = shapes, CompiledShapes(shapes)
+    return _kept[id(shapes)][1]

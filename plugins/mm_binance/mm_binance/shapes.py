@@ -7,6 +7,7 @@ an empty side; answers, REST bodies, all else.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from mm_binance.markets import Market
@@ -107,6 +108,7 @@ def _depths(market: Market) -> list[Shape]:
     return [_combined("depth", "book", _depth(), endings)]
 
 
+@cache
 def shapes_of_market(market: Market) -> tuple[Shape, ...]:
     """The forms, combined and raw, of each hot event."""
     trades = (("aggTrade", "a"),) if market.futures else (("trade", "t"), ("aggTrade", "a"))
