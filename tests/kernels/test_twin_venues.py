@@ -96,6 +96,13 @@ _CHANGES = {
     "a": Maybe(Rows(_LEVEL, side=ASK)),
 }
 _SEQ = Maybe(Integer("sequence"))
+_NAMED = {"s": Symbol(), "p": Price(quoted=True), "q": Size(quoted=True), "ask": Truth(ASK)}
+_MIX = {
+    "ch": Literal(("mix",)),
+    "seq": _SEQ,
+    "T": Maybe(Time("ms")),
+    "l": Rows(Object(_NAMED)),
+}
 _PRINT = Object(
     {"i": Integer("trade_id"), "p": Price(quoted=True), "q": Size(quoted=True), "m": Truth(-1),
      "T": Time("ms", of="row")}
@@ -128,6 +135,7 @@ class WildNormalizer:
         _shape("trade", "trade", {"t": Rows(_PRINT)}, Symbol()),
         _shape("ticker", "ticker", {**_BEST, "u": Maybe(Integer("last"))}, Symbol()),
         Shape("hb", "heartbeat", Object({"ch": Literal(("hb",)), "seq": _SEQ}), '{"ch":"hb"'),
+        Shape("book", "book", Message(Object(_MIX), split=True), '{"ch":"mix"'),
     )
 
     def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
@@ -151,6 +159,9 @@ class WildNormalizer:
             case "bye":
                 out.control(GoingAway("bye"))
                 return FrameClass.CONTROL
+        if body["ch"] == "mix":
+            _mixed(body, out)
+            return FrameClass.DATA
         for one in body["d"]:
             self._message(body["ch"], body.get("snap", False), one, connection, out)
         return FrameClass.DATA
@@ -192,6 +203,18 @@ class WildNormalizer:
     def http(self, meta: Mapping[str, Any], body: bytes, out: MessageWriter) -> FrameClass:
         self._message("book", True, json.loads(body), ConnectionInfo(0, ""), out)
         return FrameClass.DATA
+
+
+def _mixed(body: dict[str, Any], out: MessageWriter) -> None:
+    """Levels of several books."""
+    named: dict[str, list[dict[str, Any]]] = {}
+    for level in body["l"]:
+        named.setdefault(level["s"], []).append(level)
+    for symbol, levels in named.items():
+        if out.begin("book", "book", symbol):
+            for level in levels:
+                out.level(ASK if level["ask"] else BID, level["p"], level["q"])
+            out.end(ts_venue_ns=body["T"] * MS if "T" in body else NULL)
 
 
 _NUMBERS = {"U": "first", "u": "last", "pu": "prev", "c": "checksum"}
@@ -319,6 +342,7 @@ class World:
             untimed=draw.random() < 0.1,
             settings=settings,
         )
+        self.strangers = () if config.discover else ("Z/Z",)
         self.log = ToyLog(config.to_json())
         self.feed = Feed(self.kits, reference=True)
         self.sequences: dict[int, int] = {}
@@ -414,8 +438,10 @@ class World:
             self._trouble(connection)
         elif self.moves and draw.random() < 0.02:
             self._change(market)
-        elif roll < 0.6:
+        elif roll < 0.52:
             self._updates(connection, market)
+        elif roll < 0.6:
+            self._mixed(connection)
         elif roll < 0.75:
             self._frame(connection, {"ch": "trade", "d": [{"s": market.symbol, "t": market.trades()}]})
         elif roll < 0.93:
@@ -439,6 +465,26 @@ class World:
         if self.checksum is not None and self.checksum.when == "own_frame" and self.draw.random() < 0.4:
             proof = {"s": market.symbol, "c": self._checksum(market.symbol)}
             self._frame(connection, {"ch": "book", "d": [proof]})
+
+    def _mixed(self, connection: int) -> None:
+        """Levels of any markets, also of one that nobody follows."""
+        draw, told = self.draw, []
+        for _ in range(draw.choice([0, 1, 2, 3, 3, 6, 40])):
+            symbol, side, size = (
+                draw.choice([*self.markets, *self.strangers]),
+                draw.choice([BID, ASK]),
+                draw.choice([0, 5, 70]),
+            )
+            price = 1000 - side * draw.randrange(1, 14)
+            if symbol in self.markets:
+                self.markets[symbol].book.apply(side, price, size)
+            told.append(
+                {"s": symbol, "p": f"{price / 100:.2f}", "q": f"{size / 1000:.3f}", "ask": side == ASK}
+            )
+            if self.damage and draw.random() < self.damage / 20:
+                told[-1]["p"], told[-1]["q"] = draw.choice(HOSTILE)
+        more = {"T": draw.randrange(1, 10**6)} if draw.random() < 0.5 else {}
+        self._frame(connection, {"ch": "mix", **more, "l": told})
 
     def _ticker(self, connection: int, market: Market) -> None:
         draw, bid, ask = self.draw, market.book.best_bid, market.book.best_ask
