@@ -17,7 +17,7 @@ NAMES = [
     *("feed_binance", "verify_binance", "feed_bitfinex", "verify_bitfinex"),
     *("feed_bitfinex_seq", "verify_bitfinex_seq", "feed_polymarket", "verify_polymarket"),
     *("scan_polymarket", "replay"),
-    *("feed_one_p50", "feed_one_p99", "live_p50", "live_p99"),
+    *("feed_one_p50", "feed_one_p99", "live_p50", "live_p99", "telemetry"),
 ]
 
 
