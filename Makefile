@@ -18,12 +18,12 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-peers simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-peers simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  %-11s %s\n' "$$name" "$$text"; done
+		printf '  %-12s %s\n' "$$name" "$$text"; done
 
 $(VENV)/.stamp-python:
 	@$(PYTHON) -c '$(PYTHON_CHECK)'
@@ -58,6 +58,9 @@ lint: $(VENV)/.stamp-dev ## check style, types and who imports whom
 
 bench: $(VENV)/.stamp-dev ## measure the speed of the data path with and without kernels: JSON lines, then a table
 	@"$(BIN)/python" benchmarks/run.py $(ARGS)
+
+bench-venues: $(VENV)/.stamp-dev ## measure one capture of four emulated venues, forty instruments, by rate
+	@"$(BIN)/python" benchmarks/run_four_venues.py $(ARGS)
 
 bench-peers: $(VENV)/.stamp-dev ## measure it beside other programs, which are installed into build/peers
 	@"$(BIN)/python" benchmarks/run_peers.py $(ARGS)

@@ -87,14 +87,14 @@ def usage(pid: int) -> tuple[float, float]:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def measure(rates: dict[str, float], seconds: float, folder: Path) -> dict[str, Any]:
+def measure(rates: dict[str, float], seconds: float, transport: str, folder: Path) -> dict[str, Any]:
     """One capture."""
     served = [sys.executable, __file__, "--serve", json.dumps(rates)]
     emulators = subprocess.Popen(served, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert emulators.stdout is not None
     endpoints = json.loads(emulators.stdout.readline())
     words = [sys.executable, "-m", "mm_framework", "capture", "--json", "--run-id", str(folder / "run")]
-    words += ["--max-seconds", f"{seconds + WARM_UP_S:g}"]
+    words += ["--max-seconds", f"{seconds + WARM_UP_S:g}", "--transport", transport]
     for name, (_, symbols) in dialects().items():
         words += ["--endpoint", f"{name}={endpoints[name]}", *(f"{name}:{symbol}" for symbol in symbols)]
     capture = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -168,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="time that is measured, a rate [60]")
     parser.add_argument("--scale", default="0.25,0.5,1", help="multiples of the rates [0.25,0.5,1]")
+    parser.add_argument("--transport", default="picows", help="of the capture [picows]")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     for name, rate in RATES.items():
@@ -181,7 +182,7 @@ def main() -> None:
     for scale in map(float, given.scale.split(",")):
         rates = {name: getattr(given, name) * scale for name in RATES}
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(measure(rates, given.seconds, Path(folder)))
+            rows.append(measure(rates, given.seconds, given.transport, Path(folder)))
         print(json.dumps(rows[-1]), flush=True)
     print(f"\n{table(rows)}")
     if given.json:

@@ -1,4 +1,4 @@
-"""A server's transport whose bytes can be held together, made to trickle, swallowed or cut off.
+"""A server's transport whose bytes can be made to trickle, swallowed or cut off.
 
 `FaultyTransport` stands between the WebSocket library and the real transport (TCP or TLS): the
 library writes whole frames, this decides when and whether they leave.
@@ -26,7 +26,6 @@ class FaultyTransport:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
         self._waiting = bytearray()
-        self._corked = False
         self._stalled = False
         self._bytes_per_s: int | None = None
         self._slow_until = 0.0
@@ -38,20 +37,10 @@ class FaultyTransport:
         """Send, now or when the time has come."""
         if self._stalled:
             return
-        if self._corked or self._bytes_per_s is not None:
+        if self._bytes_per_s is not None:
             self._waiting += data
         else:
             self._transport.write(data)
-
-    def cork(self) -> None:
-        """Gather what is written until `uncork`: one system call for many frames."""
-        self._corked = True
-
-    def uncork(self) -> None:
-        """Send what was gathered."""
-        self._corked = False
-        if self._bytes_per_s is None:
-            self._flush()
 
     def get_write_buffer_size(self) -> int:
         """Bytes that have not left the process."""
