@@ -2,11 +2,12 @@
 
     python benchmarks/run_four_venues.py [--seconds 60] [--scale 0.5,1] [--kraken 420 ...] [--json FILE]
 
-One process serves the emulators of Kraken, Binance, Bitfinex and Polymarket, ten instruments each; `mm capture`
-records all forty in another one into a bundle, as usual. ``--scale`` multiplies the rates: market events a
-second and instrument. Told are frames a second as captured, frames that the emulators sent and the capture
-did not get, frames dropped, books lost, the memory of the capture over time and the processor time of both.
-The emulators are Python too and take a processor of their own: ``emulator_behind_ms`` says whether they kept up.
+One process serves the emulators of Kraken, Binance, Bitfinex and Polymarket, ten instruments each; `mm
+capture` records all forty in another one into a bundle, as usual. ``--scale`` multiplies the rates: market
+events a second and instrument. Told are frames a second as captured, frames that the emulators sent and the
+capture did not get, frames dropped, books lost, the memory of the capture over time and the processor time
+of both. The emulators are Python too and take a processor of their own: ``emulator_behind_ms`` says whether
+they kept up.
 """
 
 from __future__ import annotations
@@ -155,8 +156,9 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for row in rows:
         memory, used = row["memory_mib"], row["processors"]
+        missing = row["frames_sent"] - row["frames_captured"]
         lines.append(
-            f"| {row['frames_per_s']} | {row['frames_dropped']} | {row['frames_sent'] - row['frames_captured']}"
+            f"| {row['frames_per_s']} | {row['frames_dropped']} | {missing}"
             f" | {row['gaps']} | {memory['early']}, {memory['late']}, {memory['most']}"
             f" | {used['capture']} + {used['emulators']} | {row['load']} |"
         )

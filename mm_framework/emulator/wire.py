@@ -7,6 +7,7 @@ library writes whole frames, this decides when and whether they leave.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import struct
@@ -78,7 +79,8 @@ class FaultyTransport:
         """Cut the connection: the peer gets a TCP reset."""
         connection = self._transport.get_extra_info("socket")
         if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
+            with contextlib.suppress(OSError):  # closed by now
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT)
         self._waiting.clear()
         self._transport.abort()
 

@@ -9,7 +9,9 @@ reader of the run would. For each frame it takes the entry of the truth log that
    frame made false are doubted, and no others: two of a book at most, or those that the frame told. A level
    is doubted until an unharmed message tells it, a snapshot replaces the book, or a checksum covers it;
    with a checksum in each message none is ever doubted. If the digit is one of a number, some frames after
-   it may seem to be repetitions, but few: then the loss is declared;
+   it may seem to be repetitions, but few: then the loss is declared. A hash tells that something is wrong,
+   and not what: where books are proved by it, one whose frames were harmed is compared again from the next
+   whole book on;
 3. a book of which frames were suppressed does not stay SYNCED without a message for longer than
    ``patience_ns``;
 4. no delta crosses an epoch: a book begins with a snapshot;
@@ -26,6 +28,7 @@ from typing import Literal
 import msgspec
 
 from mm_framework.contracts.emulator import FrameKind, Level
+from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.emulator.truth import Outcome, TruthEntry
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings, Output, VenueKit
@@ -42,7 +45,7 @@ WHOLE = 1000
 """Levels that are compared where a proof covers the whole book: more than an emulated market has."""
 
 
-Values = Literal["each_message", "own_frame", "never"]
+Values = Literal["each_message", "own_frame", "hash", "never"]
 """Where a venue proves the values of its books, beside that none is lost."""
 
 _BOOK_FRAMES = (FrameKind.BOOK, FrameKind.SNAPSHOT)
@@ -106,7 +109,7 @@ class Oracle:
             n=(book.proof.levels if book is not None else None) or WHOLE,
             patience_ns=round((max(silent_s, dead_s) + 10) * 1e9),
             numbered=rules.trade_ids,
-            values="never" if rules.checksum is None else rules.checksum.when,
+            values=_values(rules),
             checked=0 if rules.checksum is None else rules.checksum.depth,
             cut=rules.checksum is not None and rules.checksum.truncate,
             connected=rules.sequence is not None and rules.sequence.scope == "connection",
@@ -181,6 +184,9 @@ class Oracle:
                 self._wire.setdefault(entry.connection, deque()).append(entry)
             elif entry.outcome == Outcome.SUPPRESSED and self._of_book(entry):
                 self._suppress(entry)
+            if entry.faults and self._of_book(entry):
+                for seen in self._of(entry.symbol):
+                    seen.harmed_at = max(seen.harmed_at, entry.number)
 
     def _of_book(self, entry: TruthEntry) -> bool:
         return entry.kind in _BOOK_FRAMES and self.book is not None and entry.channel == self.book
@@ -222,7 +228,7 @@ class Oracle:
         A frame that gave no levels (it was altered, and is malformed now) is a lost one.
         """
         touched = Counter(row.instrument for row in rows if row.kind in (Kind.LEVEL, Kind.SNAPSHOT_START))
-        if "corrupt" in entry.faults and self.values != "each_message":
+        if "corrupt" in entry.faults and self.values in ("own_frame", "never"):
             self._alter(entry, touched)
         if entry.bids is None or entry.asks is None:
             return
@@ -251,7 +257,9 @@ class Oracle:
         truth = self._truth(seen, entry)
         if seen.harm != 0:
             self.counts["doubted"] += seen.doubt(truth, _told(entry))
-        if seen.state is SyncState.SYNCED:
+        if self.values == "hash" and not seen.whole(entry):
+            self.counts["unproved"] += 1
+        elif seen.state is SyncState.SYNCED:
             self.counts["compared"] += 1
             seen.compare(truth, min(self.n, seen.definition.depth or self.n), _told(entry))
 
@@ -293,6 +301,12 @@ class Oracle:
                     f"{seen.definition.id} is SYNCED although it heard nothing since a frame was"
                     f" suppressed {(mono_ns - lost_ns) / 1e9:.1f} s ago"
                 )
+
+
+def _values(rules: SyncRules) -> Values:
+    if rules.checksum is not None:
+        return rules.checksum.when
+    return "never" if rules.hash is None else "hash"
 
 
 def _altered(entry: TruthEntry | None) -> bool:

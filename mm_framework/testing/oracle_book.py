@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from mm_framework.contracts.emulator import Level
+from mm_framework.contracts.emulator import FrameKind, Level
+from mm_framework.emulator.truth import TruthEntry
 from mm_framework.model.events import ASK, BID, Row, SyncState
 from mm_framework.model.instrument import Definition
 
@@ -34,9 +35,9 @@ class Seen:
     ``suppressed_ns``: first frame lost since the last message; ``doubted``: (side, price) of levels that an
     altered frame made false, at most ``harm`` more at the next whole message, None: any number of them;
     ``misled``: an altered frame came, so that the numbers may be wrong until a loss is declared; the
-    times of the frames that were passed over since, None if there was none. ``units``: what the
-    integers of the definition and of the listing
-    are multiplied with to compare.
+    times of the frames that were passed over since, None if there was none. ``harmed_at``: the number of
+    the newest frame that was harmed since the last whole book, ``newest``: of those that came; both -1 at
+    first. ``units``: what the integers of the definition and of the listing are multiplied with to compare.
     """
 
     definition: Definition
@@ -48,6 +49,8 @@ class Seen:
     doubted: set[tuple[int, int]] = attrs.field(factory=set)
     harm: int | None = 0
     misled: list[int] | None = None
+    harmed_at: int = -1
+    newest: int = -1
     units: tuple[int, int] = (1, 1)
 
     # rows
@@ -83,6 +86,15 @@ class Seen:
         price_unit, size_unit = self.units
         levels = sorted(self.sides[side].items(), reverse=side == BID)
         return [(price * price_unit, size * size_unit) for price, size in levels]
+
+    def whole(self, entry: TruthEntry) -> bool:
+        """Whether no frame since the last whole book that came was lost, altered or out of order."""
+        if "reorder" in entry.faults:
+            self.harmed_at = max(self.harmed_at, self.newest)
+        self.newest = max(self.newest, entry.number)
+        if entry.kind == FrameKind.SNAPSHOT and not entry.faults and entry.number > self.harmed_at:
+            self.harmed_at = -1
+        return self.harmed_at < 0
 
     # truth
 

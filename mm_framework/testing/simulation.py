@@ -120,16 +120,16 @@ def emulated(
 
 
 UNSEEN: Final = ("drop", "repeat", "reorder", "corrupt", "checksum")
-"""Faults of frames that nothing shows where books have neither numbers nor checksums."""
+"""Faults of frames that nothing shows where books have neither numbers nor checksums nor hashes."""
 
 
 def survivable(proof: str, dialect: Dialect) -> tuple[FaultSpec, ...]:
     """The faults that a venue must survive whose books have this proof: every one, with its usual rate.
 
-    Without numbers and checksums a frame that is lost or changed is outside of what can be seen.
+    Without numbers, checksums and hashes a frame that is lost or changed is outside of what can be seen.
     """
     names = parse_faults("all", notices_of(dialect))
-    seen = proof in ("sequence", "checksum")
+    seen = proof in ("sequence", "checksum", "hash")
     return tuple(one for one in names if seen or one.name not in UNSEEN)
 
 

@@ -26,8 +26,8 @@ from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings
-from mm_framework.testing.conformance.emulator import UNSEEN, faults_for
 from mm_framework.testing.oracle import WHOLE, Oracle
+from mm_framework.testing.simulation import survivable
 
 SECONDS = float(os.environ.get("MM_REAL_SECONDS", "2.6"))
 QUICK = (
@@ -78,14 +78,11 @@ def test_in_real_time_nothing_false_is_served(name: str) -> None:
     result = asyncio.run(main())
     assert oracle.counts["compared"] > 8 * SECONDS
     assert result.reconnects["total"] >= 1
-    assert emulator.truth.outcomes["altered"] or book.proof.kind == "hash"
+    assert emulator.truth.outcomes["altered"] >= 1
 
 
 def faults(name: str, proof: str) -> str:
     """The quick ones, or every fault."""
     dialect = VENUES[name].dialect
     assert dialect is not None
-    if SECONDS >= 60:
-        return faults_for(proof, dialect())
-    seen = proof in ("sequence", "checksum")
-    return ",".join(one for one in QUICK.split(",") if seen or not one.startswith(UNSEEN))
+    return ",".join(map(str, survivable(proof, dialect()))) if SECONDS >= 60 else QUICK

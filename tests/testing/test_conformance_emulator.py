@@ -151,7 +151,7 @@ def test_what_is_not_declared_is_skipped_with_a_reason() -> None:
 # which faults a proof must survive
 
 
-@pytest.mark.parametrize("proof", ["checksum", "sequence"])
+@pytest.mark.parametrize("proof", ["checksum", "sequence", "hash"])
 def test_every_fault_is_to_be_survived_where_a_loss_is_seen(proof: str) -> None:
     assert faulty(proof) == {*FAULTS}
 

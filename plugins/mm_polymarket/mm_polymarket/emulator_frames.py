@@ -3,9 +3,9 @@
     [{"market":"0x84c0…","asset_id":"7293…","timestamp":"1733411269309","hash":"edb3…",
       "bids":[{"price":"0.001","size":"10000"},…],"asks":[…],"event_type":"book"}]
 
-The market trades YES; the book of NO is its mirror. Prices of 1 and more, which the market behind may
-have, do not exist for the venue. Spelling and order of keys are those of recordings of 2024-12-05 and
-2025-10-23 with the keys that came later; the first book of a token comes in a list, later ones alone.
+The market trades YES, below a price of 1; the book of NO is its mirror. Spelling and order of keys are
+those of recordings of 2024-12-05 and 2025-10-23 with the keys that came later; the first book of a token
+comes in a list, later ones alone.
 Hashes: a price change and a book of the channel are hashed without the last trade, as recorded in
 October 2025, REST books with it, as in May 2026. All changes of an event have the time and hash after
 the last of them.
@@ -61,9 +61,7 @@ class TokenBook:
         return (-side, self._one - price) if self._mirrored else (side, price)
 
     def apply(self, yes_side: int, yes_price: int, size: int) -> None:
-        """Set a level of the YES book here; 0 removes it. One that does not exist here is passed over."""
-        if not 0 < yes_price < self._one:
-            return
+        """Set a level of the YES book here; 0 removes it."""
         side, price = self.own(yes_side, yes_price)
         keys, texts = self._keys[side], self._texts[side]
         key = price * side
@@ -185,14 +183,13 @@ class MarketFrames:
     # --- frames of the event
 
     def price_change(self) -> Outgoing | None:
-        """The changes of the event for both tokens, None when there are none to be seen."""
-        visible = [change for change in self._event.changes if 0 < change.price < self.yes_one]
-        if not visible:
+        """The changes of the event for both tokens, None when there are none."""
+        if not self._event.changes:
             return None
         hashes = {token: self.hash(token, self._event.time_ns) for token in self.tokens}
         entries = ",".join(
             self._entry(book, change, hashes[book.token])
-            for change in visible
+            for change in self._event.changes
             for book in self.tokens.values()
         )
         payload = (
@@ -259,11 +256,6 @@ class MarketFrames:
     def transaction(self, one: Print) -> str:
         """The hash of the transaction of a print."""
         return "0x" + hashlib.sha256(f"{self.condition_id}/{one.trade_id}".encode()).hexdigest()
-
-    @property
-    def yes_one(self) -> int:
-        """The price of a sure thing at the listing's scale."""
-        return int(10**self.listing.price_scale)
 
     def _levels(self, token: str) -> str:
         head, levels = self._body(token, self._changed_ns)
