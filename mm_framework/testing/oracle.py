@@ -185,7 +185,8 @@ class Oracle:
             elif entry.outcome == Outcome.SUPPRESSED and self._of_book(entry):
                 self._suppress(entry)
             if entry.faults and self._of_book(entry):
-                for seen in self._of(entry.symbol):
+                known = (entry.connection or 0) < len(self._shards)
+                for seen in self._of(entry) if known else ():
                     seen.harmed_at = max(seen.harmed_at, entry.number)
 
     def _of_book(self, entry: TruthEntry) -> bool:
