@@ -315,6 +315,8 @@ class Feed:
             return
         bad = bool(meta.get("error")) or not 200 <= int(meta.get("status") or 200) < 300
         snapshot, instrument = meta.get("what") == "snapshot", str(meta.get("instrument"))
+        if snapshot and not self._session.awaits_snapshot(instrument):
+            return
         if snapshot:
             self._session.fetched_snapshot(instrument, record.mono_ns, good=not bad)
         if bad:

@@ -256,6 +256,11 @@ class Session:
         if self._begins_by_rest(stream) and idle and self.carried(stream) and self.config.live:
             self._fetch(stream, now_ns)
 
+    def awaits_snapshot(self, instrument: str) -> bool:
+        """Whether the answer to a fetch is of use: not when the connection was lost that was to join it."""
+        streams = [one for one in self.streams.values() if one.subscription.instrument == instrument]
+        return not (self.config.live and self.fetched) or any(one.fetching for one in streams)
+
     def fetched_snapshot(self, instrument: str, now_ns: int, *, good: bool) -> None:
         """The answer to a fetch came; a bad one, or one that is too old, is asked for again after a pause."""
         for stream in self.streams.values():

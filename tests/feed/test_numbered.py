@@ -165,6 +165,18 @@ def test_a_snapshot_that_is_too_old_or_failed_is_fetched_again_after_a_pause(
     assert len(read(feed, [tick]).of(Fetch)) == 1
 
 
+def test_an_answer_that_comes_after_its_connection_was_lost_is_of_no_use() -> None:
+    feed, log = Feed(kits(SPOT)), Log()
+    assert read(feed, log.records).of(Fetch)
+    lost = {"reason": "RESET", "code": None, "detail": "", "planned": False}
+    read(feed, [log.add(RecordKind.LOST, encode_json(lost)), log.snapshot(4)])
+    assert [view.state for view in feed.instruments()] in ([], [SyncState.CONNECTING])
+    said = read(feed, [log.add(RecordKind.OPEN, encode_json({"url": "ws://toy.invalid"}))])
+    assert said.sent(), "the book is subscribed again"
+    read(feed, [log.add(RecordKind.FRAME, b'{"ack":2}'), log.update(5), log.snapshot(4), log.update(6)])
+    assert feed.instruments()[0].state is SyncState.SYNCED
+
+
 def test_a_hole_is_declared_at_the_next_update_and_the_book_is_fetched_anew() -> None:
     feed, log = Feed(kits(SPOT)), Log()
     read(feed, [*log.records, log.update(4), log.snapshot(4), log.update(5)])

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from simulated import VENUES, venue
 
-from mm_framework.emulator.faults import FAULTS
+from mm_framework.emulator.faults import FAULTS, REQUEST_FAULTS
 from mm_framework.errors import ConfigError
 from mm_framework.simulate.report import Wish
 from mm_framework.simulate.run import simulate
@@ -67,8 +67,9 @@ def test_a_slow_disk_stops_the_reading_and_drops_what_is_too_much() -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_every_fault_and_trouble_strikes(part: int) -> None:
     names = sorted({*FAULTS, *TROUBLES} - FATAL)[part::4]
-    faults = ",".join(f"{name}:{0.3 if name in ('mute', 'rest') else 0.05}" for name in names)
-    name = "binance" if "rest" in names else "kraken"
+    asked = {"rest", *REQUEST_FAULTS}
+    faults = ",".join(f"{name}:{0.3 if name in {'mute', *asked} else 0.05}" for name in names)
+    name = "binance" if asked & {*names} else "kraken"
     report = simulate(Wish(venue(name), 2, 200, f"{faults},reset:0.05"))
     assert report.ok, report
     struck = {*report.counts}
