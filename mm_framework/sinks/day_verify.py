@@ -151,6 +151,8 @@ class _Replay:
         self._sync.connected()
         self._frames = reader.frames()
         self._frame = next(self._frames, None)
+        self._applied = 0
+        self._orphans: list[int] = []
 
     def run(self) -> DayReport:
         """All of it."""
@@ -160,6 +162,7 @@ class _Replay:
             if isinstance(item, DayEvent):
                 self._event(item)
             else:
+                self._tell_orphans()
                 self._diff(seq, item)
         self._compare_until(None)
         self.report.declared = list(self._reader.gaps())
@@ -178,6 +181,7 @@ class _Replay:
         if event.run_id not in report.runs:
             report.runs.append(event.run_id)
         if event.word == "run_start":
+            self._orphans = []  # a kill of the run before took their updates with it
             self._forget()
         elif event.word == "resync_start":
             report.resyncs += 1
@@ -234,7 +238,7 @@ class _Replay:
 
     def _apply(self, message: BookMessage, seq: int) -> None:
         # What a crossed book means depends on the venue's status, which the recorder obeyed and declared.
-        before = self.report.counts.checksums_failed
+        self._applied, before = seq, self.report.counts.checksums_failed
         broken = self._sync.apply(message, 0, online=False)
         if broken is None:
             return
@@ -265,10 +269,19 @@ class _Replay:
             self._frame = next(self._frames, None)
             if not self._sync.s.built:
                 continue
+            if number != self._applied:
+                self._orphans.append(number)
+                continue
             self.report.frames_compared += 1
             if cells != self._frame_of(len(cells) // 4):
                 self.report.frames_different += 1
                 self.report.add("frame", number, f"recv_seq {number}: the frame is not the replayed book")
+
+    def _tell_orphans(self) -> None:
+        """Frames whose update is not there, although a later one of the run is."""
+        for number in self._orphans:
+            self.report.add("frame", number, f"recv_seq {number}: the update of this frame is missing")
+        self._orphans = []
 
     def _frame_of(self, n: int) -> list[str]:
         book, cells = self._sync.book, []

@@ -1,0 +1,100 @@
+"""``kill -9`` of a capture with sinks: at most the open member of a file is lost, and a restart goes on."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from processes import Emulated, capture_process, emulated_kraken
+
+from mm_framework.cli import main
+from mm_framework.sinks.day_reader import DayReader
+from mm_framework.sinks.day_verify import verify_day
+from mm_framework.sinks.files import gzip_text
+from mm_kraken.sync import RULES
+
+pytestmark = [
+    pytest.mark.timeout(120),
+    pytest.mark.skipif(os.name == "nt", reason="a day folder of a killed run may still be locked there"),
+]
+
+LATE_MS = 3000
+"""A member covers a second; the thread and a busy machine may be late by some more."""
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    with emulated_kraken(tmp_path_factory.mktemp("emulator"), "--rate", "150") as running:
+        yield running
+
+
+def start(folder: Path, run_id: str, *more: str) -> list[str]:
+    return ["--run-id", run_id, "--sink", "day-files", "--sink", f"bbo-csv={folder / run_id}.csv",
+            "--channel", "book", "--channel", "trade", "--channel", "ticker", *more]  # fmt: skip
+
+
+def day_of(folder: Path) -> Path:
+    (path,) = folder.glob("data/kraken/BTCEUR/*")
+    return path
+
+
+def wait_for_lines(folder: Path, count: int, timeout_s: float = 40.0) -> None:
+    """Until the live file of updates has so many lines."""
+    end_s = time.monotonic() + timeout_s
+    while time.monotonic() < end_s:
+        for path in folder.glob("data/kraken/BTCEUR/*/live/live_depth_diffs.ndjson"):
+            if path.read_bytes().count(b"\n") >= count:
+                return
+        time.sleep(0.05)
+    raise AssertionError("no lines in time")
+
+
+def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(emulated: Emulated, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    process = capture_process(emulated.endpoint, data, *start(tmp_path, "first"))
+    try:
+        wait_for_lines(tmp_path, 300)
+        killed_ms = time.time_ns() // 1_000_000
+    finally:
+        process.kill()
+        process.communicate()
+    day = day_of(tmp_path)
+    exported = tmp_path / "exported"
+    assert CliRunner().invoke(
+        main, ["export", "first", "--data-dir", str(data), "--to", "day-files", "--out", str(exported)]
+    ).exit_code == 0  # fmt: skip
+    whole = exported / day.relative_to(data)
+    kept: dict[str, list[str]] = {}
+    for path in day.rglob("*.gz"):
+        name = path.relative_to(day).as_posix()
+        kept[name] = list(gzip_text(path))
+        again = list(gzip_text(whole / name))
+        shared = min(len(kept[name]), len(again))
+        assert kept[name][:shared] == again[:shared], f"{name} is not what an export gives"
+    diffs = [json.loads(line) for line in kept[f"diffs/depth_diffs_BTCEUR_{day.name}.ndjson.gz"]]
+    assert killed_ms - diffs[-1]["recv_ms"] <= LATE_MS
+    assert len(diffs) > 100
+
+    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", "--max-seconds", "2"))
+    _, stderr = later.communicate(timeout=60)
+    assert later.returncode == 0, stderr
+    for path in day.rglob("*.gz"):
+        name = path.relative_to(day).as_posix()
+        text = gzip.decompress(path.read_bytes()).decode().splitlines()
+        assert text[: len(kept[name])] == kept[name]
+        assert text.count(text[0]) == 1
+    reader = DayReader(day)
+    report = verify_day(reader, RULES)
+    assert report.ok, (report.found, report.declared)
+    assert (report.runs, report.snapshots) == (["first", "second"], 2)
+    events = list(csv.DictReader(gzip_text(next(day.glob("events_*.gz")))))
+    numbers = [int(row["event_id"]) for row in events]
+    assert numbers == sorted(set(numbers)), "a lost member leaves a hole at most"
+    assert events[-1]["type"] == "run_stop"
