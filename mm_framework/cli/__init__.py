@@ -24,7 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "config": ("mm_framework.cli.config_cmd", "Show settings and where each value comes from."),
     "plugins": ("mm_framework.cli.plugins_cmd", "List, show and check installed plugins."),
     "venues": ("mm_framework.cli.venues_cmd", "List venues, their channels and what each proves."),
-    "new-plugin": ("mm_framework.cli.new_plugin_cmd", "Make the package of a new venue or strategy."),
+    "new-plugin": ("mm_framework.cli.new_plugin_cmd", "Make the package of a new venue, strategy or sink."),
     "discover": ("mm_framework.cli.discover_cmd", "List the instruments of a venue that can be captured."),
     "capture": ("mm_framework.cli.capture_cmd", "Record public market data of a venue into a run bundle."),
     "bench": ("mm_framework.cli.bench_cmd", "Measure capture on this machine against an emulated venue."),

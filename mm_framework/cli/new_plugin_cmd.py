@@ -1,4 +1,4 @@
-"""``mm new-plugin venue | strategy``: a package to begin from, which works and is tested as it is.
+"""``mm new-plugin venue | strategy | sink``: a package to begin from, which works and is tested as it is.
 
 Templates are folders of this package; copier renders them into a folder of its own beside the new one,
 which is moved into place when it is whole. They hold no tasks and no extensions: nothing of them runs.
@@ -25,13 +25,12 @@ __all__ = ["command"]
 TEMPLATES: Final = Path(mm_framework.__file__).parent / "templates"
 LONGEST: Final = 24
 
+_WORDS: Final = re.compile(r"[a-z][a-z0-9]+(_[a-z0-9]+)*")
 # A venue is the prefix of instrument ids, whose grammar has no underscore.
 _NAMES: Final = {
     "venue": (re.compile(r"[a-z][a-z0-9]+"), "lower-case letters and digits, such as northex"),
-    "strategy": (
-        re.compile(r"[a-z][a-z0-9]+(_[a-z0-9]+)*"),
-        "lower-case words joined by underscores, such as wide_quotes",
-    ),
+    "strategy": (_WORDS, "lower-case words joined by underscores, such as wide_quotes"),
+    "sink": (_WORDS, "lower-case words joined by underscores, such as trade_lines"),
 }
 
 _out = click.option(
@@ -41,7 +40,7 @@ _out = click.option(
 
 @click.group("new-plugin", cls=VerbGroup)
 def command() -> None:
-    """Make the package of a new venue or strategy.
+    """Make the package of a new venue, strategy or sink.
 
     It can be installed as it is and its tests pass; what it does is an example to change. Needs the
     extra mm-framework[templates].
@@ -72,6 +71,19 @@ def strategy(app: App, name: str, out: Path | None) -> None:
     NAME is what --strategy names.
     """
     _make(app, "strategy", name, out)
+
+
+@command.command("sink")
+@click.argument("name")
+@_out
+@json_option
+@pass_app
+def sink(app: App, name: str, out: Path | None) -> None:
+    """Make a sink: settings, what it writes of each record, and its tests.
+
+    NAME is what --sink and --to name.
+    """
+    _make(app, "sink", name, out)
 
 
 def _make(app: App, kind: str, name: str, out: Path | None) -> None:

@@ -13,7 +13,7 @@ from plugin_environment import PluginEnvironment
 
 from mm_framework.cli.new_plugin_cmd import render
 
-KINDS = {"venue": "northex", "strategy": "wide_quotes"}
+KINDS = {"venue": "northex", "strategy": "wide_quotes", "sink": "trade_lines"}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(made: Path) -> PluginEnvironment:
-    """An environment that has both."""
+    """An environment that has them all."""
     environment = PluginEnvironment(made / "environment")
     for name in KINDS.values():
         environment.install(made / name)
@@ -47,6 +47,7 @@ def test_mm_finds_what_was_installed(made: Path, environment: PluginEnvironment)
     kinds = ("adapters", "normalizers", "sync_engines", "fee_models")
     assert found["mm-northex"] == ("loaded", [f"{kind}.northex" for kind in kinds])
     assert found["mm-wide-quotes"] == ("loaded", ["strategies.wide_quotes"])
+    assert found["mm-trade-lines"] == ("loaded", ["sinks.trade_lines"])
     venues = json.loads(environment.mm("venues", "--json", cwd=made).stdout)["venues"]
     (venue,) = (venue for venue in venues if venue["name"] == "northex")
     assert [channel["proof"] for channel in venue["channels"]] == ["sequence", "ids"]
@@ -56,7 +57,7 @@ def test_mm_finds_what_was_installed(made: Path, environment: PluginEnvironment)
 
 def test_what_it_imports_is_declared(made: Path, environment: PluginEnvironment, repository: Path) -> None:
     script = repository / "tests" / "matrix" / "imports.py"
-    done = environment.run(["-P", str(script), "mm_northex", "mm_wide_quotes"], made)
+    done = environment.run(["-P", str(script), "mm_northex", "mm_wide_quotes", "mm_trade_lines"], made)
     assert done.returncode == 0, done.stdout
 
 
@@ -67,6 +68,8 @@ def test_what_it_imports_is_declared(made: Path, environment: PluginEnvironment,
         ("venue", "ab"),
         ("venue", "a" * 24),
         ("strategy", "ab"),
+        ("sink", "ab"),
+        ("sink", "a_rather_long_name_of_it"),
         ("strategy", "a_rather_long_name_of_it"),
     ],
 )

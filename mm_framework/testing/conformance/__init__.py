@@ -9,12 +9,14 @@
 
 Each class holds one part of the venue to its contract. What a venue does not declare (an emulator, fees,
 shapes, depths, a REST snapshot, a ping) is skipped, and the skip says so. It needs the extra ``testing``.
+`SinkConformance` is for sinks and needs no venue.
 """
 
 from mm_framework.testing.conformance.adapter import AdapterConformance
 from mm_framework.testing.conformance.emulator import EmulatorConformance
 from mm_framework.testing.conformance.fees import FeeModelConformance
 from mm_framework.testing.conformance.normalizer import Golden, NormalizerConformance
+from mm_framework.testing.conformance.sinks import SinkConformance
 from mm_framework.testing.conformance.sync import SyncConformance
 from mm_framework.testing.simulation import Venue
 from mm_framework.testing.writer import ToldMessage
@@ -25,6 +27,7 @@ __all__ = [
     "FeeModelConformance",
     "Golden",
     "NormalizerConformance",
+    "SinkConformance",
     "SyncConformance",
     "ToldMessage",
     "Venue",
