@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +35,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from mm_framework.contracts.qa_check import QACheck
     from mm_framework.plugins import Plugins
+    from mm_framework.store.judge import DayRows
+    from mm_framework.store.manifest import Verdict
     from mm_framework.store.reader import Store
 
-__all__ = ["Bundle", "InstalledKits", "open_bundle", "open_store"]
+__all__ = ["Bundle", "InstalledJudge", "InstalledKits", "open_bundle", "open_store"]
 
 
 def open_bundle(run: str | os.PathLike[str], kits: Mapping[str, VenueKit] | None = None) -> Bundle:
@@ -77,25 +80,41 @@ class InstalledKits:
         """A kit for each venue. Raises PluginError or ConfigError when a venue's plugin is not to be had."""
         from mm_framework.plugins.kits import venue_kits
 
-        return venue_kits(self._plugins(), set(venues), self._load)
+        return venue_kits(_plugins(self.config), set(venues), partial(_load, config=self.config))
 
     def versions(self, venues: Collection[str]) -> dict[str, str]:
         """Distribution -> version of the core and of the plugins that read these venues' frames."""
         from mm_framework import __version__
 
         found = {"mm-framework": __version__}
-        for one in self._plugins().loaded:
+        for one in _plugins(self.config).loaded:
             if any(kind == "normalizers" and name in venues for kind, name in one.registers):
                 found[one.plugin.distribution] = one.plugin.version
         return found
 
-    def _plugins(self) -> Plugins:
-        from mm_framework.plugins import PluginSettings, load_plugins
 
-        return load_plugins(self._load(PluginSettings))
+@attrs.frozen
+class InstalledJudge:
+    """Judges a day by the checks of the installed plugins; it can be sent to another process.
 
-    def _load(self, cls: type[Any]) -> Any:
-        return _load(cls, self.config)
+    ``config``: the configuration file, None for the one that is found.
+    """
+
+    config: str | None = None
+
+    def __call__(self, day: DayRows) -> Verdict:
+        """The verdict of an instrument's day."""
+        from mm_framework.quality.judge import check_day, judge
+
+        return judge(check_day(day, self.checks()))
+
+    def checks(self) -> list[QACheck]:
+        """New checks, in order of their names. Raises ConfigError for their settings."""
+        specs = _plugins(self.config).all("qa_checks").values()
+        return [
+            spec.factory(None if spec.settings is None else _load(spec.settings, self.config))
+            for spec in specs
+        ]
 
 
 class Bundle:
@@ -156,6 +175,13 @@ class Bundle:
 def _settings_of(cls: type[Any]) -> Any:
     """Settings as a command without flags has them."""
     return _load(cls, None)
+
+
+@cache
+def _plugins(config: str | None) -> Plugins:
+    from mm_framework.plugins import PluginSettings, load_plugins
+
+    return load_plugins(_load(PluginSettings, config))
 
 
 def _load(cls: type[Any], config: str | None) -> Any:

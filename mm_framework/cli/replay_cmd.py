@@ -87,7 +87,7 @@ def _times(from_time: str | None, to_time: str | None) -> tuple[int, int]:
 def _store_of(app: App, run: str) -> Iterator[Store]:
     """A store of one run, for as long as it is needed."""
     from mm_framework import __version__
-    from mm_framework.api import InstalledKits
+    from mm_framework.api import InstalledJudge, InstalledKits
     from mm_framework.cli.bundles import find_run
     from mm_framework.store.builder import Build, build
     from mm_framework.store.inputs import find_source
@@ -97,7 +97,13 @@ def _store_of(app: App, run: str) -> Iterator[Store]:
     settings = app.load(StoreSettings).value
     kits = InstalledKits(app.config)
     with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-replay-") as folder:
-        how = Build(kits, kits.versions, f"mm-framework {__version__}", temp_dir=settings.temp_dir)
+        how = Build(
+            kits,
+            kits.versions,
+            f"mm-framework {__version__}",
+            judge=InstalledJudge(app.config),
+            temp_dir=settings.temp_dir,
+        )
         build(f"{folder}/store", [find_source(find_run(app, run))], how)
         yield open_store(f"{folder}/store", cache=RowCache(Path(folder) / "rows"))
 

@@ -82,7 +82,7 @@ def build_store(
     interrupted leaves the store as it was.
     """
     from mm_framework import __version__
-    from mm_framework.api import InstalledKits
+    from mm_framework.api import InstalledJudge, InstalledKits
     from mm_framework.cli.bundles import find_run
     from mm_framework.store.builder import Build, build
     from mm_framework.store.inputs import find_source
@@ -101,6 +101,7 @@ def build_store(
             kits.versions,
             f"mm-framework {__version__}",
             executor=pool,
+            judge=InstalledJudge(app.config),
             temp_dir=settings.temp_dir,
             progress=lambda run, done, count: advance(1),
         )

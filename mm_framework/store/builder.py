@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import FolderLock, writing
 from mm_framework.errors import ConfigError
-from mm_framework.model.instrument import Definition
+from mm_framework.model.instrument import Definition, shard_of
 from mm_framework.store.extract import Extract, Extracted, MakeKits, extract
 from mm_framework.store.inputs import Source, check_names, unchanged
 from mm_framework.store.judge import DayRows, Judge, judge_sync
-from mm_framework.store.manifest import Input, Part, StoreManifest
+from mm_framework.store.manifest import Input, Part, StoreManifest, Verdict
 from mm_framework.store.overlap import resolve, without
 from mm_framework.store.partitions import LOCK, WHOLE, instruments_name, is_ours
 from mm_framework.store.parts import PartContext, PartWriter
@@ -183,8 +183,25 @@ def _assemble(root: Root, old: StoreManifest, extracted: Sequence[Extracted], ho
         kept=tuple(kept),
         overlaps=resolved.overlaps,
         instruments=_write_instruments(root, inputs),
-        verdicts={},
+        verdicts=_still(old, parts),
+        qa=old.qa,
     )
+
+
+def _still(old: StoreManifest, parts: Sequence[Part | None]) -> dict[str, Verdict]:
+    """The verdicts that stay: of partitions whose parts are the same files as before."""
+
+    def files(found: Sequence[Part | None]) -> dict[str, set[str]]:
+        named: dict[str, set[str]] = {}
+        for part in found:
+            if part is not None:
+                named.setdefault(str(part.partition), set()).update(
+                    name for name, _, _ in part.files.values()
+                )
+        return named
+
+    before, now = files(old.parts), files(parts)
+    return {name: verdict for name, verdict in old.verdicts.items() if before.get(name) == now.get(name)}
 
 
 def _at(root: Root, part: Part, prefix: str) -> Part:
@@ -209,7 +226,7 @@ def _derived(
     """A part of its own without what is cut; None when nothing is left."""
     source = next(one for one in inputs if one.run == part.run)
     definitions = [Definition(**one) for one in source.definitions]
-    context = PartContext(part.run, Path(source.path).name, how.judge, {})
+    context = PartContext(part.run, Path(source.path).name, how.judge)
     rows = np.concatenate([*part_rows(root, part)])
     with tempfile.TemporaryDirectory(dir=how.temp_dir or None, prefix="mm-store-") as folder:
         writer = PartWriter(part.partition, context, Path(folder))
@@ -219,7 +236,8 @@ def _derived(
             out = [(from_ns, to_ns) for name, from_ns, to_ns in cuts if name == stretch.instrument]
             left = without(left, out, own) if out else left
             if len(left):
-                writer.add(DayRows(stretch.instrument, left, own))
+                offsets = dict(source.offsets.get(shard_of(own[0].number), ()))
+                writer.add(DayRows(stretch.instrument, left, own, offsets))
         derived = writer.finish(root)
     return None if derived is None else attrs.evolve(derived, cuts=tuple(cuts))
 

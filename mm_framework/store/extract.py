@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mm_framework.bundle.run import Run, open_run
 from mm_framework.feed import VenueKit
-from mm_framework.model.instrument import Definition
+from mm_framework.model.instrument import Definition, shard_of
 from mm_framework.store.inputs import Source, fingerprint
 from mm_framework.store.judge import DayRows, Judge, judge_sync
 from mm_framework.store.manifest import Input, Part
@@ -67,12 +67,14 @@ def extract(task: Extract) -> Extracted:
         by_id: dict[str, list[Definition]] = {}
         for one in definitions:
             by_id.setdefault(one.id, []).append(one)
-        context = PartContext(source.run, source.path.name, task.judge, _offsets(run))
+        context, offsets = PartContext(source.run, source.path.name, task.judge), _offsets(run)
         parts = []
         for partition, instruments in _partitions(spill.keys, by_id):
             writer = PartWriter(partition, context, folder)
             for instrument, keys in instruments:
-                writer.add(DayRows(instrument, _merged(spill, keys), by_id[instrument]))
+                shard = shard_of(keys[0].number)
+                rows = _merged(spill, keys)
+                writer.add(DayRows(instrument, rows, by_id[instrument], offsets.get(shard, {})))
                 for key in keys:
                     spill.drop(key)
             part = writer.finish(root)
@@ -89,6 +91,7 @@ def extract(task: Extract) -> Extracted:
             start_ns=run.manifest.wall0_ns,
             rows=sum(part.rows for part in parts),
             definitions=tuple(_valid(one, run) for one in definitions),
+            offsets={shard: tuple(found.items()) for shard, found in offsets.items()},
         ),
         tuple(parts),
     )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -26,11 +26,20 @@ _SYNCED: Final = int(SyncState.SYNCED)
 
 @attrs.frozen(eq=False)
 class DayRows:
-    """One instrument's rows of one day, in order. ``definitions``: of its numbers, in order."""
+    """One instrument's rows of one day, in order. ``definitions``: of its numbers, in order.
+
+    ``offsets``: receive time -> offset of the venue's clock in ms from then on; empty where it is not known.
+    """
 
     instrument: str
     rows: Rows
     definitions: Sequence[Definition]
+    offsets: Mapping[int, float] = attrs.field(factory=dict)
+
+    @property
+    def source(self) -> str:
+        """Where its best prices are from: ``book``, or ``ticker`` when no book was recorded."""
+        return "book" if any((rows["kind"] == Kind.LEVEL).any() for rows in self.chunks()) else "ticker"
 
     def chunks(self) -> Iterator[Rows]:
         """The rows in pieces of a row group; a message may lie in two of them."""

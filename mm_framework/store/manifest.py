@@ -32,6 +32,7 @@ class Input:
 
     ``files``: name -> ``[size, mtime_ns]`` as they were when ``sha256`` was computed over them.
     ``versions``: what derived the rows: distribution -> version; another one derives them anew.
+    ``offsets``: shard -> receive time and offset of the venue's clock in ms from then on.
     """
 
     run: str
@@ -43,17 +44,19 @@ class Input:
     start_ns: int
     rows: int
     definitions: tuple[dict[str, Any], ...] = ()
+    offsets: dict[int, tuple[tuple[int, float], ...]] = attrs.field(factory=dict)
 
 
 @attrs.frozen
 class Verdict:
-    """Whether data may be used. ``flags``: sorted; ``intervals`` to leave out: ``[from_ns, to_ns, flag]``,
-    half-open, by receive time.
+    """Whether data may be used. ``flags``: sorted. ``intervals`` are to be left out, ``tagged`` ones are only
+    warned about: ``[from_ns, to_ns, flag]``, half-open, by receive time.
     """
 
     status: Status
     flags: tuple[str, ...] = ()
     intervals: tuple[tuple[int, int, str], ...] = ()
+    tagged: tuple[tuple[int, int, str], ...] = ()
 
     @property
     def rank(self) -> int:
@@ -70,6 +73,7 @@ class Verdict:
             max(found, key=lambda one: one.rank).status,
             tuple(sorted({flag for one in found for flag in one.flags})),
             tuple(sorted({interval for one in found for interval in one.intervals})),
+            tuple(sorted({interval for one in found for interval in one.tagged})),
         )
 
 
@@ -136,7 +140,7 @@ class StoreManifest:
 
     ``kept``: parts as read that are not in the store because a better run covers some of their time.
     ``verdicts``: partition, as text, to a verdict that replaces what the build came to.
-    ``instruments``: the file of all definitions.
+    ``instruments``, ``qa``: the files of all definitions and of all findings.
     """
 
     built: str
@@ -146,6 +150,7 @@ class StoreManifest:
     kept: tuple[Part, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     instruments: str | None = None
+    qa: str | None = None
     verdicts: dict[str, Verdict] = attrs.field(factory=dict)
 
     def partitions(self) -> list[Stored]:
@@ -179,11 +184,11 @@ class StoreManifest:
         """Every file that the store needs."""
         parts = [*self.parts, *self.kept]
         named = {name for part in parts for name, _, _ in part.files.values()}
-        return named | {MANIFEST} | ({self.instruments} if self.instruments else set())
+        return named | {MANIFEST} | {name for name in (self.instruments, self.qa) if name is not None}
 
     def encode(self) -> bytes:
         """The bytes of the file."""
-        body = {"format": FORMAT, "schema": SCHEMA_VERSION, **attrs.asdict(self, recurse=True)}
+        body = {"format": FORMAT, "schema": SCHEMA_VERSION, **msgspec.to_builtins(self, str_keys=True)}
         return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=1) + b"\n"
 
     def write(self, root: Root) -> None:
@@ -216,7 +221,7 @@ class StoreManifest:
                 path=path,
             )
         try:
-            manifest = msgspec.convert(body, cls)
+            manifest = msgspec.convert(body, cls, strict=False)
             for name in manifest.names():
                 checked(name)
         except (msgspec.ValidationError, StoreError) as error:

@@ -3,6 +3,7 @@
     events/venue=kraken/date=2026-11-21/symbol=BTC%2FEUR/<run>-<digest>.parquet
     bbo/...  trades/...             the same below another table
     instruments/<digest>.parquet    all definitions
+    qa/<digest>.parquet             all findings of the last judgement
     whole/...                       parts as read, of which a better run replaced some; not for readers
     manifest.json                   what counts
 
@@ -41,7 +42,7 @@ LOCK: Final = ".lock"
 _BUCKETS: Final = 64
 _OURS = re.compile(
     r"(whole/)?(events|bbo|trades)/venue=[^/]+/date=[^/]+/symbol=[^/]+/[^/]+\.parquet(\.part)?"
-    r"|instruments/[0-9a-f]{16}\.parquet(\.part)?|manifest\.json(\.part)?|\.lock"
+    r"|(instruments|qa)/[0-9a-f]{16}\.parquet(\.part)?|manifest\.json(\.part)?|\.lock"
 )
 
 

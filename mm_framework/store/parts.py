@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 import attrs
@@ -14,7 +13,6 @@ import pyarrow.parquet as pq
 from mm_framework.bundle.digest import EventDigest
 from mm_framework.bundle.disk import writing
 from mm_framework.model.events import RowFlag
-from mm_framework.model.instrument import shard_of
 from mm_framework.store.judge import DayRows, Judge
 from mm_framework.store.manifest import Part, Stretch
 from mm_framework.store.partitions import Partition, part_name
@@ -27,14 +25,11 @@ __all__ = ["PartContext", "PartWriter"]
 
 @attrs.frozen(eq=False)
 class PartContext:
-    """What all parts of an input share. ``source``: its file name; ``offsets``: shard -> receive time ->
-    offset of the venue's clock in ms from then on, in order.
-    """
+    """What all parts of an input share. ``source``: its file name."""
 
     run: str
     source: str
     judge: Judge
-    offsets: Mapping[int, Mapping[int, float]]
 
 
 class PartWriter:
@@ -42,7 +37,7 @@ class PartWriter:
 
     def __init__(self, partition: Partition, context: PartContext, folder: Path) -> None:
         self._partition, self._run, self._source = partition, context.run, context.source
-        self._offsets, self._judge = context.offsets, context.judge
+        self._judge = context.judge
         self._paths = {table: folder / f"{table}.parquet" for table in ("events", "bbo", "trades")}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._counts = dict.fromkeys(self._paths, 0)
@@ -54,16 +49,15 @@ class PartWriter:
         scales = {one.number: Scales(one.id, one.price_scale, one.size_scale) for one in day.definitions}
         ids = {one.number: one.id for one in day.definitions}
         digest, verdict = EventDigest([day.instrument]), self._judge(day)
-        prices = BestPrices(day.definitions)
+        prices, tops = BestPrices(day.definitions, day.source), []
         for rows in day.chunks():
             self._write("events", event_columns(rows, self._run, scales))
             digest.update(memoryview(rows.tobytes()), ids)
             self._synthetic += int(np.count_nonzero(rows["flags"] & RowFlag.SYNTHETIC))
             self._write("trades", trades(rows, day.instrument, self._run, scales))
-            prices.feed(rows)
-        offsets = self._offsets.get(shard_of(day.definitions[0].number), {})
-        bbo = best_prices(prices, day.instrument, self._run, self._source, verdict, offsets)
-        self._write("bbo", bbo)
+            tops.append(prices.feed(rows))
+        found = np.concatenate(tops)
+        self._write("bbo", best_prices(found, day, self._run, self._source, verdict))
         if digest.rows:
             real = day.rows[day.rows["flags"] & RowFlag.SYNTHETIC == 0]
             self._stretches.append(

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mm_framework.model.events import NULL, Kind, RowFlag, SyncState
+from mm_framework.model.events import NULL, Kind, RowFlag, SyncState, row_dtype
 from mm_framework.model.instrument import Definition
+from mm_framework.store.judge import DayRows
 from mm_framework.store.manifest import Verdict
 from mm_framework.store.schema import BBO, TRADES, Scales, decimals
 from mm_framework.store.walk import BookWalk, change_dtype
 
-__all__ = ["BestPrices", "best_prices", "trades"]
+__all__ = ["BestPrices", "best_prices", "offset_at", "top_dtype", "trades"]
 
 Rows = npt.NDArray[Any]
 
@@ -47,49 +48,42 @@ def trades(rows: Rows, instrument: str, run: str, scales: Mapping[int, Scales]) 
 
 
 class BestPrices:
-    """Best prices as the rows of one instrument go by: those of its book, or, without one, of its ticker."""
+    """Best prices as the rows of one instrument go by, of its ``book`` or of its ``ticker``."""
 
-    def __init__(self, definitions: Sequence[Definition]) -> None:
+    def __init__(self, definitions: Sequence[Definition], source: str) -> None:
+        self._source = source
         self._definitions = {one.number: one for one in definitions}
         self._walk: BookWalk | None = None
         self._number = -1
-        self._book: list[Rows] = []
-        self._ticker: list[Rows] = []
+        self._half = np.empty(0, row_dtype())
         self._state = SyncState.CONNECTING
 
-    def feed(self, rows: Rows) -> None:
-        """The next rows, of `row_dtype`."""
-        numbers = rows["instrument"]
-        for part in np.split(rows, np.flatnonzero(np.diff(numbers)) + 1):
-            self._feed(part)
+    def feed(self, rows: Rows) -> Rows:
+        """The next rows, of `row_dtype`; where the best prices became others, of `top_dtype`."""
+        parts = np.split(rows, np.flatnonzero(np.diff(rows["instrument"])) + 1) if len(rows) else []
+        return np.concatenate([np.empty(0, top_dtype()), *map(self._feed, parts)])
 
-    @property
-    def found(self) -> tuple[str, Rows]:
-        """Where they are from, ``book`` or ``ticker``, and all changes, of `_dtype`."""
-        source, parts = ("book", self._book) if self._book else ("ticker", self._ticker)
-        return source, np.concatenate(parts) if parts else np.empty(0, _dtype())
-
-    def _feed(self, rows: Rows) -> None:
+    def _feed(self, rows: Rows) -> Rows:
         number = int(rows["instrument"][0])
         definition = self._definitions[number]
+        if self._source == "ticker":
+            return self._told(rows, definition)
         if self._walk is None or number != self._number:
             self._walk, self._number = BookWalk(definition.depth), number
-        self._tops(rows, definition)
         synced = self._synced(rows)
-        changes = self._walk.feed(rows)
-        if len(changes):
-            self._book.append(_joined(changes, rows, synced, definition))
+        return _joined(self._walk.feed(rows), rows, synced, definition)
 
-    def _tops(self, rows: Rows, definition: Definition) -> None:
+    def _told(self, rows: Rows, definition: Definition) -> Rows:
+        """Each pair of a ticker's rows; a pair may lie in two pieces."""
         tops = rows[rows["kind"] == Kind.TOP]
-        if len(tops) < 2:
-            return
-        bids, asks = tops[0::2], tops[1::2]
+        tops = np.concatenate([self._half, tops])
+        self._half = np.array(tops[len(tops) // 2 * 2 :])
+        bids, asks = tops[: len(tops) // 2 * 2 : 2], tops[1::2]
         changes = np.empty(len(asks), change_dtype())
         changes["row"] = np.arange(len(asks))
         for side, found in (("bid", bids), ("ask", asks)):
             changes[side], changes[f"{side}_size"] = found["price"], found["size"]
-        self._ticker.append(_joined(changes, asks, asks["flags"] & RowFlag.UNTRUSTED == 0, definition))
+        return _joined(changes, asks, asks["flags"] & RowFlag.UNTRUSTED == 0, definition)
 
     def _synced(self, rows: Rows) -> npt.NDArray[np.bool_]:
         """For each row whether the book was the venue's after it."""
@@ -101,21 +95,12 @@ class BestPrices:
         return np.asarray((states == SyncState.SYNCED) | (states == SyncState.STOPPED))
 
 
-def best_prices(
-    prices: BestPrices,
-    instrument: str,
-    run: str,
-    source_file: str,
-    verdict: Verdict,
-    offsets: Mapping[int, float],
-) -> pa.Table:
-    """The ``bbo`` table of all that was found.
+def best_prices(found: Rows, day: DayRows, run: str, source_file: str, verdict: Verdict) -> pa.Table:
+    """The ``bbo`` table of best prices, of `top_dtype`.
 
-    Rows in an interval of the verdict get QUARANTINE and its flag, others its status. ``offsets``: receive
-    time -> offset of the venue's clock in ms from then on, in order.
+    Rows in an interval of the verdict get QUARANTINE and its flag, others its status.
     """
-    source, found = prices.found
-    found = found[found["real"]]
+    found, instrument = found[found["real"]], day.instrument
     venue, _, symbol = instrument.partition(":")
     qa_status, qa_flags = _qa(found["ts_recv_ns"], verdict)
     raw = np.where(found["ts_venue_ns"] == NULL, np.nan, (found["ts_recv_ns"] - found["ts_venue_ns"]) / _MS)
@@ -129,7 +114,7 @@ def best_prices(
         "bid_qty": decimals(np.ascontiguousarray(found["bid_size"]), found["size_scale"]),
         "ask_qty": decimals(np.ascontiguousarray(found["ask_size"]), found["size_scale"]),
         "raw_age_ms": pa.array(raw, from_pandas=True),
-        "adjusted_age_ms": pa.array(raw + _offset_at(found["ts_recv_ns"], offsets), from_pandas=True),
+        "adjusted_age_ms": pa.array(raw + offset_at(found["ts_recv_ns"], day.offsets), from_pandas=True),
         "session_id": _word(run, len(found)),
         "source_file": _word(source_file, len(found)),
         "qa_status": qa_status,
@@ -137,12 +122,13 @@ def best_prices(
         "instrument": _word(instrument, len(found)),
         "epoch": pa.array(found["epoch"]),
         "trusted": pa.array(found["trusted"]),
-        "source": _word(source, len(found)),
+        "source": _word(day.source, len(found)),
     }
     return pa.table([columns[name] for name in BBO.names], schema=BBO)
 
 
-def _dtype() -> np.dtype[np.void]:
+def top_dtype() -> np.dtype[np.void]:
+    """Best prices at a moment, null for no such side; ``real``: not of SYNTHETIC rows."""
     names = ["ts_recv_ns", "ts_venue_ns", "bid", "bid_size", "ask", "ask_size"]
     small = [("epoch", "<u2"), ("trusted", "?"), ("real", "?"), ("price_scale", "i1"), ("size_scale", "i1")]
     return np.dtype([*((name, "<i8") for name in names), *small])
@@ -151,7 +137,7 @@ def _dtype() -> np.dtype[np.void]:
 def _joined(changes: Rows, rows: Rows, synced: npt.NDArray[np.bool_], definition: Definition) -> Rows:
     """Changes with what the rows say that brought them."""
     at = rows[changes["row"]]
-    joined = np.empty(len(changes), _dtype())
+    joined = np.empty(len(changes), top_dtype())
     for name in ("bid", "bid_size", "ask", "ask_size"):
         joined[name] = changes[name]
     for name in ("ts_recv_ns", "ts_venue_ns", "epoch"):
@@ -164,21 +150,23 @@ def _joined(changes: Rows, rows: Rows, synced: npt.NDArray[np.bool_], definition
 
 def _qa(times: npt.NDArray[np.int64], verdict: Verdict) -> tuple[pa.Array, pa.Array]:
     """The columns ``qa_status`` and ``qa_flags`` of rows at these times."""
-    intervals = verdict.intervals
-    edges = sorted({edge for from_ns, to_ns, _ in intervals for edge in (from_ns, to_ns)})
-    flags = [
-        sorted({flag for from_ns, to_ns, flag in intervals if from_ns <= start < to_ns})
-        for start in (-(2**63), *edges)
-    ]
+    told = [("QUARANTINE", one) for one in verdict.intervals] + [("WARN", one) for one in verdict.tagged]
+    edges = sorted({edge for _, (from_ns, to_ns, _) in told for edge in (from_ns, to_ns)})
     outside = "PASS" if verdict.status == "QUARANTINE" else verdict.status
-    places = np.searchsorted(np.array(edges, np.int64), times, side="right")
-    bad = np.array([bool(one) for one in flags], np.int32)[places]
-    status = pa.DictionaryArray.from_arrays(pa.array(bad), pa.array([outside, "QUARANTINE"]))
-    return status, pa.array(flags, pa.list_(pa.string())).take(pa.array(places))
+    statuses, flags = [], []
+    for start in (-(2**63), *edges):
+        here = [(status, flag) for status, (from_ns, to_ns, flag) in told if from_ns <= start < to_ns]
+        flags.append(sorted({flag for _, flag in here}))
+        statuses.append(Verdict.worst(Verdict(status) for status in [outside, *(s for s, _ in here)]).status)
+    places = pa.array(np.searchsorted(np.array(edges, np.int64), times, side="right"))
+    return (
+        pa.array(statuses).take(places).dictionary_encode(),
+        pa.array(flags, pa.list_(pa.string())).take(places),
+    )
 
 
-def _offset_at(times: npt.NDArray[np.int64], offsets: Mapping[int, float]) -> npt.NDArray[np.float64]:
-    """The clock offset in force at each time; 0 before the first."""
+def offset_at(times: npt.NDArray[np.int64], offsets: Mapping[int, float]) -> npt.NDArray[np.float64]:
+    """The offset of the venue's clock, in ms, in force at each time; 0 before the first."""
     starts = np.array([-(2**63), *offsets], dtype=np.int64)
     values = np.array([0.0, *offsets.values()])
     return values[np.searchsorted(starts, times, side="right") - 1]

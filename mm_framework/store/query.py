@@ -1,6 +1,6 @@
 """SQL over a store: one view a table, in an embedded DuckDB that is held to a memory limit.
 
-The views are ``events``, ``bbo``, ``trades``, ``instruments`` and ``partitions``; each of the first
+The views are ``events``, ``bbo``, ``trades``, ``instruments``, ``qa`` (after `mm qa daily`) and ``partitions``; each of the first
 three has ``verdict``, the status of its partition, and ``venue``, ``date``. Only the files of the store's
 manifest can be read, nothing can be written, no other file is reached.
 """
@@ -103,10 +103,10 @@ def _make_views(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
             if table in part.files
         }
         _view(connection, table, [(location, *line) for location, line in lines.items()])
-    name = store.manifest.instruments
-    if name:
-        location = _quoted(store.root.location(name))
-        connection.execute(f"CREATE VIEW instruments AS SELECT * FROM read_parquet({location})")
+    for view, name in (("instruments", store.manifest.instruments), ("qa", store.manifest.qa)):
+        if name:
+            location = _quoted(store.root.location(name))
+            connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({location})")
 
 
 def _view(connection: duckdb.DuckDBPyConnection, table: str, lines: list[tuple[str, ...]]) -> None:

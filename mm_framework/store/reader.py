@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -22,7 +23,7 @@ from mm_framework.errors import ConfigError, StoreError
 from mm_framework.model.events import Kind, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.settings import nearest
-from mm_framework.store.manifest import Stored, StoreManifest
+from mm_framework.store.manifest import Part, Stored, StoreManifest
 from mm_framework.store.partitions import Table
 from mm_framework.store.root import Root, open_root
 from mm_framework.store.row_cache import RowCache
@@ -32,6 +33,8 @@ from mm_framework.store.spill import date_of
 from mm_framework.store.walk import BookWalk
 
 __all__ = ["BookAt", "Store", "open_store"]
+
+Rows = npt.NDArray[Any]
 
 DAY_NS = 86_400 * 10**9
 _MIN, _MAX = -(2**63), 2**63 - 1
@@ -144,6 +147,10 @@ class Store:
         wanted = self.matching(instruments)
         stored = self.partitions(instruments, from_ns, to_ns)
         return Selection(self.root, self._cache, stored, wanted, from_ns, to_ns, policy, self._known)
+
+    def rows(self, part: Part) -> Rows:
+        """All rows of a part, of `row_dtype`, SYNTHETIC ones among them; instrument numbers of its run."""
+        return self._cache.rows(self.root, part)
 
     def book_at(self, instrument: str, ts_ns: int) -> BookAt:
         """The book after the last row that was received at or before ``ts_ns``, whatever its verdict.
