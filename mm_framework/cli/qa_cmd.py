@@ -2,47 +2,155 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import json_option, settings_options
+from mm_framework.cli.groups import VerbGroup
+from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.store_cmd import opened_store, store_of_run, store_option
+from mm_framework.errors import ConfigError
 from mm_framework.quality.settings import FileCheckSettings, LatencySettings
+from mm_framework.settings import DataSettings
+from mm_framework.store.settings import StoreSettings
 
 if TYPE_CHECKING:
+    from mm_framework.quality.daily import DayReport
     from mm_framework.quality.file_check import FileReport
 
 __all__ = ["command"]
 
 
-@click.command("qa")
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--file", "earlier_file", hidden=True, type=click.Path(path_type=Path))
-@click.option("--all-runs", is_flag=True, help="Check all contiguous runs, not only the latest.")
-@click.option("--strict", is_flag=True, help="Exit 1 when the file fails.")
+class _TargetGroup(VerbGroup):
+    """``mm qa X`` is ``mm qa target X`` unless X is one of the verbs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the verb in its place."""
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["target", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("qa", cls=_TargetGroup)
+def command() -> None:
+    """May this data be used? `mm qa TARGET` is short for `mm qa target TARGET`."""
+
+
+@command.command("target", cls=PluginCommand)
+@click.argument("target", required=False, metavar="TARGET")
+@click.option("--file", "earlier_file", hidden=True)
+@click.option("--all-runs", is_flag=True, help="Check all contiguous runs of a file, not only the latest.")
+@click.option("--strict", is_flag=True, help="Exit 1 when the data fails.")
 @settings_options(FileCheckSettings)
 @settings_options(LatencySettings)
+@settings_options(StoreSettings)
+@settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, file: Path | None, earlier_file: Path | None, all_runs: bool, strict: bool) -> int:
-    """Check a file of best prices: is it whole, and could a market have looked like that?
+def check_target(app: App, target: str | None, earlier_file: str | None, all_runs: bool, strict: bool) -> int:
+    """Check a file of best prices, a run, or a store.
 
-    FILE is a CSV of 12 columns, or the 11 of earlier files; it may be compressed. Prints
-    qa_status=PASS or FAIL, the numbers behind it, warnings, and the ten worst ages.
+    TARGET is a CSV of 12 columns, or the 11 of earlier files, which may be compressed: prints
+    qa_status=PASS or FAIL, the numbers behind it, warnings, and the ten worst ages. Or it is a run id, the
+    path of a run bundle or a store: every instrument's day gets PASS, WARN, QUARANTINE (with the intervals
+    to leave out) or REJECT.
     """
+    chosen = target or earlier_file
+    if chosen is None or (target and earlier_file):
+        raise click.UsageError("name one target: mm qa TARGET", click.get_current_context())
+    if Path(chosen).is_dir() or not Path(chosen).suffix or not Path(chosen).exists():
+        return _check_days(app, chosen, strict)
+    return _check_file(app, Path(chosen), all_runs, strict)
+
+
+def _check_file(app: App, path: Path, all_runs: bool, strict: bool) -> int:
     from mm_framework.quality.bbo_file import BboFile
     from mm_framework.quality.file_check import check_file
 
-    chosen = file or earlier_file
-    if chosen is None or (file and earlier_file):
-        raise click.UsageError("name one file: mm qa FILE", click.get_current_context())
     settings, latency = app.load(FileCheckSettings).value, app.load(LatencySettings).value
     with app.out.progress("reading", unit="rows") as advance:
-        report = check_file(BboFile(chosen), settings, latency, all_runs=all_runs, progress=advance)
+        report = check_file(BboFile(path), settings, latency, all_runs=all_runs, progress=advance)
     app.out.emit({"ok": report.status == "PASS", **report.to_json()}, lambda: _shown(app, report))
     return int(strict and report.status == "FAIL")
+
+
+def _check_days(app: App, target: str, strict: bool) -> int:
+    from mm_framework.api import InstalledJudge
+    from mm_framework.quality.daily import judge_store
+
+    is_store = (Path(target) / "manifest.json").exists() and not (Path(target) / "capture").exists()
+    opened = contextlib.nullcontext(opened_store(app, target)) if is_store else store_of_run(app, target)
+    with opened as store, app.out.progress("judging", total=store.manifest.rows, unit="rows") as advance:
+        reports = judge_store(store, InstalledJudge(app.config).checks, progress=advance)
+    return _told(app, target, reports, strict)
+
+
+@command.command("daily", cls=PluginCommand)
+@store_option
+@click.option("--date", "dates", multiple=True, metavar="YYYY-MM-DD", help="A UTC date; repeats. [all]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the reports. [data/reports]"
+)
+@click.option("--strict", is_flag=True, help="Exit 1 when a partition is REJECT or QUARANTINE.")
+@settings_options(StoreSettings)
+@settings_options(DataSettings)
+@json_option
+@pass_app
+def daily(app: App, store: str | None, dates: tuple[str, ...], out: Path | None, strict: bool) -> int:
+    """Judge the days of a store anew, write a report of each, and put the verdicts into the store.
+
+    Writes qa_DATE.json, qa_DATE.md and qa_DATE.html. No row is changed.
+    """
+    from mm_framework.api import InstalledJudge
+    from mm_framework.quality.daily import judge_store, update_store, write_reports
+
+    opened = opened_store(app, store)
+    for one in dates:
+        if one not in {stored.partition.date for stored in opened.partitions()}:
+            raise ConfigError(
+                f"the store has no date {one!r}: `mm store list` tells its dates", key="date", value=one
+            )
+    with app.out.progress("judging", total=opened.manifest.rows, unit="rows") as advance:
+        reports = judge_store(opened, InstalledJudge(app.config).checks, dates, advance)
+    written = write_reports(out or app.load(DataSettings).value.dir / "reports", reports)
+    update_store(opened, reports)
+    return _told(app, opened.root.url, reports, strict, [str(path) for path in written])
+
+
+def _told(
+    app: App, target: str, reports: list[DayReport], strict: bool, written: list[str] | None = None
+) -> int:
+    from mm_framework.store.manifest import Verdict
+
+    verdict = Verdict.worst(one.verdict for report in reports for one in report.partitions)
+    bad = verdict.status in ("REJECT", "QUARANTINE")
+    document = {
+        "ok": not bad,
+        "target": target,
+        "qa_status": verdict.status,
+        "days": [report.to_json() for report in reports],
+        "written": written or [],
+    }
+    app.out.emit(document, lambda: _days_shown(app, reports, verdict.status, written or []))
+    return int(strict and bad)
+
+
+def _days_shown(app: App, reports: list[DayReport], status: str, written: list[str]) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = []
+    for report in reports:
+        for one in report.partitions:
+            left_out = sum(end - start for start, end, _ in one.verdict.intervals) / 1e9
+            venue, date, symbol = one.stored.partition
+            flags = ", ".join(one.verdict.flags) or None
+            lines.append((venue, date, symbol, one.stored.rows, one.verdict.status, flags, f"{left_out:.3f}"))
+    table = app.out.table(("venue", "date", "symbol", "rows", "verdict", "flags", "left out, s"), lines)
+    return Group(table, "", Text(f"qa_status={status}"), *(Text(f"written: {path}") for path in written))
 
 
 def _shown(app: App, report: FileReport) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,13 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
-from mm_framework.cli.store_cmd import opened_store, store_option
+from mm_framework.cli.store_cmd import opened_store, store_of_run, store_option
 from mm_framework.errors import ConfigError
 from mm_framework.settings import DataSettings
 from mm_framework.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from mm_framework.replay.events import EventSink, ReplayedEvents
-    from mm_framework.store.reader import Store
 
 __all__ = ["command"]
 
@@ -64,7 +62,7 @@ def command(
         raise ConfigError("--store and --run exclude one another", key="run")
     request = ReplayRequest(instruments, *_times(from_time, to_time), policy=qa)  # type: ignore[arg-type]
     with (
-        contextlib.nullcontext(opened_store(app, store)) if run is None else _store_of(app, run) as opened,
+        contextlib.nullcontext(opened_store(app, store)) if run is None else store_of_run(app, run) as opened,
         _sink(out) as sinks,
         app.out.progress("replaying", unit="rows") as advance,
     ):
@@ -81,31 +79,6 @@ def _times(from_time: str | None, to_time: str | None) -> tuple[int, int]:
     if start >= end:
         raise ConfigError(f"--from {from_time} is not before --to {to_time}", key="from")
     return start, end
-
-
-@contextlib.contextmanager
-def _store_of(app: App, run: str) -> Iterator[Store]:
-    """A store of one run, for as long as it is needed."""
-    from mm_framework import __version__
-    from mm_framework.api import InstalledJudge, InstalledKits
-    from mm_framework.cli.bundles import find_run
-    from mm_framework.store.builder import Build, build
-    from mm_framework.store.inputs import find_source
-    from mm_framework.store.reader import open_store
-    from mm_framework.store.row_cache import RowCache
-
-    settings = app.load(StoreSettings).value
-    kits = InstalledKits(app.config)
-    with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-replay-") as folder:
-        how = Build(
-            kits,
-            kits.versions,
-            f"mm-framework {__version__}",
-            judge=InstalledJudge(app.config),
-            temp_dir=settings.temp_dir,
-        )
-        build(f"{folder}/store", [find_source(find_run(app, run))], how)
-        yield open_store(f"{folder}/store", cache=RowCache(Path(folder) / "rows"))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mm_framework.store.reader import Store
     from mm_framework.store.verify import StoreReport
 
-__all__ = ["command", "opened_store", "store_option"]
+__all__ = ["command", "opened_store", "store_of_run", "store_option"]
 
 SHOWN_FAULTS = 20
 
@@ -44,6 +45,31 @@ def opened_store(app: App, given: str | None) -> Store:
 
     settings = app.load(StoreSettings).value
     return open_store(store_url(app, given), cache=RowCache.of(settings))
+
+
+@contextlib.contextmanager
+def store_of_run(app: App, run: str) -> Iterator[Store]:
+    """A store of one run, for as long as it is needed."""
+    from mm_framework import __version__
+    from mm_framework.api import InstalledJudge, InstalledKits
+    from mm_framework.cli.bundles import find_run
+    from mm_framework.store.builder import Build, build
+    from mm_framework.store.inputs import find_source
+    from mm_framework.store.reader import open_store
+    from mm_framework.store.row_cache import RowCache
+
+    settings = app.load(StoreSettings).value
+    kits = InstalledKits(app.config)
+    with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-replay-") as folder:
+        how = Build(
+            kits,
+            kits.versions,
+            f"mm-framework {__version__}",
+            judge=InstalledJudge(app.config),
+            temp_dir=settings.temp_dir,
+        )
+        build(f"{folder}/store", [find_source(find_run(app, run))], how)
+        yield open_store(f"{folder}/store", cache=RowCache(Path(folder) / "rows"))
 
 
 @click.group("store", cls=VerbGroup)

@@ -7,7 +7,6 @@ write_reports(folder, reports)          qa_2026-11-21.json .md .html
 from __future__ import annotations
 
 import hashlib
-import html
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,7 +29,6 @@ from mm_framework.store.reader import Store
 __all__ = ["DayReport", "PartitionReport", "judge_store", "update_store", "write_reports"]
 
 MakeChecks = Callable[[], Sequence[QACheck]]
-MAX_TOLD = 50
 
 
 @attrs.frozen
@@ -137,6 +135,8 @@ QA = pa.schema(
 
 def write_reports(folder: Path, reports: Sequence[DayReport]) -> list[Path]:
     """``qa_<date>.json``, ``.md`` and ``.html`` of each day, each file at once. Raises EnvironmentFailed."""
+    from mm_framework.quality.daily_pages import markdown, page
+
     written = []
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,57 +150,6 @@ def write_reports(folder: Path, reports: Sequence[DayReport]) -> list[Path]:
             written.append(folder / f"qa_{report.date}.{ending}")
             replace_file(written[-1], content.encode())
     return written
-
-
-def markdown(report: DayReport) -> str:
-    """The day as Markdown."""
-    lines = [
-        f"# Data quality of {report.date} (UTC): {report.status}",
-        "",
-        "| venue | symbol | rows | verdict | flags | left out, s |",
-        "| --- | --- | ---: | --- | --- | ---: |",
-    ]
-    for cells in _rows(report):
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    for one in report.partitions:
-        if one.findings:
-            lines += ["", f"## {one.stored.partition.venue} {one.stored.partition.symbol}", ""]
-            lines += [f"- {_sentence(*told)}" for told in one.findings[:MAX_TOLD]]
-            if len(one.findings) > MAX_TOLD:
-                lines.append(f"- and {len(one.findings) - MAX_TOLD} more: see the JSON file")
-    return "\n".join([*lines, ""])
-
-
-def page(report: DayReport) -> str:
-    """The day as one HTML page that needs nothing else."""
-    head = "".join(
-        f"<th>{cell}</th>" for cell in ("venue", "symbol", "rows", "verdict", "flags", "left out, s")
-    )
-    rows = "".join(
-        f'<tr class="{cells[3]}">' + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n"
-        for cells in _rows(report)
-    )
-    details = "".join(
-        f"<h2>{html.escape(str(one.stored.partition))}</h2>\n<ul>\n"
-        + "".join(f"<li>{html.escape(_sentence(*told))}</li>\n" for told in one.findings[:MAX_TOLD])
-        + "</ul>\n"
-        for one in report.partitions
-        if one.findings
-    )
-    title = f"Data quality of {report.date} (UTC): {report.status}"
-    return (
-        f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title}</title>\n<style>{_STYLE}</style>\n'
-        f"<h1>{title}</h1>\n<table>\n<tr>{head}</tr>\n{rows}</table>\n{details}</html>\n"
-    )
-
-
-_STYLE = (
-    ":root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #8884}"
-    "td:nth-child(3),td:nth-child(6){text-align:right;font-variant-numeric:tabular-nums}"
-    ".PASS td:nth-child(4){color:#1a7f37}.WARN td:nth-child(4){color:#9a6700}"
-    ".QUARANTINE td:nth-child(4){color:#bc4c00}.REJECT td:nth-child(4){color:#d1242f;font-weight:bold}"
-)
 
 
 def _judged(store: Store, stored: Stored, make_checks: MakeChecks) -> PartitionReport:
@@ -227,24 +176,6 @@ def _days(store: Store, part: Part) -> Iterator[DayRows]:
             rows if len(part.stretches) == 1 else rows[np.isin(rows["instrument"], [o.number for o in own])]
         )
         yield DayRows(stretch.instrument, mine, own, dict(offsets.get(shard_of(own[0].number), ())))
-
-
-def _rows(report: DayReport) -> Iterator[tuple[str, ...]]:
-    for one in report.partitions:
-        venue, _, symbol = one.stored.partition
-        left_out = sum(b - a for a, b, _ in one.verdict.intervals) / 1e9
-        flags = ", ".join(one.verdict.flags) or "-"
-        yield venue, symbol, str(one.stored.rows), one.verdict.status, flags, f"{left_out:.3f}"
-
-
-def _sentence(instrument: str, run: str, finding: Finding) -> str:
-    numbers = ", ".join(f"{name} {value:g}" for name, value in finding.numbers.items())
-    if finding.start_ns is None or finding.end_ns is None:
-        when = "the day"
-    else:
-        when = f"{format_utc(finding.start_ns)}, {(finding.end_ns - finding.start_ns) / 1e9:g} s"
-    told = f"{finding.result} {finding.flag} ({finding.check}) of {instrument} in {run}: {when}; {numbers}"
-    return f"{told}; {finding.detail}" if finding.detail else told
 
 
 def _lines(judged: Sequence[PartitionReport]) -> Iterator[dict[str, Any]]:

@@ -38,7 +38,7 @@ class Spikes:
     def take(self, batch: QABatch) -> None:
         """See `QACheck`."""
         tops = _two_sided(batch.tops)
-        step = _tick(batch.definition)
+        step = _tick(batch.definition, tops)
         self._times.append(tops["ts_recv_ns"].astype(np.int64))
         self._mids.append((tops["bid"].astype(np.float64) + tops["ask"]) / (2 * step))
 
@@ -189,9 +189,10 @@ def _told(sizes: Rows) -> Rows:
     return np.where(sizes == NULL, 0, sizes)
 
 
-def _tick(definition: Definition) -> int:
-    """The tick at the definition's scale; one unit of the display precision where none is told."""
+def _tick(definition: Definition, tops: Rows) -> int:
+    """The tick at the definition's scale; the grid of the prices where none is told."""
     if definition.tick_size is not None:
         return max(1, parse(definition.tick_size, definition.price_scale))
-    decimals = definition.price_decimals
-    return 1 if decimals is None else 10 ** max(0, definition.price_scale - decimals)
+    if definition.price_decimals is not None:
+        return int(10 ** max(0, definition.price_scale - definition.price_decimals))
+    return max(1, int(np.gcd.reduce(np.concatenate([tops["bid"], tops["ask"]]), initial=0)))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from mm_framework.model.events import NULL, Kind, RowFlag, SyncState, row_dtype
 from mm_framework.model.instrument import Definition
 from mm_framework.store.judge import DayRows
-from mm_framework.store.manifest import Verdict
+from mm_framework.store.manifest import Status, Verdict
 from mm_framework.store.schema import BBO, TRADES, Scales, decimals
 from mm_framework.store.walk import BookWalk, change_dtype
 
@@ -150,9 +150,10 @@ def _joined(changes: Rows, rows: Rows, synced: npt.NDArray[np.bool_], definition
 
 def _qa(times: npt.NDArray[np.int64], verdict: Verdict) -> tuple[pa.Array, pa.Array]:
     """The columns ``qa_status`` and ``qa_flags`` of rows at these times."""
-    told = [("QUARANTINE", one) for one in verdict.intervals] + [("WARN", one) for one in verdict.tagged]
+    told: list[tuple[Status, tuple[int, int, str]]] = [("QUARANTINE", one) for one in verdict.intervals]
+    told += [("WARN", one) for one in verdict.tagged]
     edges = sorted({edge for _, (from_ns, to_ns, _) in told for edge in (from_ns, to_ns)})
-    outside = "PASS" if verdict.status == "QUARANTINE" else verdict.status
+    outside: Status = "PASS" if verdict.status == "QUARANTINE" else verdict.status
     statuses, flags = [], []
     for start in (-(2**63), *edges):
         here = [(status, flag) for status, (from_ns, to_ns, flag) in told if from_ns <= start < to_ns]

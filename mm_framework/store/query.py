@@ -1,8 +1,8 @@
 """SQL over a store: one view a table, in an embedded DuckDB that is held to a memory limit.
 
-The views are ``events``, ``bbo``, ``trades``, ``instruments``, ``qa`` (after `mm qa daily`) and ``partitions``; each of the first
-three has ``verdict``, the status of its partition, and ``venue``, ``date``. Only the files of the store's
-manifest can be read, nothing can be written, no other file is reached.
+The views are ``events``, ``bbo``, ``trades``, ``instruments``, ``partitions`` and, after `mm qa daily`,
+``qa``; each of the first three has ``verdict``, the status of its partition, and ``venue``, ``date``. Only
+the files of the store's manifest can be read, nothing can be written, no other file is reached.
 """
 
 from __future__ import annotations

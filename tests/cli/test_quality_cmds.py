@@ -100,4 +100,4 @@ def test_what_is_no_file_of_best_prices_is_one_line_and_unreadable(tmp_path: Pat
         result = mm(verb, path)
         assert result.exit_code == 4
         assert len(result.stderr.splitlines()) == 1
-    assert mm(verb).exit_code == 2
+    assert mm(verb, "--all-runs").exit_code == 2

@@ -1,0 +1,286 @@
+"""Every check finds what is planted for it, alone, however the day is cut; and judges by its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+
+from mm_framework.contracts.qa_check import Finding, QACheck
+from mm_framework.model.events import ASK, BID, NULL, ROW, Kind, Reason, RowFlag, SyncState, row_dtype
+from mm_framework.model.instrument import Definition
+from mm_framework.quality import check_settings as limits
+from mm_framework.quality.day_checks import BackwardTime, Crossed, Duplicates, Gaps, NonPositive
+from mm_framework.quality.judge import check_day, judge
+from mm_framework.quality.price_checks import LatencyRegime, Spikes, Stale, Widths
+from mm_framework.store.judge import DayRows
+
+START = 1_700_000_000 * 10**9
+MS = 1_000_000
+DEFINITION = Definition(0, 0, "toy:A/B", "A/B", 2, 3, tick_size="0.01")
+
+
+@attrs.define
+class Tape:
+    """Rows of one instrument, a message every 10 ms, venue time 5 ms before receipt."""
+
+    packed: bytearray = attrs.field(factory=bytearray)
+    now: int = START
+    seq: int = 0
+
+    def message(
+        self, entries: Sequence[tuple[int, int, int, int, int]], flags: int = 0, venue: int | None = None
+    ) -> None:
+        self.now += 10 * MS
+        self.seq += 1
+        ts_venue = self.now - 5 * MS if venue is None else venue
+        for place, (kind, side, price, size, aux) in enumerate(entries):
+            last = RowFlag.LAST if place == len(entries) - 1 else 0
+            self.packed += ROW.pack(
+                self.now, ts_venue, self.seq, price, size, aux, 0, 0, kind, side, flags | last, 1, self.seq
+            )
+
+    def state(self, old: SyncState, new: SyncState, reason: Reason = Reason.NONE) -> None:
+        self.message([(Kind.SYNC_CHANGE, 0, old, new, reason)], venue=NULL)
+
+    def begin(self) -> None:
+        levels = [(Kind.LEVEL, BID, 10_000, 500, NULL), (Kind.LEVEL, ASK, 10_002, 500, NULL)]
+        self.message([(Kind.SNAPSHOT_START, 0, NULL, 2, NULL), *levels], RowFlag.SNAPSHOT)
+        self.state(SyncState.SYNCING, SyncState.SYNCED, Reason.VERIFIED)
+
+    def level(self, side: int, price: int, size: int, **more: Any) -> None:
+        self.message([(Kind.LEVEL, side, price, size, NULL)], **more)
+
+    def trade(self, price: int, number: int, size: int = 10, **more: Any) -> None:
+        self.message([(Kind.TRADE, 1, price, size, number)], **more)
+
+    def quiet(self, messages: int) -> None:
+        for n in range(messages):
+            self.level(BID, 10_000, 400 + n % 50)
+
+    def day(self, **more: Any) -> DayRows:
+        rows: Any = np.frombuffer(bytes(self.packed), dtype=row_dtype())
+        return DayRows("toy:A/B", rows, (DEFINITION,), **more)
+
+
+def started(messages: int = 50) -> Tape:
+    tape = Tape()
+    tape.begin()
+    tape.quiet(messages)
+    return tape
+
+
+def all_checks() -> list[QACheck]:
+    return [
+        Crossed(limits.CrossedLimits()),
+        NonPositive(),
+        BackwardTime(limits.BackwardLimits()),
+        Gaps(limits.GapLimits()),
+        Duplicates(),
+        Spikes(limits.SpikeLimits()),
+        Widths(limits.WidthLimits()),
+        Stale(limits.StaleLimits()),
+        LatencyRegime(limits.LatencyLimits()),
+    ]
+
+
+def found(day: DayRows) -> list[Finding]:
+    return check_day(day, all_checks())
+
+
+def crossed() -> DayRows:
+    tape = started()
+    tape.level(BID, 10_005, 7)
+    tape.level(BID, 10_005, 0)
+    tape.quiet(10)
+    return tape.day()
+
+
+def locked() -> DayRows:
+    tape = started()
+    tape.level(BID, 10_002, 7)
+    tape.level(BID, 10_002, 0)
+    return tape.day()
+
+
+def negative_size() -> DayRows:
+    tape = started()
+    tape.trade(10_001, 1, size=0)
+    return tape.day()
+
+
+def backward() -> DayRows:
+    tape = started(100)
+    tape.level(BID, 10_000, 1, venue=tape.now - 2_500 * MS)
+    tape.quiet(10)
+    return tape.day()
+
+
+def gap() -> DayRows:
+    tape = started(200)
+    tape.message([(Kind.GAP, 0, 5, 9, Reason.SEQUENCE_GAP)])
+    tape.now -= 10 * MS
+    tape.state(SyncState.SYNCED, SyncState.RESYNCING, Reason.SEQUENCE_GAP)
+    tape.begin()
+    tape.quiet(200)
+    return tape.day()
+
+
+def mostly_lost() -> DayRows:
+    tape = started(5)
+    tape.state(SyncState.SYNCED, SyncState.RESYNCING, Reason.SILENT)
+    tape.now += 10**10
+    tape.begin()
+    return tape.day()
+
+
+def trade_gap() -> DayRows:
+    tape = started(200)
+    tape.message([(Kind.GAP, 0, 5, 9, Reason.TRADE_ID_GAP)])
+    tape.quiet(5)
+    return tape.day()
+
+
+def conflicting_trade() -> DayRows:
+    tape = started()
+    for price in (10_001, 10_002):
+        tape.trade(price, 7)
+    return tape.day()
+
+
+def repeated_trade() -> DayRows:
+    tape = started()
+    for _ in range(2):
+        tape.trade(10_001, 7)
+    return tape.day()
+
+
+def spike() -> DayRows:
+    tape = started()
+    for size in (1, 0) * 10:
+        tape.level(BID, 10_001, size)
+    tape.level(ASK, 10_002, 0)
+    tape.level(ASK, 10_900, 5)
+    tape.level(ASK, 10_002, 5)
+    tape.quiet(10)
+    return tape.day()
+
+
+def wide() -> DayRows:
+    tape = started(1_200)
+    tape.level(ASK, 10_900, 5)
+    tape.level(ASK, 10_002, 0)
+    tape.level(ASK, 10_002, 500)
+    return tape.day()
+
+
+def stale() -> DayRows:
+    tape = started()
+    for number in range(3):
+        tape.now += 30 * 10**9
+        tape.trade(10_100, number)
+    tape.quiet(2)
+    return tape.day()
+
+
+def slow() -> DayRows:
+    return started(300).day(offsets={0: 60.0})
+
+
+def unsafe() -> DayRows:
+    return started(300).day(offsets={0: 1_300.0})
+
+
+def ahead() -> DayRows:
+    return started(300).day(offsets={0: -50.0})
+
+
+PLANTED: list[tuple[Callable[[], DayRows], str, str, str]] = [
+    (crossed, "FAIL", "crossed", "QUARANTINE"),
+    (locked, "WARN", "locked", "WARN"),
+    (negative_size, "FAIL", "non-positive", "QUARANTINE"),
+    (backward, "FAIL", "backward_time_books", "REJECT"),
+    (gap, "FAIL", "sequence_gap", "QUARANTINE"),
+    (mostly_lost, "FAIL", "out_of_sync", "REJECT"),
+    (trade_gap, "FAIL", "trade_id_gap", "QUARANTINE"),
+    (conflicting_trade, "FAIL", "conflicting_trade", "QUARANTINE"),
+    (repeated_trade, "WARN", "repeated_trade", "WARN"),
+    (spike, "WARN", "spike", "PASS"),
+    (wide, "WARN", "spread", "PASS"),
+    (stale, "WARN", "stale", "PASS"),
+    (slow, "WARN", "slow_ages", "WARN"),
+    (unsafe, "FAIL", "unsafe_ages", "REJECT"),
+    (ahead, "WARN", "clock_offset", "WARN"),
+]
+
+
+def test_a_clean_day_passes() -> None:
+    assert found(started(300).day(offsets={0: 0.0})) == []
+
+
+@pytest.mark.parametrize(("plant", "result", "flag", "status"), PLANTED, ids=[one[2] for one in PLANTED])
+def test_what_is_planted_is_found_and_judged(
+    plant: Callable[[], DayRows], result: str, flag: str, status: str
+) -> None:
+    findings = found(plant())
+    assert (result, flag) in {(one.result, one.flag) for one in findings}
+    verdict = judge(findings)
+    assert verdict.status == status
+    assert flag in verdict.flags
+
+
+@pytest.mark.parametrize("plant", [one[0] for one in PLANTED], ids=[one[2] for one in PLANTED])
+def test_how_a_day_is_cut_changes_nothing(
+    plant: Callable[[], DayRows], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = found(plant())
+    for size in (1, 3, 17):
+        monkeypatch.setattr("mm_framework.store.judge.ROW_GROUP", size)
+        assert found(plant()) == whole
+
+
+def test_a_gap_is_out_from_the_loss_until_it_is_mended() -> None:
+    ((from_ns, to_ns, _),) = judge(found(gap())).intervals
+    rows = gap().rows
+    lost = rows[rows["kind"] == Kind.GAP]["ts_recv_ns"][0]
+    mended = rows[(rows["kind"] == Kind.SYNC_CHANGE) & (rows["size"] == SyncState.SYNCED)]["ts_recv_ns"][-1]
+    assert (from_ns, to_ns) == (lost, mended)
+
+
+def test_a_value_on_a_limit_belongs_to_the_better_class() -> None:
+    tape = started(300)
+    assert (
+        judge(check_day(tape.day(offsets={0: 15.0}), [LatencyRegime(limits.LatencyLimits())])).status
+        == "PASS"
+    )
+    assert (
+        judge(check_day(tape.day(offsets={0: 15.1}), [LatencyRegime(limits.LatencyLimits())])).status
+        == "WARN"
+    )
+
+
+def test_an_empty_day_fails() -> None:
+    rows: Any = np.empty(0, dtype=row_dtype())
+    findings = found(DayRows("toy:A/B", rows, ()))
+    assert [(one.result, one.flag) for one in findings] == [("FAIL", "empty")]
+    assert judge(findings).status == "REJECT"
+
+
+def test_a_check_that_raises_is_an_error_of_its_own() -> None:
+    class Broken:
+        name = "broken"
+
+        def take(self, batch: object) -> None:
+            raise ZeroDivisionError("no numbers")
+
+        def findings(self) -> list[Finding]:
+            return []
+
+    findings = check_day(started().day(), [Broken(), *all_checks()])
+    assert [(one.result, one.flag, one.detail) for one in findings] == [
+        ("ERROR", "broken_error", "ZeroDivisionError: no numbers")
+    ]
+    assert judge(findings).status == "REJECT"
