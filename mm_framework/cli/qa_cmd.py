@@ -33,6 +33,10 @@ class _TargetGroup(VerbGroup):
             args = ["target", *args]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A verb, or else what takes a target."""
+        return super().get_command(ctx, cmd_name) or self.commands["target"]
+
 
 @click.group("qa", cls=_TargetGroup)
 def command() -> None:
