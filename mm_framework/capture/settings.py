@@ -104,6 +104,12 @@ class CaptureSettings:
         aliases=("insecure_tls",),
     )
     jitter_seed: int = setting(0, help="Seed of the reconnect delays; 0: another one each run.")
+    summary_every_s: float = setting(
+        0.0,
+        help="Time between lines on the age of the best prices that tickers tell; 0: none.",
+        aliases=("summary_every",),
+        validator=validators.ge(0),
+    )
     windows_high_res_timer: bool = setting(
         True,
         help="On Windows ask for timers of 1 ms while a capture runs; elsewhere it means nothing.",

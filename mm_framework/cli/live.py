@@ -19,6 +19,7 @@ from mm_framework.bundle.previous import killed_run
 from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.window import Window
+from mm_framework.capture.age_summary import AgeSummaries
 from mm_framework.capture.alert_sender import AlertSender
 from mm_framework.capture.clock import RealClock, Stamp
 from mm_framework.capture.heartbeat import Beat
@@ -41,6 +42,7 @@ from mm_framework.errors import ConfigError
 from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.kernels.loader import active
+from mm_framework.quality.rolling import AgeSummary
 
 __all__ = ["LiveRequest", "run_live"]
 
@@ -117,7 +119,7 @@ def run_live(
             feed_settings=feed_settings,
             clock_settings=clock_settings,
             writer=writer,
-            listeners=(*listeners, *sinks),
+            listeners=(*listeners, *sinks, *_summaries(settings, clock_settings, stamp)),
             tls=tls,
             progress=tell,
             host=None if request.record is None else HostProbe(request.record),
@@ -153,6 +155,16 @@ def chosen(app: App, request: LiveRequest) -> Choice:
         endpoints=request.endpoints,
         universes=request.universes,
     )
+
+
+def _summaries(settings: CaptureSettings, clock: ClockSettings, stamp: Stamp) -> list[Listener]:
+    """The listener that tells ages, if they are asked for."""
+
+    def tell(summary: AgeSummary) -> None:
+        logger.info("ages %s", summary.text(), extra={"event": "ages", **attrs.asdict(summary)})
+
+    every_s = settings.summary_every_s
+    return [AgeSummaries(every_s, clock, stamp, tell)] if every_s else []
 
 
 def _alerts(app: App, request: LiveRequest) -> AlertSender | None:

@@ -36,6 +36,7 @@ PROFILES: Mapping[str, Profile] = {
         help="best bid and offer of Kraken's ticker (BTC/EUR)",
         settings={
             "target.venue": "kraken",
+            "capture.summary_every_s": "5",
             "capture.reconnect_backoff_s": "1",
             "capture.reconnect_backoff_max_s": "30",
         },
