@@ -1,15 +1,27 @@
-"""What a live run knows of its venues' clocks: a listener that tells each decision of `ClockOffset`."""
+"""What a live run knows of its venues' clocks: a listener that tells each decision of `ClockOffset`.
+
+Where a venue answers pings with its time the offset is refreshed by these alone. For the others `stale`
+says what is to be done: ask for the time over HTTP, or, where only the acknowledgement of a subscription
+tells it, replace the connection as planned.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
 
 from mm_framework.capture.clock import Stamp
+from mm_framework.contracts.adapter import Adapter, TimeSource
 from mm_framework.feed import Output
 from mm_framework.feed.clock_offset import ClockOffsets, ClockSettings, OffsetDecision
 
-__all__ = ["ClockWatch"]
+__all__ = ["STALE_NS", "ClockWatch", "Refresh"]
+
+STALE_NS: Final = 60 * 10**9
+"""So long after a refresh was due the venue's pings have not brought a sample."""
+
+Refresh = tuple[int, Literal["time", "rotate"]]
+"""A shard, and how its offset is to be measured."""
 
 KEPT: Final = 1024
 """Decisions a run that the manifest keeps, the first ones; the run log has all."""
@@ -21,18 +33,41 @@ class ClockWatch:
     done = False
 
     def __init__(
-        self, settings: ClockSettings, stamp: Stamp, tell: Callable[[int, OffsetDecision], None]
+        self,
+        settings: ClockSettings,
+        stamp: Stamp,
+        adapters: Mapping[int, Adapter],
+        tell: Callable[[int, OffsetDecision], None],
     ) -> None:
         self.offsets = ClockOffsets(settings, stamp.wall0_ns, stamp.mono0_ns)
-        self._tell = tell
+        self._refresh_ns = round(settings.offset_refresh_s * 1e9)
+        self._adapters, self._tell = adapters, tell
+        self._asked_ns = dict.fromkeys(adapters, stamp.mono0_ns)
+        self._acknowledged: set[int] = set()
         self._kept: list[dict[str, Any]] = []
 
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `Listener`."""
         for decision in self.offsets.take(shard, record, output):
+            if decision.source == "acknowledgement":
+                self._acknowledged.add(shard)
             if len(self._kept) < KEPT:
                 self._kept.append({"shard": shard, **decision.to_json()})
             self._tell(shard, decision)
+
+    def stale(self, now_ns: int) -> list[Refresh]:
+        """The shards whose offset nobody has refreshed in time, each told once a refresh interval."""
+        found: list[Refresh] = []
+        for shard, adapter in self._adapters.items():
+            due_ns = max(self.offsets.of(shard).due_ns, self._asked_ns[shard])
+            if not self._refresh_ns or now_ns < due_ns + STALE_NS:
+                continue
+            if isinstance(adapter, TimeSource):
+                found.append((shard, "time"))
+            elif shard in self._acknowledged:
+                found.append((shard, "rotate"))
+            self._asked_ns[shard] = now_ns + self._refresh_ns - STALE_NS
+        return found
 
     def next_timer_ns(self) -> int | None:
         """See `Listener`: it waits for nothing."""

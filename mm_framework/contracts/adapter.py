@@ -6,7 +6,7 @@ An adapter knows endpoints, names, messages to send and limits. It opens nothing
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
@@ -149,4 +149,17 @@ class SnapshotSource(Protocol):
         """The request for a snapshot of a book; its body goes to ``Normalizer.http``, which begins a
         message with ``snapshot`` and ends it with the snapshot's number as ``last``.
         """
+        ...
+
+
+@runtime_checkable
+class TimeSource(Protocol):
+    """What an adapter offers besides, when its venue tells the time over HTTP, and no ping does."""
+
+    def time_request(self) -> HttpRequest:
+        """The request for the time; its ``what`` is ``time``."""
+        ...
+
+    def server_time_ns(self, body: bytes) -> int | None:
+        """The venue's time, ns since 1970, in the body of an answer; None when that is none."""
         ...
