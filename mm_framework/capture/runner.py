@@ -39,7 +39,7 @@ from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
 from mm_framework.feed import FeedConfig, FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings, OffsetDecision, Verdict
 from mm_framework.feed.log_bodies import Change, Follow, Unfollow, encode_change
-from mm_framework.feed.output import Command, Notice
+from mm_framework.feed.output import Command, Fetch, Notice
 from mm_framework.model.frame import RecordKind, encode_json
 from mm_framework.sync.counts import Counts
 
@@ -111,7 +111,12 @@ class Capture:
             )
             for shard in plan.shards
         ]
-        self._clocks = ClockWatch(clock_settings or ClockSettings(), stamp, self._tell_offset)
+        self._clocks = ClockWatch(
+            clock_settings or ClockSettings(),
+            stamp,
+            {shard.shard: kits[shard.venue].adapter for shard in plan.shards},
+            self._tell_offset,
+        )
         self._keeper = keeper
         listeners = (self._clocks, *([] if keeper is None else [keeper]), *listeners)
         samples = settings.metrics_max_samples
@@ -128,7 +133,8 @@ class Capture:
         )
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
         self._fetcher = self._make_fetcher(transport, tls)
-        self._fetches = any(hasattr(kits[shard.venue].adapter, "snapshot_request") for shard in plan.shards)
+        asked = ("snapshot_request", "time_request")
+        self._fetches = any(hasattr(kits[s.venue].adapter, name) for s in plan.shards for name in asked)
         self._notices = NoticeLog()
         self._connections = 0
         self._instruments: dict[str, dict[str, Any]] = {}
@@ -219,6 +225,7 @@ class Capture:
         if self._keeper is not None:
             self._start(self._workers, self._keeper.refresh(self), "universe")
             self._start(self._workers, self._keeper.confirm(self), "confirm")
+        self._start(self._workers, self._clocks.refresh(self, self._clock), "clock offset")
         self._start(self._workers, self._teller.beat(), "heartbeat")
         self._start(self._workers, self._teller.watch_loop(), "loop lag")
         self._start(self._workers, self._teller.watch_host(), "disk usage")
@@ -305,6 +312,10 @@ class Capture:
     def fetch(self, shard: int, request: HttpRequest, limits: VenueLimits) -> None:
         """Make an HTTP request in its turn; its outcome becomes a record of the shard."""
         self._fetcher.fetch(shard, request, limits)
+
+    def ask_time(self, shard: int, request: HttpRequest) -> None:
+        """Ask a shard's venue for its time; the answer becomes a record."""
+        self._shards[shard].obey([Fetch(request)])
 
     async def ask(self, request: HttpRequest, limits: VenueLimits) -> HttpAnswer:
         """Make an HTTP request in its turn, within the same budgets; its answer is no record."""

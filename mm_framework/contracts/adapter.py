@@ -10,7 +10,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
-__all__ = ["Adapter", "Channel", "HttpRequest", "Proof", "SnapshotSource", "Subscription", "VenueLimits"]
+__all__ = [
+    "Adapter",
+    "Channel",
+    "HttpRequest",
+    "Proof",
+    "SnapshotSource",
+    "Subscription",
+    "TimeSource",
+    "VenueLimits",
+]
 
 
 @attrs.frozen

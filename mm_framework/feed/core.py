@@ -321,6 +321,9 @@ class Feed:
             self._session.fetched_snapshot(instrument, record.mono_ns, good=not bad)
         if bad:
             return
+        if meta.get("what") == "time":
+            self._session.told_time(body, int(meta.get("elapsed_ns") or 0), record.mono_ns)
+            return
         kind = self._intake.read(lambda writer: self._kit.normalizer.http(meta, body, writer))
         if kind is None and snapshot:
             self._session.fetched_snapshot(instrument, record.mono_ns, good=False)

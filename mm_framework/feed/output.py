@@ -90,7 +90,10 @@ class Acknowledged:
 
 @attrs.frozen
 class ClockSample:
-    """Offset of the venue's clock against ours (server - client) and the round trip's delay."""
+    """Offset of the venue's clock against ours (server - client) and the round trip's delay.
+
+    ``source``: ``acknowledgement``, ``pong``, or ``http``, whose ``connection`` is -1.
+    """
 
     connection: int
     source: str

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import attrs
 
-from mm_framework.contracts.adapter import Adapter, SnapshotSource, Subscription
+from mm_framework.contracts.adapter import Adapter, SnapshotSource, Subscription, TimeSource
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
@@ -231,6 +231,15 @@ class Session:
         offset = ((time_in - sent) + (time_out - received)) // 2
         delay = (received - sent) - (time_out - time_in)
         self.notices.append(ClockSample(index, source, offset, delay))
+
+    def told_time(self, body: bytes, elapsed_ns: int, now_ns: int) -> None:
+        """An HTTP answer with the venue's time came, ``elapsed_ns`` after it was asked for."""
+        if not isinstance(self.adapter, TimeSource) or self.config.untimed:
+            return
+        time_ns = self.adapter.server_time_ns(body)
+        if time_ns is not None:
+            middle_ns = now_ns - elapsed_ns // 2 + self.config.wall0_ns - self.config.mono0_ns
+            self.notices.append(ClockSample(-1, "http", time_ns - middle_ns, elapsed_ns))
 
     def pong(self, index: int) -> None:
         """The ping of a connection was answered."""

@@ -122,6 +122,14 @@ class BinanceAdapter:
             instrument=subscription.instrument,
         )
 
+    def time_request(self) -> HttpRequest:
+        """The server's time, as neither acknowledgements nor pings tell it."""
+        return HttpRequest(f"{self._settings.rest_url}/time", "time")
+
+    def server_time_ns(self, body: bytes) -> int | None:
+        """``{"serverTime":1499827319559}``, in milliseconds."""
+        return rest.server_time_ns(body)
+
     def catalog_requests(self) -> Sequence[HttpRequest]:
         """``exchangeInfo``: one answer has all instruments."""
         url = f"{self._settings.rest_url}/exchangeInfo{self.market.info_query}"

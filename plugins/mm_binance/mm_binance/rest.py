@@ -1,7 +1,8 @@
-"""REST bodies: ``depth`` gives snapshots, ``exchangeInfo`` definitions; errors are refusals.
+"""REST bodies: ``depth`` gives snapshots, ``exchangeInfo`` definitions, ``time`` the time; errors are refusals.
 
     {"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[["0.0026","100"]]}
     {"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[...]}]}
+    {"serverTime":1499827319559}
     {"code":-1121,"msg":"Invalid symbol."}
 
 Source: ``rest-api.md``, ``filters.md``, ``errors.md``, read 2026-11-21. A depth body does not name its
@@ -24,7 +25,7 @@ from mm_framework.contracts.normalizer import FrameClass, InstrumentInfo, Messag
 from mm_framework.errors import MMError
 from mm_framework.model.fixed import decimals_of, parse, text
 
-__all__ = ["decode"]
+__all__ = ["decode", "server_time_ns"]
 
 INVALID_SYMBOL: Final = -1121
 
@@ -34,6 +35,10 @@ class _Head(msgspec.Struct):
     symbols: Any = UNSET
     code: int | None = None
     msg: str = "no reason given"
+
+
+class _Time(msgspec.Struct):
+    serverTime: int
 
 
 class _Filter(msgspec.Struct):
@@ -124,3 +129,11 @@ def _increment(written: str | None) -> tuple[str | None, int | None]:
         return (None, None) if shortest == "0" else (shortest, decimals_of(shortest))
     except MMError as error:
         raise msgspec.ValidationError(str(error)) from error
+
+
+def server_time_ns(body: bytes) -> int | None:
+    """The time of a ``time`` body; None for another one."""
+    try:
+        return msgspec.json.decode(body, type=_Time).serverTime * 1_000_000
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
