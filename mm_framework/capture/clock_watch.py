@@ -85,7 +85,9 @@ class ClockWatch:
                 found.append((shard, "time"))
             elif shard in self._acknowledged:
                 found.append((shard, "rotate"))
-            self._asked_ns[shard] = now_ns + (min(self._refresh_ns, STALE_NS) if by_http else self._refresh_ns)
+            self._asked_ns[shard] = now_ns + (
+                min(self._refresh_ns, STALE_NS) if by_http else self._refresh_ns
+            )
         return found
 
     async def refresh(self, run: Refresher, clock: Clock) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
+import pytest
+from sink_runs import emulated_venue
 from toy_server import MS, S, ToyServer, World
 from toy_venue import VENUE, ToyAdapter, ToyNormalizer, toy_rules
 
-from mm_framework.capture.clock import VirtualClock
+from mm_framework.capture import teller
+from mm_framework.capture.clock import Stamp, VirtualClock
+from mm_framework.capture.clock_watch import ClockWatch
 from mm_framework.capture.memory import Wire
 from mm_framework.capture.settings import CaptureSettings
-from mm_framework.feed import Feed, VenueKit
+from mm_framework.contracts.adapter import HttpRequest
+from mm_framework.feed import Feed, Output, VenueKit
 from mm_framework.feed.clock_offset import ClockOffsets, ClockSettings
-from mm_framework.model.frame import encode_json
+from mm_framework.feed.output import ClockSample
+from mm_framework.model.frame import RecordKind, encode_json, encode_record
 
 HOUR_S = 3600
 
@@ -45,7 +52,10 @@ class Watcher(ToyAdapter):
     idle_timeout_s = 60.0
 
 
-def test_a_day_of_capture_tells_and_keeps_every_decision_and_a_replay_comes_to_the_same() -> None:
+def test_a_day_of_capture_tells_and_keeps_every_decision_and_a_replay_comes_to_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(teller, "LAG_PROBE_S", 60.0)
     clock = VirtualClock()
     server = TimedServer(clock.now_ns, clock.wall_offset_ns + 20 * MS)
     settings = CaptureSettings(jitter_seed=1, heartbeat_s=3600, no_data_warn_s=0)
@@ -79,3 +89,112 @@ def test_a_day_of_capture_tells_and_keeps_every_decision_and_a_replay_comes_to_t
         for decision in offsets.take(shard, record, feed.feed(record))
     ]
     assert again == kept
+
+
+class Acknowledging(ToyServer):
+    """Tells its time in acknowledgements only, and falls behind by 10 ppm."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__(rate=0.5)
+        self.start_ns, self.offset_ns = clock.now_ns, clock.wall_offset_ns - 5 * MS
+
+    def _say(self, wire: Wire, frame: bytes, now_ns: int) -> None:
+        body = json.loads(frame)
+        if body.get("op") == "ack":
+            time_ns = now_ns + self.offset_ns - (now_ns - self.start_ns) // 100_000
+            frame = encode_json({**body, "in": time_ns, "out": time_ns})
+        super()._say(wire, frame, now_ns)
+
+
+def test_where_only_acknowledgements_tell_the_time_connections_are_replaced_for_it() -> None:
+    clock = VirtualClock()
+    world = World(
+        Acknowledging(clock),
+        adapter=Timeless(),
+        settings=CaptureSettings(jitter_seed=1, heartbeat_s=600, no_data_warn_s=0),
+    )
+    result = world.capture(2 * HOUR_S)
+    kept = world.log.manifest["clock_samples"]
+    times = sorted({round((one["mono_ns"] - clock.now_ns) / S) + 2 * HOUR_S for one in kept})
+    assert len(times) == 8
+    assert all(880 <= later - earlier <= 920 for earlier, later in pairwise(times))
+    assert {one["verdict"] for one in kept} == {"accepted"}
+    assert -5 * MS - 72 * MS <= kept[-1]["offset_ns"] <= -5 * MS - 60 * MS
+    assert result.reconnects == {"total": 0, "planned": 7, "by_reason": {"clock_refresh": 7}}
+    assert (result.counts.gaps, result.counts.epochs) == (0, 1)
+
+
+class Timeless(ToyAdapter):
+    idle_timeout_s = 60.0
+
+
+class Timed(Timeless):
+    """Tells the time over HTTP."""
+
+    def time_request(self) -> HttpRequest:
+        return HttpRequest("http://toy.invalid/time", "time")
+
+    def server_time_ns(self, body: bytes) -> int | None:
+        return int(body)
+
+
+def stale(watch: ClockWatch, seconds: float) -> list[tuple[int, str]]:
+    return list(watch.stale(1_000_000_000 + round(seconds * S)))
+
+
+def watch_of(adapter: ToyAdapter, **settings: float) -> ClockWatch:
+    stamp = Stamp(VirtualClock())
+    return ClockWatch(ClockSettings(**settings), stamp, {0: adapter}, lambda shard, decision: None)
+
+
+def heard(watch: ClockWatch, seconds: float, source: str) -> None:
+    sample = ClockSample(0, source, 5 * MS, 1 * MS)
+    mono_ns = 1_000_000_000 + round(seconds * S)
+    wall_ns = mono_ns + 1_750_000_000_000_000_000
+    record = encode_record(RecordKind.FRAME, b"{}", index=0, mono_ns=mono_ns, wall_ns=wall_ns)
+    nothing = memoryview(b"")
+    watch.on_output(0, record, mono_ns, Output(nothing, nothing, nothing, [], [sample]))
+
+
+def test_a_time_over_http_is_asked_for_at_once_and_when_it_is_due() -> None:
+    watch = watch_of(Timed())
+    assert stale(watch, 0) == [(0, "time")]
+    assert stale(watch, 59) == []
+    assert stale(watch, 60) == [(0, "time")]  # no answer came
+    heard(watch, 61, "http")
+    assert stale(watch, 960) == []
+    assert stale(watch, 961) == [(0, "time")]
+
+
+def test_pings_that_tell_the_time_leave_nothing_to_do() -> None:
+    watch = watch_of(Watcher())
+    heard(watch, 0, "acknowledgement")
+    assert stale(watch, 959) == []
+    heard(watch, 959, "pong")
+    assert stale(watch, 1900) == []
+    assert stale(watch, 1920) == [(0, "rotate")]  # they have ended
+    assert stale(watch, 2800) == []
+
+
+def test_a_venue_that_never_tells_its_time_is_left_alone() -> None:
+    watch = watch_of(Timeless())
+    assert [stale(watch, seconds) for seconds in (0, 1000, 5000)] == [[], [], []]
+
+
+def test_zero_asks_for_nothing() -> None:
+    watch = watch_of(Timed(), offset_refresh_s=0)
+    assert stale(watch, 10_000) == []
+
+
+@pytest.mark.timeout(60)
+def test_binance_tells_its_time_over_http() -> None:
+    pytest.importorskip("mm_binance")
+    from mm_framework.testing.simulation import Simulation
+
+    simulation = Simulation(emulated_venue("binance"), seconds=1000, rate=0.5)
+    simulation.run()
+    feed = Feed(simulation.kits)
+    notices = [n for record in simulation.tape.records for n in feed.feed(record).notices]
+    samples = [one for one in notices if isinstance(one, ClockSample)]
+    assert [(one.source, one.connection) for one in samples] == [("http", -1)] * 2
+    assert all(abs(one.offset_ns) <= one.delay_ns // 2 + 1 * MS for one in samples)

@@ -1,4 +1,4 @@
-"""REST bodies: ``depth`` gives snapshots, ``exchangeInfo`` definitions, ``time`` the time; errors are refusals.
+"""REST bodies: ``depth`` gives snapshots, ``exchangeInfo`` definitions, ``time`` the time; errors refuse.
 
     {"lastUpdateId":160,"bids":[["0.0024","10"]],"asks":[["0.0026","100"]]}
     {"symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[...]}]}
