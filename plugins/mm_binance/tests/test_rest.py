@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mm_binance.adapter import BinanceAdapter
 from mm_binance.markets import COINM, SPOT, USDM, Market
 from mm_binance.normalizer import BinanceNormalizer
 from mm_framework.contracts.normalizer import FrameClass, InstrumentInfo, MetadataDone, Refused
@@ -152,3 +153,19 @@ def test_other_answers_are_unknown(writer: Any, body: bytes) -> None:
 def test_what_is_not_an_answer_is_malformed(writer: Any, body: bytes) -> None:
     with pytest.raises(MalformedFrame, match="not a REST answer of Binance"):
         read(writer, body, {"url": URL})
+
+
+@pytest.mark.parametrize(
+    ("body", "time_ns"),
+    [
+        (b'{"serverTime":1499827319559}', 1_499_827_319_559_000_000),
+        (b'{"code":-1003,"msg":"Too many requests."}', None),
+        (b'{"serverTime":"soon"}', None),
+        (b"<html>", None),
+        (b"\xff", None),
+    ],
+)
+def test_the_time_of_the_server_is_in_nanoseconds(body: bytes, time_ns: int | None) -> None:
+    adapter = BinanceAdapter(SPOT)
+    assert adapter.time_request().url == "https://api.binance.com/api/v3/time"
+    assert adapter.server_time_ns(body) == time_ns
