@@ -168,7 +168,6 @@ class _World:
             disk=self.disk,
             make_writer=lambda files, settings: VirtualWriter(files, settings, self._disk_busy_s),
         )
-        self._prepare()
         asyncio.get_running_loop().set_exception_handler(self._unhandled)
         punctual = Punctual(lambda shard: capture.next_deadline_ns(shard), self.excuses.within)
         capture = Capture(
@@ -191,14 +190,15 @@ class _World:
             writer=writer,
             listeners=[self.witness, self.digest, self.oracle, self.quiet, punctual],
         )
+        self._prepare(capture, plan)
         return await capture.run(self.wish.seconds)
 
     def _plan(self) -> Plan:
         adapters = {venue: kit.adapter for venue, kit in self.kits.items()}
         return make_plan(self.wish.venue.instruments, adapters, shards=self.wish.shards)
 
-    def _prepare(self) -> None:
-        """Set the times at which something happens to network, machine and disk."""
+    def _prepare(self, capture: Capture, plan: Plan) -> None:
+        """Set the times at which something happens to network, machine, disk and universe."""
         self.network.start()
         set_wall_clock(self.forecast, self.clock)
         loop = asyncio.get_running_loop()
@@ -211,6 +211,19 @@ class _World:
             if window.kind in acts:
                 delay_s = max(0, window.start_ns - self.clock.now_ns) / 1e9
                 loop.call_later(delay_s, acts[window.kind], window)
+
+        for window in self.forecast.of("universe"):
+            self._change_universe(window, capture, plan)
+
+    def _change_universe(self, window: Window, capture: Capture, plan: Plan) -> None:
+        """Let an instrument go on all its shards, and follow it again."""
+        loop, now_ns = asyncio.get_running_loop(), self.clock.now_ns
+        name = plan.instruments[int(window.pick * len(plan.instruments))]
+        for shard in plan.shards:
+            some = [one for one in shard.subscriptions if one.instrument == name]
+            if some:
+                loop.call_later((window.start_ns - now_ns) / 1e9, capture.unfollow, shard.shard, some)
+                loop.call_later((window.end_ns - now_ns) / 1e9, capture.follow, shard.shard, some)
 
     def _disk_busy_s(self) -> float:
         window = self.forecast.at(("slow-disk",), self.clock.now_ns)

@@ -36,6 +36,7 @@ TROUBLES: Final[Mapping[str, str]] = {
     "disk-full": "the disk fills up; the run must end and say so",
     "fsync-error": "the disk fails to keep what it was given; the run must end and say so",
     "no-folder": "the run's folder is removed; the run must end and say so",
+    "universe": "an instrument is let go, and followed again after some seconds",
     "kill": "the process is killed: what the system was given is a run, and little is lost",
     "power": "the power fails: what was forced to the disk is a run, and little is lost",
 }
@@ -155,6 +156,7 @@ _TROUBLE_RATES: Final = {
     "late": (0.001, 0.1),
     "wall-clock": (0.002, 0.03),
     "slow-disk": (0.002, 0.03),
+    "universe": (0.002, 0.03),
     "kill": (0.01, 0.04),
     "power": (0.01, 0.04),
 }
@@ -162,8 +164,9 @@ _SHARE: Final = 0.4
 _FATAL_SHARE: Final = 0.06
 
 
-def drawn(seed: int, possible: Iterable[FaultSpec]) -> str:
-    """The faults that a seed brings, of the venue's ``possible`` ones and all troubles, as text.
+def drawn(seed: int, possible: Iterable[FaultSpec], without: Iterable[str] = ()) -> str:
+    """The faults that a seed brings, of the venue's ``possible`` ones and all troubles but those
+    ``without``, as text.
 
     Each is there or not, at a rate between a tenth and ten times the usual one; few runs end before
     their time.
@@ -174,9 +177,10 @@ def drawn(seed: int, possible: Iterable[FaultSpec]) -> str:
         ranges[spec.name] = (usual / 10, _MOST.get(spec.name, min(0.5, usual * 10)))
     draw = random.Random(f"{seed}/faults")
     parts = []
+    left_out = {*without}
     for name, (least, most) in {**ranges, **_TROUBLE_RATES}.items():
         rate = math.exp(draw.uniform(math.log(least), math.log(most)))
-        if draw.random() < _SHARE:
+        if draw.random() < _SHARE and name not in left_out:
             parts.append(f"{name}:{_decimal(rate)}")
     for name in sorted(FATAL):
         if draw.random() < _FATAL_SHARE:

@@ -7,13 +7,14 @@ from collections import Counter
 
 import attrs
 import pytest
-from simulated import VENUES, venue
+from simulated import VENUES, plugins, venue
 
 from mm_framework.emulator.faults import FAULTS, REQUEST_FAULTS
 from mm_framework.errors import ConfigError
 from mm_framework.simulate.report import Wish
 from mm_framework.simulate.run import simulate
 from mm_framework.simulate.troubles import FATAL, TROUBLES
+from mm_framework.testing.installed import installed_venue
 
 SEEDS = int(os.environ.get("MM_SIMULATE", "100"))
 BATCHES = 10
@@ -64,17 +65,43 @@ def test_a_slow_disk_stops_the_reading_and_drops_what_is_too_much() -> None:
     assert report.counts["frames dropped"] > 0
 
 
-@pytest.mark.parametrize("part", range(4))
+OVER_REST = REQUEST_FAULTS | {"rest"}
+
+
+@pytest.mark.parametrize("part", range(3))
 def test_every_fault_and_trouble_strikes(part: int) -> None:
-    names = sorted({*FAULTS, *TROUBLES} - FATAL)[part::4]
-    asked = {"rest", *REQUEST_FAULTS}
-    faults = ",".join(f"{name}:{0.3 if name in {'mute', *asked} else 0.05}" for name in names)
-    name = "binance" if asked & {*names} else "kraken"
-    report = simulate(Wish(venue(name), 2, 200, f"{faults},reset:0.05"))
+    check_strikes("kraken", sorted({*FAULTS, *TROUBLES} - FATAL - OVER_REST - {"universe"})[part::3], 0.05)
+
+
+def test_every_fault_over_rest_strikes() -> None:
+    check_strikes("binance", sorted(OVER_REST), 0.15)
+
+
+def check_strikes(name: str, faults: list[str], rate: float) -> None:
+    text = ",".join(f"{one}:{0.5 if one == 'mute' else rate}" for one in faults)
+    report = simulate(Wish(venue(name), 2, 250, f"{text},reset:0.05"))
     assert report.ok, report
-    struck = {*report.counts}
-    missing = [name for name in names if not struck & {f"fault {name}", f"trouble {name}"}]
-    assert missing == [] or (name == "binance" and missing == ["checksum"])
+    struck = {one.partition(" ")[2] for one in report.counts}
+    assert {*faults} <= struck
+
+
+def test_a_universe_that_changes_under_faults_keeps_its_books() -> None:
+    """Polymarket on eight shards; ``MM_PLANT=300`` follows so many markets for half an hour."""
+    most = int(os.environ.get("MM_PLANT", "0"))
+    tokens = [str(10**20 + number) for number in range(most or 24)]
+    wish = Wish(
+        installed_venue(plugins(), "polymarket", tokens),
+        seed=1,
+        seconds=1800.0 if most else 130.0,
+        rate=0.1 if most else 0.3,
+        shards=8,
+        faults="universe:0.2,reset:0.01,slow:0.01,silent:0.01,half-open:0.005,link-down:0.01,kill:0.01",
+    )
+    report = simulate(wish)
+    assert report.ok, report
+    assert report.counts["trouble universe"] > 2
+    assert report.counts["connections"] >= 8
+    assert report.counts["books compared"] > 100
 
 
 def test_a_run_needs_time_for_the_calm_at_its_end() -> None:
