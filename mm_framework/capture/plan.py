@@ -6,7 +6,7 @@ one order; instruments of one group (the two tokens of a market) stay together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -31,6 +31,9 @@ __all__ = [
 ]
 
 DEFAULT_CHANNELS: Final = ("book", "trade")
+
+ROOM: Final = 0.2
+"""Share of a connection that a venue whose universe may grow leaves free at the start."""
 
 Deal = Callable[[int, str], int]
 """``deal(position, instrument id)`` is the shard of a venue's instruments, from 0 to the count - 1."""
@@ -108,6 +111,7 @@ def make_plan(
     endpoints: Endpoints | None = None,
     deal: Deal | None = None,
     listed: Mapping[str, ListedInstrument] | None = None,
+    growing: Collection[str] = (),
 ) -> Plan:
     """Subscribe each instrument to each channel, over ``shards`` shards a venue.
 
@@ -115,7 +119,8 @@ def make_plan(
     (``book``, ``trade``, ``ticker``; none named: books and trades), ``depth`` is for book channels (None:
     the venue's default, or the least of its depths that holds ``levels``), ``shards`` None: as many as its
     limits ask for, and ``least`` if there are instruments enough; ``deal`` replaces the even dealing in
-    order of ids. ``listed``: what venues' catalogues say, by id.
+    order of ids. ``listed``: what venues' catalogues say, by id; ``growing``: venues whose instruments may
+    become more, for whom ``shards`` None leaves room.
     Raises ConfigError for what a venue does not have.
     """
     if shards is not None and shards < 1:
@@ -128,9 +133,11 @@ def make_plan(
     for venue, found in sorted(wanted.items()):
         adapter = adapters[venue]
         chosen = channels_of(adapter, channels, depth)
+        limit = adapter.limits.subscriptions
+        share = max(1, int(limit * (1 - ROOM))) if venue in growing else limit
         for url, names in endpoints.by_url(adapter, [channel.name for channel in chosen]).items():
             here = [channel for channel in chosen if channel.name in names]
-            for hand in _deal(adapter, found, shards, least, deal):
+            for hand in _deal(adapter, found, shards, least, share, deal):
                 plans.append(
                     ShardPlan(
                         len(plans),
@@ -192,14 +199,22 @@ def channels_of(adapter: Adapter, names: Sequence[str], depth: int | None) -> li
 
 
 def _deal(
-    adapter: Adapter, wanted: Sequence[ListedInstrument], shards: int | None, least: int, deal: Deal | None
+    adapter: Adapter,
+    wanted: Sequence[ListedInstrument],
+    shards: int | None,
+    least: int,
+    share: int,
+    deal: Deal | None,
 ) -> list[list[ListedInstrument]]:
-    """The hands of all shards; a shard without an instrument is left out. Raises ConfigError."""
+    """The hands of all shards, of at most ``share`` instruments where ``shards`` is None; a shard without an
+    instrument is left out. Raises ConfigError.
+    """
     units: dict[str, list[ListedInstrument]] = {}
     for one in wanted:
         units.setdefault(one.unit, []).append(one)
     limit = adapter.limits.subscriptions
-    count = shards or max(least, least_shards([len(unit) for unit in units.values()], limit))
+    sizes = [len(unit) for unit in units.values()]
+    count = shards or max(least, least_shards(sizes, max(share, *sizes)))
     hands: list[list[ListedInstrument]] = [[] for _ in range(count)]
     seats = Seats(range(count), limit)
     for position, (name, unit) in enumerate(units.items()):
@@ -208,7 +223,7 @@ def _deal(
             raise ConfigError(
                 f"{len(wanted)} instruments of {adapter.venue} do not fit on {count}"
                 f" {'connection' if count == 1 else 'connections'} of at most {limit}:"
-                f" --shards {least_shards([len(one) for one in units.values()], limit)} carries them",
+                f" --shards {least_shards(sizes, limit)} carries them",
                 key="shards",
                 value=shards,
             )

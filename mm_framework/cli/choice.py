@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -24,7 +24,7 @@ from mm_framework.capture.universe_file import read_universe
 from mm_framework.cli.app import App
 from mm_framework.contracts.adapter import Adapter, HttpRequest
 from mm_framework.contracts.catalog import Catalog, ListedInstrument
-from mm_framework.errors import ConfigError, MMError
+from mm_framework.errors import ConfigError, ConnectionLost, MMError
 from mm_framework.feed import VenueKit
 from mm_framework.model.instrument import parse_id
 from mm_framework.plugins.kits import venue_kits
@@ -78,6 +78,7 @@ def choose(
     lists = _lists(app, adapters, by_venue, given, files)
     found = [_look_up(app, adapters[venue], some, lists.get(venue)) for venue, some in by_venue.items()]
     listed = {one.instrument: one for catalogue in lists.values() for one in catalogue.listed}
+    wanted = {venue: one for venue, (_, one) in zip(by_venue, found, strict=True)}
     exact, least = _shards(app, shards)
     plan = make_plan(
         [instrument for instruments, _ in found for instrument in instruments],
@@ -89,8 +90,8 @@ def choose(
         least=least,
         endpoints=given,
         listed=listed,
+        growing=[venue for venue, one in wanted.items() if one.patterns and _refreshes(app)],
     )
-    wanted = {venue: one for venue, (_, one) in zip(by_venue, found, strict=True)}
     return Choice(kits, plan, wanted, listed, given, depth, levels)
 
 
@@ -101,6 +102,12 @@ def _shards(app: App, shards: int | None) -> tuple[int | None, int]:
     if shards is None and number and origin.partition(" ")[0] not in ("default", "profile"):
         shards = number
     return shards, max(1, number)
+
+
+def _refreshes(app: App) -> bool:
+    """Whether lists are asked for again, so that there may be newcomers."""
+    settings = app.load(PlantSettings).value
+    return settings.universe_refresh and not settings.offline
 
 
 def _lists(
@@ -119,7 +126,7 @@ def _lists(
         _check_can_list(app, adapters[venue], names[venue])
     if app.load(PlantSettings).value.offline:
         return lists
-    fetched = asked_for(app, {venue: adapters[venue] for venue in sorted(must | may)}, endpoints)
+    fetched = asked_for(app, {venue: adapters[venue] for venue in sorted(must | may)}, endpoints, must)
     for venue, result in fetched.items():
         if isinstance(result, Catalogue):
             lists[venue] = result
@@ -159,9 +166,12 @@ def _check_can_list(app: App, adapter: Adapter, names: Sequence[str]) -> None:
 
 
 def asked_for(
-    app: App, adapters: Mapping[str, Adapter], endpoints: Endpoints
+    app: App, adapters: Mapping[str, Adapter], endpoints: Endpoints, must: Collection[str]
 ) -> dict[str, Catalogue | MMError]:
-    """The lists of these venues, asked for at the same time; an error where one cannot be had."""
+    """The lists of these venues, asked for at the same time; an error where one cannot be had.
+
+    A list that nobody ``must`` have is not waited for longer than for one answer.
+    """
     if not adapters:
         return {}
     settings = app.load(CaptureSettings).value
@@ -183,17 +193,25 @@ def asked_for(
 
                 return one
 
-            results = await asyncio.gather(*(_or_error(one, of(one)) for one in adapters.values()))
+            results = await asyncio.gather(
+                *(
+                    _or_error(one, of(one), None if venue in must else settings.rest_timeout_s)
+                    for venue, one in adapters.items()
+                )
+            )
             return dict(zip(adapters, results, strict=True))
 
     return asyncio.run(main())
 
 
-async def _or_error(adapter: Adapter, ask: Ask) -> Catalogue | MMError:
+async def _or_error(adapter: Adapter, ask: Ask, limit_s: float | None) -> Catalogue | MMError:
     try:
-        return await fetch_catalogue(adapter, ask)
+        async with asyncio.timeout(limit_s):
+            return await fetch_catalogue(adapter, ask)
     except MMError as error:
         return error
+    except TimeoutError:
+        return ConnectionLost(f"the list of instruments of {adapter.venue} did not come within {limit_s:g} s")
 
 
 def _look_up(

@@ -93,7 +93,7 @@ def _catalogue(app: App, venue: str, endpoint: str | None) -> Catalogue:
         raise ConfigError(f"{venue} has no list of instruments: name each one to mm capture", key="venue")
     endpoints = Endpoints.parse([endpoint] if endpoint else [])
     endpoints.check({venue: adapter})
-    found = asked_for(app, {venue: adapter}, endpoints)[venue]
+    found = asked_for(app, {venue: adapter}, endpoints, [venue])[venue]
     if not isinstance(found, Catalogue):
         raise found
     return found

@@ -188,6 +188,17 @@ def test_the_least_number_of_shards_carries_all(sizes: list[int], limit: int) ->
     assert count == 1 or sum(sizes) > (count - 1) * (limit - 2)
 
 
+def test_a_venue_that_may_grow_leaves_room() -> None:
+    class Ten(ToyAdapter):
+        limits = VenueLimits(subscriptions=10)
+
+    names = [f"toy:{number:02d}/X" for number in range(16)]
+    assert [len(hand) for hand in hands(plan(*names, adapter=Ten(), shards=None, growing=["toy"]))] == [8, 8]
+    assert [len(hand) for hand in hands(plan(*names[:9], adapter=Ten(), shards=None))] == [9]
+    assert len(plan(*names[:9], adapter=Ten(), shards=None, growing=["toy"]).shards) == 2
+    assert len(plan(*names[:9], adapter=Ten(), shards=1, growing=["toy"]).shards) == 1
+
+
 def test_a_group_larger_than_a_connection_cannot_be_carried() -> None:
     with pytest.raises(ConfigError, match="a group of 5 instruments does not fit on a connection of 4"):
         least_shards([1, 5], 4)

@@ -168,6 +168,28 @@ def test_what_the_venue_does_not_list_is_refused_with_the_nearest_names(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_definitions_of_the_list_are_in_force_before_the_first_row(binance: Emulated, tmp_path: Path) -> None:
+    captured(tmp_path, "binance:BTC/USDT", "--endpoint", binance.endpoint)
+    (line,) = open_run(tmp_path / "runs" / "r").instruments()
+    assert (line["tick_size"], line["lot_size"], line["precision"]) == ("0.01", "0.00001", "metadata")
+    assert (line["price_scale"], line["size_scale"]) == (2, 5)
+
+
+def test_a_list_that_is_not_needed_does_not_stand_in_the_way(binance: Emulated, tmp_path: Path) -> None:
+    arguments = ("binance:BTC/USDT", "--channel", "trade", "--endpoint", binance.endpoint)
+    where = (
+        "--venue-binance-rest-url",
+        "http://127.0.0.1:1",
+        "--data-dir",
+        str(tmp_path),
+        "--max-seconds",
+        "1",
+    )
+    result = invoke("capture", *arguments, *where)
+    assert result.exit_code == 0, result.stderr
+    assert "note: definitions come without the venue's list" in result.stderr
+
+
 def test_a_bare_endpoint_is_of_one_venue(tmp_path: Path) -> None:
     arguments = ("capture", "kraken:BTC/EUR", "binance:BTC/USDT", "--endpoint", "ws://127.0.0.1:1")
     refused(invoke(*arguments, "--data-dir", str(tmp_path)), 2, "is for one venue", "binance, kraken")
