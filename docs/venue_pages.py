@@ -145,7 +145,11 @@ def proof_words(rules: SyncRules | None) -> list[str]:
         words.append(f"CRC-32 of the best {rules.checksum.depth} levels of each side, {when}")
     if rules.hash is not None:
         words.append("hash of the whole book, where it can be computed")
-    crossed = {"resync": "a crossed book is rebuilt", "ignore": "a crossed book is no error"}[rules.crossed]
+    crossed = {
+        "resync": "a crossed book is rebuilt",
+        "grace": "a book that stays crossed for a second is rebuilt",
+        "ignore": "a crossed book is no error",
+    }[rules.crossed]
     return [*(words or [UNPROVED]), crossed]
 
 

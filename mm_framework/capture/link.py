@@ -19,14 +19,25 @@ __all__ = ["Link"]
 
 
 class Link:
-    """Implements `transport.Receiver`. ``index`` is the number of the connection in the run.
+    """Implements `transport.Receiver`. ``index`` is the number of the connection in the run, ``replaces``
+    that of the connection that it is to take over from.
 
     When it has ended ``loss`` says why, and ``gone`` is set. ``opened_ns`` is None before it was open,
     ``heard_ns`` the time of its last message.
     """
 
-    def __init__(self, index: int, shard: Shard, clock: Clock, settings: CaptureSettings, rate: Rate) -> None:
-        self.index, self._shard, self._clock, self._settings = index, shard, clock, settings
+    def __init__(
+        self,
+        index: int,
+        shard: Shard,
+        clock: Clock,
+        settings: CaptureSettings,
+        rate: Rate,
+        *,
+        replaces: int | None = None,
+    ) -> None:
+        self.index, self.replaces = index, replaces
+        self._shard, self._clock, self._settings = shard, clock, settings
         self.loss: Loss | None = None
         self.gone = asyncio.Event()
         self.opened_ns: int | None = None
@@ -153,4 +164,4 @@ class Link:
 
     async def _age(self) -> None:
         await asyncio.sleep(self._settings.max_session_s)
-        self.lose(Loss(Reason.SESSION_AGE, detail=f"older than {self._settings.max_session_s:g} s"))
+        self._shard.aged(self)

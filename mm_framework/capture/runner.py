@@ -38,8 +38,9 @@ from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import ConnectionLost, EnvironmentFailed, MMError
 from mm_framework.feed import FeedConfig, FeedSettings, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings, OffsetDecision, Verdict
-from mm_framework.feed.log_bodies import Change, Follow, Unfollow, encode_change
+from mm_framework.feed.log_bodies import Change, Follow, Rotation, Unfollow, encode_change
 from mm_framework.feed.output import Command, Fetch, Notice
+from mm_framework.model.events import Reason
 from mm_framework.model.frame import RecordKind, encode_json
 from mm_framework.sync.counts import Counts
 
@@ -387,6 +388,13 @@ class Capture:
             except MMError as error:
                 self.fail(error)
 
+    def rotate(self, shard: int, reason: Reason) -> None:
+        """Replace the connections of a shard without a hole; ``reason`` is a planned one (`PLANNED`).
+
+        A new connection is opened beside each; when the streams have been handed over the old one ends.
+        """
+        self._change(shard, Rotation(reason.name))
+
     def _change(self, shard: int, change: Change) -> None:
         if shard not in self._shards:
             raise RuntimeError(f"this run has no shard {shard}")
@@ -432,8 +440,7 @@ class Capture:
         self.tally.pauses += 1
         self.log(logging.WARNING, "paused")
         for shard in self._shards.values():
-            if shard.link is not None:
-                shard.link.pause()
+            shard.pause()
         self._start(self._workers, self._resume_when_room(writer), "resume")
 
     async def _resume_when_room(self, writer: CaptureLog) -> None:
@@ -442,9 +449,7 @@ class Capture:
         self.paused = False
         self.log(logging.INFO, "resumed")
         for shard in self._shards.values():
-            shard.record_dropped()
-            if shard.link is not None:
-                shard.link.resume()
+            shard.resume()
         self._fetcher.resume()
         asyncio.get_running_loop().call_later(0, self._wake)
 

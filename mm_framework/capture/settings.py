@@ -51,7 +51,7 @@ class CaptureSettings:
     )
     max_session_s: float = setting(
         0.0,
-        help="Age at which a connection is replaced, as planned; 0: never.",
+        help="Age at which a connection hands over to a new one; 0: never.",
         aliases=("ws_max_session_s",),
     )
     no_data_warn_s: float = setting(

@@ -1,9 +1,10 @@
 """One shard's connections: open, keep, lose, wait, open again.
 
     attempt -> open ... lost -> delay -> attempt        (a planned end: no delay)
+                 └> rotation: a second attempt -> open -> the first one ends, the second one goes on
 
-`Shard` turns what happens on its link into records, and the commands of `Feed` into messages and
-reconnects. What it decides itself is only when to try again.
+`Shard` turns what happens on its links into records, and the commands of `Feed` into messages,
+reconnects and second connections. What it decides itself is only when to try again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from mm_framework.capture.settings import CaptureSettings
 from mm_framework.capture.transport import ConnectFailed, Loss, Transport, TransportOptions
 from mm_framework.contracts.adapter import VenueLimits
 from mm_framework.errors import ConnectionLost
-from mm_framework.feed.output import Command, Fetch, Send
+from mm_framework.feed.output import Command, Fetch, Rotate, Send
 from mm_framework.model.events import PLANNED, Reason
 from mm_framework.model.frame import FrameFlag, RecordKind, encode_json
 
@@ -51,22 +52,26 @@ class Network:
 class Shard:
     """``knock`` limits connects over all shards of a venue.
 
-    ``link`` is the present connection or attempt, ``online`` what the venue says of itself.
+    ``links`` are the connections and attempts that have not ended: one, or two during a rotation.
+    ``online`` is what the venue says of itself.
     """
 
     def __init__(
         self, plan: ShardPlan, run: Capture, network: Network, limits: VenueLimits, knock: Rate
     ) -> None:
         self.plan, self.number = plan, plan.shard
-        self.link: Link | None = None
+        self.links: dict[int, Link] = {}
         self.online = True
         self._run, self._network, self._limits, self._knock = run, network, limits, knock
         self._clock, self._settings = network.clock, network.settings
         self._attempt = 0
         self._ever_open = False
         self._spare: int | None = None
+        self._heir: Link | None = None
+        self._no_rotation = asyncio.Event()
+        self._no_rotation.set()
         self._hole_since_ns: int | None = None
-        self._warned_ns = 0
+        self._warned: dict[int, int] = {}
 
     @property
     def paused(self) -> bool:
@@ -76,12 +81,12 @@ class Shard:
     @property
     def connected(self) -> int:
         """Open connections."""
-        return int(self.link is not None and self.link.is_open)
+        return len(self._open())
 
     @property
     def waiting(self) -> int:
         """Messages that were read from the socket and are not records yet."""
-        return 0 if self.link is None else self.link.waiting
+        return sum(link.waiting for link in self.links.values())
 
     # connections
 
@@ -89,22 +94,52 @@ class Shard:
         """Runs until it is cancelled, or the first connection cannot be had."""
         delays = self._delays()
         while True:
-            await self._turn()
-            self._attempt += 1
-            link = self._new_link()
-            try:
-                await self._network.transport.connect(self.plan.url, link, self._network.options)
-            except ConnectFailed as error:
-                link.on_lost(error.loss)
-                if self._hopeless():
-                    self._run.fail(self._cannot_connect(error.loss))
-                    return
+            link = self._take_heir() or await self._connect()
             await link.gone.wait()
+            await self._no_rotation.wait()
+            if self._hopeless() and link.loss is not None:
+                self._run.fail(self._cannot_connect(link.loss))
+                return
+            if self._heir is not None:
+                continue
             if self._was_stable(link):
                 delays, self._attempt = self._delays(), 0
             delay_s = self._delay_s(link, delays)
             self.log(logging.INFO, "waiting", delay_s=round(delay_s, 3), attempt=self._attempt)
             await asyncio.sleep(delay_s)
+
+    async def _connect(self, replaces: int | None = None) -> Link:
+        """Open a connection; it may have ended when this returns."""
+        await self._turn()
+        self._attempt += 1
+        link = self._new_link(replaces)
+        try:
+            await self._network.transport.connect(self.plan.url, link, self._network.options)
+        except ConnectFailed as error:
+            link.on_lost(error.loss)
+        return link
+
+    def _take_heir(self) -> Link | None:
+        """The connection that was opened beside the last one, if there is one: it is the present one now."""
+        heir, self._heir = self._heir, None
+        return heir
+
+    async def _rotate(self, old: int) -> None:
+        """Open a connection beside the present one, once."""
+        self._attempt = 0
+        try:
+            link = await self._connect(replaces=old)
+        finally:
+            self._no_rotation.set()
+        if link.loss is not None:
+            return
+        self._heir = link
+        await link.gone.wait()
+        if self._heir is link:
+            self._heir = None
+
+    def _open(self) -> list[Link]:
+        return [link for link in self.links.values() if link.is_open]
 
     def _delays(self) -> Iterator[float]:
         settings = self._settings
@@ -116,14 +151,16 @@ class Shard:
             await asyncio.sleep(delay_ns / 1e9)
         self._knock.take(self._clock.mono_ns())
 
-    def _new_link(self) -> Link:
+    def _new_link(self, replaces: int | None) -> Link:
         """A link for the next attempt; the number of one that never opened is used again."""
         if self._spare is None:
             self._spare = self._run.next_connection()
         rate_s = self._limits.messages_per_s
         count = max(1, int(rate_s))
-        self.link = Link(self._spare, self, self._clock, self._settings, Rate(count, count / rate_s))
-        return self.link
+        rate = Rate(count, count / rate_s)
+        link = Link(self._spare, self, self._clock, self._settings, rate, replaces=replaces)
+        self.links[link.index] = link
+        return link
 
     def _hopeless(self) -> bool:
         most = self._settings.first_attempts
@@ -159,12 +196,14 @@ class Shard:
         self._run.tally.connects += 1
         self._end_hole()
         self.log(logging.INFO, "connected", connection=link.index, attempt=attempt, url=self.plan.url)
-        payload = {
+        payload: dict[str, Any] = {
             "attempt": attempt,
             "transport": self._network.transport.name,
             "url": self.plan.url,
             "venue": self.plan.venue,
         }
+        if link.replaces is not None:
+            payload["replaces"] = link.replaces
         self._record(link, RecordKind.OPEN, encode_json(payload))
 
     def received(self, link: Link, payload: bytes, binary: bool) -> None:
@@ -181,7 +220,9 @@ class Shard:
     def ended(self, link: Link, loss: Loss) -> None:
         """The connection, or the attempt, has ended."""
         planned = loss.reason in PLANNED
-        self.record_dropped()
+        self.links.pop(link.index, None)
+        self._warned.pop(link.index, None)
+        self._record_dropped(link)
         body = {"code": loss.code, "detail": loss.detail, "planned": planned, "reason": loss.reason.name}
         self._record(link, RecordKind.LOST, encode_json(body))
         tally = self._run.tally
@@ -190,7 +231,7 @@ class Shard:
             self.log(logging.WARNING, "not_connected", connection=link.index, attempt=self._attempt, **body)
             return
         tally.lost[loss.reason] += 1
-        if not planned:
+        if not planned and not self._open():
             self._hole_since_ns = self._clock.mono_ns()
         level = logging.INFO if planned else logging.WARNING
         self.log(level, "lost", connection=link.index, **body)
@@ -207,19 +248,41 @@ class Shard:
             if isinstance(command, Fetch):
                 self._run.fetch(self.number, self.plan.request(command.request), self._limits)
                 continue
-            link = self.link
-            if link is None or link.index != command.connection or link.loss is not None:
+            link = self.links.get(command.connection)
+            if link is None or link.loss is not None:
                 continue
             if isinstance(command, Send):
                 link.send(command.payload)
+            elif isinstance(command, Rotate):
+                self._begin_rotation(link, command.reason)
             else:
                 link.lose(Loss(command.reason))
 
-    def record_dropped(self) -> None:
+    def _begin_rotation(self, link: Link, reason: Reason) -> None:
+        if self._no_rotation.is_set() and link.is_open:
+            self._no_rotation.clear()
+            self.log(logging.INFO, "rotating", connection=link.index, reason=reason.name)
+            self._run.work(self._rotate(link.index), f"shard {self.number} rotation")
+
+    def aged(self, link: Link) -> None:
+        """A connection is as old as it may be by the settings."""
+        self._run.rotate(self.number, Reason.SESSION_AGE)
+
+    def pause(self) -> None:
+        """Read nothing from the sockets."""
+        for link in self.links.values():
+            link.pause()
+
+    def resume(self) -> None:
+        """Read again; what was dropped meanwhile is written down first."""
+        for link in list(self.links.values()):
+            self._record_dropped(link)
+            link.resume()
+
+    def _record_dropped(self, link: Link) -> None:
         """Write down the messages that were dropped, if any."""
-        link = self.link
-        count, size = (0, 0) if link is None else link.take_dropped()
-        if link is not None and count:
+        count, size = link.take_dropped()
+        if count:
             self._run.tally.dropped_frames += count
             self._run.tally.dropped_bytes += size
             body = {"bytes": size, "connection": link.index, "count": count}
@@ -228,19 +291,19 @@ class Shard:
 
     def leave(self) -> None:
         """The run is over."""
-        if self.link is not None and self.link.is_open:
-            self.link.lose(Loss(Reason.SHUTDOWN))
+        for link in self._open():
+            link.lose(Loss(Reason.SHUTDOWN))
         self._end_hole()
 
     def warn_of_silence(self) -> None:
         """Tell the operator, once a silence, of a connection that says nothing."""
-        link, limit_s = self.link, self._settings.no_data_warn_s
-        if link is None or not link.is_open or not limit_s or link.heard_ns == self._warned_ns:
-            return
-        silent_ns = self._clock.mono_ns() - link.heard_ns
-        if silent_ns >= limit_s * 1e9:
-            self._warned_ns = link.heard_ns
-            self.log(logging.WARNING, "no_data", connection=link.index, silent_s=round(silent_ns / 1e9, 3))
+        limit_s = self._settings.no_data_warn_s
+        for link in self._open() if limit_s else ():
+            silent_ns = self._clock.mono_ns() - link.heard_ns
+            if silent_ns >= limit_s * 1e9 and self._warned.get(link.index) != link.heard_ns:
+                self._warned[link.index] = link.heard_ns
+                silent_s = round(silent_ns / 1e9, 3)
+                self.log(logging.WARNING, "no_data", connection=link.index, silent_s=silent_s)
 
     def _end_hole(self) -> None:
         """The time without a connection, if there was one, is over."""

@@ -80,7 +80,9 @@ class VenueLimits:
     ``subscriptions``: instruments a connection; ``messages_per_s``: messages that we send;
     ``connects`` attempts in ``connects_window_s``; ``reconnect_min_s``: least pause after maintenance.
     ``rest_weight`` in ``rest_window_s``: the budget of all HTTP requests of this host together.
-    ``max_age_s``: a connection is replaced before it is so old (None: it may live on).
+    ``max_age_s``: a connection is replaced before it is so old (None: it may live on). ``first_data_s``: what
+    a book subscription may take at least until its first message. ``asks_twice``: a subscription that
+    exists may be asked for again, and is acknowledged: a silent one is then not ended first.
     """
 
     subscriptions: int = 100
@@ -91,6 +93,8 @@ class VenueLimits:
     rest_weight: int = 60
     rest_window_s: float = 60.0
     max_age_s: float | None = None
+    first_data_s: float = 0.0
+    asks_twice: bool = False
 
 
 class Adapter(Protocol):

@@ -90,7 +90,8 @@ class SyncRules:
     """The proof of a venue's books.
 
     ``crossed``: what a crossed book means at the end of a message while the venue is online:
-    ``resync`` (the book is wrong) or ``ignore``. ``sequence``: numbers of book messages or frames.
+    ``resync`` (the book is wrong), ``grace`` (it is wrong if it stays so for a second, unless the
+    venue's checksum holds for it) or ``ignore``. ``sequence``: numbers of book messages or frames.
     ``window``: the venue itself keeps books at the subscribed depth and deletes what it pushes out.
     ``hash``: a digest; one that differs is counted and marks the book as unverified, a REST witness
     decides (a mismatch alone is no loss); ``hash_text``: the same as data, without which books of a venue
@@ -100,7 +101,7 @@ class SyncRules:
     """
 
     checksum: ChecksumSpec | None = None
-    crossed: Literal["resync", "ignore"] = "resync"
+    crossed: Literal["resync", "grace", "ignore"] = "resync"
     trade_ids: bool | Literal["rising"] = False
     sequence: SequenceSpec | None = None
     hash: HashCheck | None = None

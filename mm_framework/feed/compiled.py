@@ -15,8 +15,9 @@ from mm_framework.contracts.shapes import Shape
 from mm_framework.contracts.sync_engine import ChecksumSpec, SequenceSpec, SyncRules
 from mm_framework.feed.config import FeedConfig
 from mm_framework.feed.instrument import Instrument
+from mm_framework.feed.links import NEVER, Stream
 from mm_framework.feed.names import Name
-from mm_framework.feed.session import NEVER, Session, Stream
+from mm_framework.feed.session import Session
 from mm_framework.kernels import layout
 from mm_framework.kernels.advance import advance
 from mm_framework.kernels.checksum import compile_spec, scratch_bytes
@@ -111,7 +112,7 @@ class Compiled:
         put(layout.CTX_SCAN, self._scan.address)
         first = layout.SCAN_MINUTE
         self._scan.view[first : first + 16] = b"1970-01-01T00:00"  # the minute known at first, of value 0
-        put(layout.CTX_RESYNC_CROSSED, self._rules.crossed == "resync")
+        put(layout.CTX_RESYNC_CROSSED, self._rules.crossed != "ignore")
         put(layout.CTX_TRADE_IDS, 2 if self._rules.trade_ids == "rising" else self._rules.trade_ids)
         put(layout.CTX_SEQUENCE, _sequence(self._rules.sequence))
         self._put_undo()
@@ -309,7 +310,8 @@ class Compiled:
         words, base = self._stream_words.words(), slot * layout.STREAM_BYTES // 8
         # A retry that is due on a connection that ends is left as it is, but counts as a deadline.
         calm = stream.retry_ns == NEVER or self._session.carried(stream)
-        hot = stream.phase == "active" and not stream.probed and not stream.silences and calm
+        quiet = stream.probed or stream.silences or stream.unanswered
+        hot = stream.phase == "active" and not quiet and calm and stream.alone
         trade_channel = self._session.instruments[stream.subscription.instrument].trade_channel
         if stream.carries == "trade" and stream.subscription.channel != trade_channel:
             hot = False  # the words hold the numbering of one channel
@@ -404,7 +406,9 @@ class Compiled:
             return False
         if state.state not in (SyncState.SYNCED, SyncState.SYNCING):
             return False
-        if state.unverified or state.probing or state.bridging or not self._hashes(instrument):
+        if state.unverified or state.probing or state.bridging or state.joining:
+            return False
+        if state.crossed_ns is not None or not self._hashes(instrument):
             return False
         return spec is None or not spec.truncate or instrument.definition.depth is not None
 

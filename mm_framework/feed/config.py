@@ -6,7 +6,7 @@ can be read without anything beside it but the plugins.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import cattrs
@@ -53,6 +53,22 @@ class FeedSettings:
         help="Silence of one subscription on a live connection after which it is subscribed anew.",
         aliases=("ws_data_idle_reconnect_seconds",),
     )
+    unanswered_reconnect: int = setting(
+        3,
+        help="Questions in a row about one subscription that have no answer, after which its connection is"
+        " replaced; after as many more its book is declared lost and asked for slowly; 0: never.",
+    )
+    handover_timeout_s: float = setting(
+        30.0, help="Longest wait for the connection that is to replace another one."
+    )
+    handover_retry_s: float = setting(
+        60.0, help="Pause before a connection that could not be replaced is tried again."
+    )
+    handover_settle_s: float = setting(
+        2.0,
+        help="How long two connections carry the same at least, when some subscription says nothing on the"
+        " new one: what is on its way on the old one still arrives.",
+    )
     resync_backoff_s: float = setting(1.0, help="Pause before the second resync in a row; it doubles.")
     resync_backoff_max_s: float = setting(30.0, help="Longest pause between resyncs of one instrument.")
     resync_attempts: int = setting(
@@ -96,8 +112,13 @@ class FeedConfig:
         return _converter.structure(value, cls)
 
 
+_LATER: Final = ("unanswered_reconnect", "handover_timeout_s", "handover_retry_s", "handover_settle_s")
 _converter = cattrs.Converter(forbid_extra_keys=True)
 # Fields that came after the first release are left out while they say nothing: older logs stay as they are.
+_omitted: dict[str, Any] = {name: override(omit_if_default=True) for name in _LATER}
+_converter.register_unstructure_hook(
+    FeedSettings, make_dict_unstructure_fn(FeedSettings, _converter, **_omitted)
+)
 _converter.register_unstructure_hook(
     FeedConfig, make_dict_unstructure_fn(FeedConfig, _converter, infos=override(omit_if_default=True))
 )

@@ -13,9 +13,10 @@ from mm_framework.contracts.normalizer import (
     Subscribed,
     VenueStatus,
 )
+from mm_framework.feed.links import Stream
 from mm_framework.feed.output import Acknowledged, Notice, StatusChanged
 from mm_framework.feed.roster import Roster
-from mm_framework.feed.session import Session, Stream
+from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
 from mm_framework.model.events import NULL, Kind
 from mm_framework.sync.counts import Counts
@@ -98,8 +99,13 @@ class Controls:
         if not event.active:
             return
         instrument_id = self._id(event.venue_symbol)
-        for stream in self._session.streams.values():
+        for stream in list(self._session.streams.values()):
             wanted = stream.subscription
+            spare = stream.spare
+            if spare is not None and spare.connection == self._turn.connection:
+                if wanted.instrument == instrument_id if instrument_id else spare.req_id == event.req_id:
+                    self._session.handover.refused(spare.connection, self._turn.now_ns)
+                continue
             if stream.phase != "requested" or event.channel not in (None, wanted.channel):
                 continue
             if wanted.instrument == instrument_id if instrument_id else stream.req_id == event.req_id:

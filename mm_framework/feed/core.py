@@ -20,16 +20,18 @@ import msgspec
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, shapes_of
 from mm_framework.errors import CorruptFrame, PluginError
 from mm_framework.feed import log_bodies
+from mm_framework.feed.admission import Admission
 from mm_framework.feed.checkpoint import read_state, restore, save
 from mm_framework.feed.config import FeedConfig, VenueKit
 from mm_framework.feed.controls import Controls, is_local
 from mm_framework.feed.instrument import Definitions
 from mm_framework.feed.intake import Intake
+from mm_framework.feed.links import NEVER
 from mm_framework.feed.messages import Messages
 from mm_framework.feed.names import Names
 from mm_framework.feed.output import Command, Notice, Output
 from mm_framework.feed.roster import Roster
-from mm_framework.feed.session import NEVER, Session
+from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
 from mm_framework.kernels.loader import active
 from mm_framework.model.book import Book, OrderBook
@@ -239,6 +241,8 @@ class Feed:
             return
         if handler is not None:
             handler(record)
+        if self._config is not None and self._session.handover.progress(now):
+            self._turn.acted = True
         deadline_ns = self.next_deadline_ns()
         if deadline_ns is not None and now >= deadline_ns:
             self._turn.acted = True
@@ -274,24 +278,29 @@ class Feed:
             case log_bodies.Unfollow(subscriptions):
                 left = [self._roster.unfollow(one) for one in subscriptions]
                 self._session.unfollow([one for one in left if one is not None])
+            case log_bodies.Rotation(reason):
+                self._session.rotate(Reason[reason], record.mono_ns)
             case log_bodies.Stop():
                 self._stopped = True
                 for instrument in self._roster.by_id.values():
                     instrument.book.stop()
 
     def _on_open(self, record: Record) -> None:
-        url = log_bodies.read_open(record)
+        url, replaces = log_bodies.read_open(record), log_bodies.read_replaced(record)
         for stream in self._session.streams.values():
             if stream.carries == "book" and stream.wanted and self.config.live:
                 self._roster.by_id[stream.subscription.instrument].book.connected()
-        self._session.opened(record.connection, url, record.mono_ns)
+        self._session.opened(record.connection, url, record.mono_ns, replaces)
 
     def _on_lost(self, record: Record) -> None:
         reason = log_bodies.read_lost(record)
-        for stream in self._session.lost(record.connection):
+        lost = self._session.lost(record.connection, record.mono_ns)
+        for stream in lost:
             if stream.carries == "book":
                 book = self._roster.by_id[stream.subscription.instrument].book
                 book.disconnected(reason, record.mono_ns)
+        if reason not in (Reason.SHUTDOWN, Reason.RECORDING_END):
+            self._session.reassign(lost, record.mono_ns)
 
     def _on_drop(self, record: Record) -> None:
         self._counts.dropped_frames += log_bodies.read_drop(record)
@@ -381,7 +390,7 @@ class Feed:
             kit, config, session, self._definitions, counts, make_book, make_witness
         )
         controls = Controls(session, roster, emitter, counts, notices, turn)
-        messages = Messages(kit.rules, session, emitter, counts, turn)
+        messages = Messages(kit.rules, session, emitter, counts, turn, Admission(kit.rules, session, turn))
         names = None if self._compiled is None else self._names
         self._intake = Intake(
             kit, config, session, roster, messages, controls, emitter, counts, notices, turn, names

@@ -14,11 +14,12 @@ from mm_framework.errors import MalformedFrame
 from mm_framework.feed.config import FeedConfig, VenueKit
 from mm_framework.feed.controls import Controls
 from mm_framework.feed.instrument import Instrument
+from mm_framework.feed.links import Link, Stream
 from mm_framework.feed.messages import Messages
 from mm_framework.feed.names import Names
 from mm_framework.feed.output import Malformed, Notice
 from mm_framework.feed.roster import Roster
-from mm_framework.feed.session import Link, Session
+from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
 from mm_framework.feed.writer import BookDelta, FrameWriter, Overflow, Pending, Rescale
 from mm_framework.model.events import Kind, Reason
@@ -150,6 +151,7 @@ class Intake:
     def _overflow(self, instrument: Instrument) -> None:
         """The frame stays raw in the log; the book is not the venue's any more."""
         self._counts.overflows += 1
+        self._session.spoken_of(instrument)
         known = instrument.book.s.built
         instrument.book.lose(Reason.VALUE_OVERFLOW, self._turn.now_ns)
         if known:  # else a snapshot was asked for, and its deadline runs
@@ -175,15 +177,25 @@ class Intake:
         if stream.phase == "unfollowed":
             self._counts.unfollowed_frames += 1
             return None
-        if stream.connection not in (None, connection) and not snapshot:
+        if not self._may_feed(stream, snapshot=snapshot):
             self._counts.foreign_frames += 1
             return None
         return instrument
 
+    def _may_feed(self, stream: Stream, *, snapshot: bool) -> bool:
+        """Whether the present connection has something to say of a stream."""
+        connection, session = self._turn.connection, self._session
+        if stream.connection in (None, connection):
+            return True
+        if stream.spare is not None and stream.spare.connection == connection:
+            return snapshot or not session.handover.by_snapshot(stream)
+        return snapshot and not session.ends(connection)
+
     def _attach(self, instrument: Instrument, channel: str) -> None:
         """The present connection feeds the stream: nobody did, or a snapshot hands it over."""
         stream = self._session.streams[instrument.id, channel]
-        if self._turn.record.kind == RecordKind.FRAME:
+        helps = stream.spare is not None and stream.spare.connection == self._turn.connection
+        if self._turn.record.kind == RecordKind.FRAME and not helps:
             stream.connection = self._turn.connection
         if stream.carries == "book":
             instrument.book.connected()

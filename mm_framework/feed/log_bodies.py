@@ -16,12 +16,14 @@ from mm_framework.contracts.adapter import Subscription
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import CorruptFrame, SchemaMismatch
 from mm_framework.feed.config import FeedConfig
-from mm_framework.model.events import Reason
+from mm_framework.model.events import PLANNED, Reason
 from mm_framework.model.frame import Record, RecordKind
 
 __all__ = [
     "Change",
     "Follow",
+    "Order",
+    "Rotation",
     "Start",
     "Stop",
     "Unfollow",
@@ -32,6 +34,7 @@ __all__ = [
     "read_drop",
     "read_lost",
     "read_open",
+    "read_replaced",
 ]
 
 
@@ -58,6 +61,13 @@ class Unfollow:
 
 
 @attrs.frozen
+class Rotation:
+    """Op ``rotate``: the shard's connections are replaced, for the planned reason of this name."""
+
+    reason: str = attrs.field(validator=attrs.validators.in_(sorted(reason.name for reason in PLANNED)))
+
+
+@attrs.frozen
 class Stop:
     """Op ``stop``: the run is over; what stopped it, and the error that ended it, where that is told."""
 
@@ -65,9 +75,16 @@ class Stop:
     error: str | None = None
 
 
-Change = Follow | Unfollow
+Change = Follow | Unfollow | Rotation
+Order = Start | Follow | Unfollow | Rotation | Stop
 
-_FORMS: Final[dict[str, type[Any]]] = {"start": Start, "follow": Follow, "unfollow": Unfollow, "stop": Stop}
+_FORMS: Final[dict[str, type[Any]]] = {
+    "start": Start,
+    "follow": Follow,
+    "unfollow": Unfollow,
+    "rotate": Rotation,
+    "stop": Stop,
+}
 _converter: Final = cattrs.Converter(forbid_extra_keys=True)
 _converter.register_structure_hook(FeedConfig, lambda value, _: FeedConfig.from_json(value))
 
@@ -100,7 +117,7 @@ def check_first(record: Record) -> None:
         )
 
 
-def read_control(record: Record) -> Start | Follow | Unfollow | Stop:
+def read_control(record: Record) -> Order:
     """What a CONTROL record says. Raises SchemaMismatch for a configuration that is not known."""
     body = _body(record)
     op = body.pop("op", None)
@@ -111,7 +128,7 @@ def read_control(record: Record) -> Start | Follow | Unfollow | Stop:
             "mm-framework may read it"
         )
     try:
-        result: Start | Follow | Unfollow | Stop = _converter.structure(body, form)
+        result: Order = _converter.structure(body, form)
     except cattrs.BaseValidationError as error:
         raise SchemaMismatch(
             f"the configuration in the log (record {record.index}, {op}) is not one that this version knows;"
@@ -123,6 +140,12 @@ def read_control(record: Record) -> Start | Follow | Unfollow | Stop:
 def read_open(record: Record) -> str:
     """The URL of an OPEN record."""
     return str(_body(record).get("url", ""))
+
+
+def read_replaced(record: Record) -> int | None:
+    """The connection that the one of an OPEN record is to take over from."""
+    replaces = _body(record).get("replaces")
+    return replaces if isinstance(replaces, int) else None
 
 
 def read_lost(record: Record) -> Reason:

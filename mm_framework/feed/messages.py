@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.feed.admission import Admission
 from mm_framework.feed.instrument import Instrument
-from mm_framework.feed.session import Session, Stream
+from mm_framework.feed.links import Stream
+from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
 from mm_framework.feed.writer import BookDelta, Pending, Tops, Trades
 from mm_framework.model.events import NULL, Kind, Reason, SyncState
@@ -21,14 +23,23 @@ class Messages:
     """Takes the messages of a frame one at a time and tells the session what to ask for."""
 
     def __init__(
-        self, rules: SyncRules, session: Session, emitter: Emitter, counts: Counts, turn: Turn
+        self,
+        rules: SyncRules,
+        session: Session,
+        emitter: Emitter,
+        counts: Counts,
+        turn: Turn,
+        admission: Admission,
     ) -> None:
         self._rules, self._session, self._turn = rules, session, turn
-        self._emitter, self._counts = emitter, counts
+        self._emitter, self._counts, self._admission = emitter, counts, admission
 
     def take(self, pending: Pending) -> None:
         """Apply one message of the present record."""
         stream = self._session.streams[pending.instrument.id, pending.channel]
+        if not self._admission.admits(stream, pending):
+            self._counts.foreign_frames += 1
+            return
         self._counts.messages += 1
         if isinstance(pending, BookDelta):
             self._book(stream, pending)
@@ -45,6 +56,7 @@ class Messages:
             delta.message, now, online=session.online, numbered=self._turn.numbered
         )
         self._look(instrument, delta.message)
+        session.watch_crossed(stream, instrument)
         if broken is Reason.STALE_SNAPSHOT:
             session.fetched_snapshot(instrument.id, now, good=False)
         elif broken is not None:

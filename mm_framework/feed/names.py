@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from mm_framework.feed.session import Stream
+from mm_framework.feed.links import Stream
 
 __all__ = ["Name", "Names"]
 

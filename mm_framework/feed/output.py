@@ -19,6 +19,7 @@ __all__ = [
     "Output",
     "Reconnect",
     "Refusal",
+    "Rotate",
     "Send",
     "Silent",
     "StateChanged",
@@ -43,6 +44,17 @@ class Reconnect:
 
 
 @attrs.frozen
+class Rotate:
+    """Open another connection that takes over from this one; its OPEN record says ``replaces``.
+
+    One attempt; when it fails the command comes again later.
+    """
+
+    connection: int
+    reason: Reason
+
+
+@attrs.frozen
 class Fetch:
     """Make this HTTP request within the budget; the answer, or its failure, comes back as an HTTP record.
 
@@ -53,7 +65,7 @@ class Fetch:
     request: HttpRequest
 
 
-Command = Send | Reconnect | Fetch
+Command = Send | Reconnect | Rotate | Fetch
 
 
 @attrs.frozen

@@ -8,7 +8,8 @@ from mm_framework.contracts.adapter import Subscription
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.feed.config import FeedConfig, VenueKit
 from mm_framework.feed.instrument import Definitions, Instrument
-from mm_framework.feed.session import Session, Stream
+from mm_framework.feed.links import Stream
+from mm_framework.feed.session import Session
 from mm_framework.model.book import Book
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.proofs import Witness

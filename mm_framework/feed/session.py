@@ -2,7 +2,8 @@
 
     open -> definitions asked for (where the venue gives them) -> subscribed -> acknowledged -> heard
     book broken -> pause -> unsubscribe, subscribe        silent -> unsubscribe, subscribe (a probe)
-    connection silent, ping unanswered -> Reconnect
+    probes unanswered -> Reconnect -> unanswered again -> the book is lost, asked for slowly
+    connection silent, ping unanswered -> Reconnect       old age, a venue's notice -> `handover`
 
 Everything here is a function of the records: a replay gives the same commands, which it ignores. A
 recording of others (``live`` False) gives none and has no deadlines.
@@ -13,94 +14,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, cast
+from typing import cast
 
-import attrs
-
-from mm_framework.contracts.adapter import Adapter, SnapshotSource, Subscription, TimeSource
+from mm_framework.contracts.adapter import Adapter, SnapshotSource, TimeSource
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed.config import FeedConfig
+from mm_framework.feed.handover import Handover
 from mm_framework.feed.instrument import Instrument
+from mm_framework.feed.links import NEVER, Link, Stream, ns
 from mm_framework.feed.output import ClockSample, Command, Fetch, Notice, Reconnect, Refusal, Send, Silent
 from mm_framework.model.events import Reason, SyncState
-from mm_framework.sync.repeated import Repeated
+from mm_framework.sync.book import GRACE_NS
 
-__all__ = ["NEVER", "Link", "Session", "Stream"]
+__all__ = ["Session"]
 
-NEVER = 2**63 - 1
 MAX_STREAM_IDLE_S = 3600.0
 MAX_REQUESTS = 1024
-
-
-@attrs.define
-class Link:
-    """A connection. Times are mono_ns, NEVER where nothing is awaited.
-
-    ``memo`` is the normalizer's table; ``requests`` when a request number was sent; ``listed`` the
-    names that the venue's metadata told so far; ``closing``: we asked for its end; ``number``: that of
-    its last frame, where frames are numbered; ``repeated``: the last row of seeming repetitions.
-    """
-
-    index: int
-    url: str
-    opened_ns: int
-    last_ns: int
-    memo: dict[str, Any] = attrs.Factory(dict)
-    requests: dict[str, int] = attrs.Factory(dict)
-    listed: list[str] = attrs.Factory(list)
-    ready: bool = False
-    closing: bool = False
-    ready_by_ns: int = NEVER
-    ping_due_ns: int = NEVER
-    pong_by_ns: int = NEVER
-    number: int | None = None
-    repeated: Repeated | None = None
-
-
-@attrs.define
-class Stream:
-    """One instrument on one channel.
-
-    ``phase``: waiting (for a connection), requested, active, refused, unfollowed. ``deadline_ns``: the next
-    message is due; ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last news,
-    ``probed``: the last of them has no answer yet; ``req_id``: the number of its last request;
-    ``fetching``: its snapshot was asked for over REST.
-    """
-
-    subscription: Subscription
-    carries: str
-    connection: int | None = None
-    phase: str = "waiting"
-    deadline_ns: int = NEVER
-    retry_ns: int = NEVER
-    last_ns: int | None = None
-    silences: int = 0
-    probed: bool = False
-    req_id: int = 0
-    fetching: bool = False
-
-    @property
-    def wanted(self) -> bool:
-        """Whether it is asked for on each connection anew."""
-        return self.phase not in ("refused", "unfollowed")
-
-    def awaits(self, connection: int, req_id: int) -> bool:
-        """Whether an answer to this request on this connection is about it."""
-        return self.phase == "requested" and self.connection == connection and self.req_id == req_id
-
-    def follow(self, subscription: Subscription) -> None:
-        """Wanted again, as if for the first time."""
-        self.subscription, self.phase = subscription, "waiting"
-        self.last_ns, self.silences, self.probed = None, 0, False
-
-    def leave(self, phase: str) -> None:
-        """Nothing is awaited of it any more."""
-        self.phase, self.connection, self.fetching = phase, None, False
-        self.deadline_ns = self.retry_ns = NEVER
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 1e9)
 
 
 class Session:
@@ -118,37 +47,46 @@ class Session:
         notices: list[Notice],
     ) -> None:
         self.adapter, self.config, self.settings = adapter, config, config.settings
+        self.rules = rules
         self.fetched = rules.sequence is not None and rules.sequence.bridge == "rest"
         self.commands, self.notices = commands, notices
         self.instruments: dict[str, Instrument] = {}
         self.links: dict[int, Link] = {}
         self.streams: dict[tuple[str, str], Stream] = {}
+        self.handover = Handover(self)
+        self._first_s = max(config.settings.ack_timeout_s, adapter.limits.first_data_s)
         self.req_id = 0
         self.online = True
         self.bound_ns = NEVER
-        self.idle_ns = _ns(config.settings.idle_timeout_s or adapter.idle_timeout_s)
+        self.idle_ns = ns(config.settings.idle_timeout_s or adapter.idle_timeout_s)
 
     # connections
 
-    def opened(self, index: int, url: str, now_ns: int) -> Link:
-        """A connection is open."""
+    def opened(self, index: int, url: str, now_ns: int, replaces: int | None = None) -> Link:
+        """A connection is open; it may be the heir of another one."""
         link = self.links[index] = Link(index, url, now_ns, now_ns)
         if not self.config.live:
             return link
+        if replaces is not None:
+            self.handover.opened(link, replaces)
         if self.adapter.ping_interval_s:
-            link.ping_due_ns = now_ns + _ns(self.adapter.ping_interval_s)
-        self._arm(link.ping_due_ns, now_ns + self.idle_ns, self._too_old_ns(link))
+            link.ping_due_ns = now_ns + ns(self.adapter.ping_interval_s)
+        self.arm(link.ping_due_ns, now_ns + self.idle_ns, self._too_old_ns(link))
         if self.adapter.metadata_first:
             self._send(index, self.adapter.metadata_request(self._next_req_id()))
-            link.ready_by_ns = now_ns + _ns(self.settings.metadata_timeout_s)
-            self._arm(link.ready_by_ns)
+            link.ready_by_ns = now_ns + ns(self.settings.metadata_timeout_s)
+            self.arm(link.ready_by_ns)
         else:
             self._ready(link, now_ns)
         return link
 
-    def lost(self, index: int) -> list[Stream]:
-        """A connection is gone; the streams that it fed, or, when it was the only one, was to feed."""
-        self.links.pop(index, None)
+    def lost(self, index: int, now_ns: int) -> list[Stream]:
+        """A connection is gone; the streams that it fed, or, when it was the only one, was to feed.
+
+        Not those that a heir carries already.
+        """
+        link = self.links.pop(index, None)
+        moved = [] if link is None else self.handover.lost(link, now_ns)
         orphans = [
             stream
             for stream in self.streams.values()
@@ -156,12 +94,42 @@ class Session:
         ]
         for stream in orphans:
             stream.leave("waiting" if stream.wanted else stream.phase)
-        return orphans
+        return [*moved, *orphans]
+
+    def lose_thread(self, streams: Sequence[Stream], reason: Reason, now_ns: int) -> None:
+        """Streams of a connection that lives were never heard on it: their books are lost, ask anew."""
+        for stream in streams:
+            if stream.carries == "book":
+                self.instruments[stream.subscription.instrument].book.lose(reason, now_ns)
+            if stream.connection is not None:
+                self._resubscribe(stream, now_ns)
+
+    def reassign(self, streams: Sequence[Stream], now_ns: int) -> None:
+        """Streams whose connection is gone go on where another is left."""
+        main = self._main()
+        if not self.config.live or main is None:
+            return
+        left = [stream for stream in streams if stream.connection is None and stream.wanted]
+        if left:
+            self.unsubscribe(main.index, left)
+            self._subscribe(main.index, left, now_ns)
+        for stream in streams:
+            if stream.carries == "book" and stream.connection is not None:
+                self.instruments[stream.subscription.instrument].book.connected()
+                self.want_snapshot(stream, now_ns)
+
+    def rotate(self, reason: Reason, now_ns: int) -> None:
+        """Replace the connections, as planned."""
+        for link in list(self.links.values()):
+            if self.config.live:
+                self.handover.rotate(link, reason, now_ns)
 
     def going_away(self, index: int, now_ns: int) -> None:
         """The venue ends a connection soon: connect anew before that, once."""
         link = self.links.get(index)
-        if link is not None and not link.closing and self.config.live:
+        if link is None or link.closing or not self.config.live:
+            return
+        if not self.handover.rotate(link, Reason.VENUE_NOTICE, now_ns):
             self._close(link, Reason.VENUE_NOTICE)
 
     def listed(self, index: int, venue_symbol: str) -> None:
@@ -200,6 +168,7 @@ class Session:
         link.ready, link.ready_by_ns = True, NEVER
         wanted = [s for s in self.streams.values() if s.phase == "waiting"]
         self._subscribe(link.index, wanted, now_ns)
+        self.handover.ready(link, now_ns)
 
     # requests and their answers
 
@@ -249,14 +218,17 @@ class Session:
     def acknowledged(self, stream: Stream, index: int, now_ns: int) -> None:
         """The venue accepted a subscription: its first message is due."""
         if stream.phase == "unfollowed":
-            self._unsubscribe(index, [stream])  # it could not be named before
+            self.unsubscribe(index, [stream])  # it could not be named before
+        self.handover.acknowledged(stream, index, now_ns)
         if stream.connection != index:
             return
         stream.phase = "active"
         stream.last_ns = now_ns if stream.last_ns is None else stream.last_ns
         if self.config.live:
-            wait_s = self.settings.ack_timeout_s if stream.carries == "book" else self._idle_s(stream)
-            self._await(stream, now_ns + _ns(wait_s))
+            # Where the channel itself begins with nothing the acknowledgement is the whole answer.
+            whole = stream.carries != "book" or (self.fetched and not self._begins_by_rest(stream))
+            stream.unanswered = 0 if whole else stream.unanswered
+            self._await(stream, now_ns + ns(self._idle_s(stream) if whole else self._first_s))
             self.want_snapshot(stream, now_ns)
 
     def want_snapshot(self, stream: Stream, now_ns: int) -> None:
@@ -271,14 +243,30 @@ class Session:
         return not (self.config.live and self.fetched) or any(one.fetching for one in streams)
 
     def fetched_snapshot(self, instrument: str, now_ns: int, *, good: bool) -> None:
-        """The answer to a fetch came; a bad one, or one that is too old, is asked for again after a pause."""
+        """The answer to a fetch came; a bad one, or one that is too old, is asked for again after a pause.
+
+        Unless the book is there already, by an answer that overtook this one.
+        """
         for stream in self.streams.values():
             if stream.subscription.instrument != instrument or stream.carries != "book":
                 continue
             stream.fetching = False
-            if not good and self.config.live and self.carried(stream):
-                stream.retry_ns = now_ns + _ns(self.settings.resync_backoff_s)
-                self._arm(stream.retry_ns)
+            missing = self._begins_by_rest(stream) and self.config.live and self.carried(stream)
+            if not good and missing:
+                stream.retry_ns = now_ns + ns(self.settings.resync_backoff_s)
+                self.arm(stream.retry_ns)
+
+    def spoken_of(self, instrument: Instrument) -> None:
+        """The venue answers about an instrument, although what it says is of no use."""
+        for stream in self._of(instrument):
+            stream.unanswered = 0
+
+    def watch_crossed(self, stream: Stream, instrument: Instrument) -> None:
+        """A book that is crossed for now: look again when its time is over."""
+        since_ns = instrument.book.s.crossed_ns
+        if since_ns is not None and stream.retry_ns == NEVER and self.config.live:
+            stream.retry_ns = since_ns + GRACE_NS
+            self.arm(stream.retry_ns)
 
     def refused(self, stream: Stream, text: str) -> None:
         """The venue refused a subscription: it is not asked for again, unless it worked before."""
@@ -289,12 +277,12 @@ class Session:
 
     def heard(self, stream: Stream, now_ns: int, *, news: bool = False) -> None:
         """A message of a subscription came; the first after a probe answers it, unless it is ``news``."""
-        stream.phase, stream.last_ns = "active", now_ns
+        stream.phase, stream.last_ns, stream.unanswered = "active", now_ns, 0
         if news or not stream.probed:
             stream.silences = 0
         stream.probed = False
         if self.config.live:
-            self._await(stream, now_ns + _ns(self._idle_s(stream)))
+            self._await(stream, now_ns + ns(self._idle_s(stream)))
 
     def broken(self, instrument: Instrument, now_ns: int) -> None:
         """A book was lost on a live connection: ask for it anew, after a pause that grows."""
@@ -306,12 +294,14 @@ class Session:
         if state.attempts > settings.resync_attempts:
             instrument.book.accept_unverified()
             pause_s = settings.resync_backoff_max_s
+        elif stream.spare is not None and self.handover.by_snapshot(stream):
+            pause_s = settings.ack_timeout_s  # the heir's snapshot comes
         elif state.attempts > 1:
             doubled = settings.resync_backoff_s * 2.0 ** (state.attempts - 2)
             pause_s = min(settings.resync_backoff_max_s, doubled)
         if pause_s:
-            stream.retry_ns, stream.deadline_ns = now_ns + _ns(pause_s), NEVER
-            self._arm(stream.retry_ns)
+            stream.retry_ns, stream.deadline_ns = now_ns + ns(pause_s), NEVER
+            self.arm(stream.retry_ns)
         else:
             self._renew(stream, now_ns)
 
@@ -323,6 +313,7 @@ class Session:
             return
         for link in list(self.links.values()):
             self._link_due(link, now_ns)
+        self.handover.due(now_ns)
         for stream in list(self.streams.values()):
             self._stream_due(stream, now_ns)
         self.rearm()
@@ -332,13 +323,14 @@ class Session:
         self.bound_ns = NEVER
         if not self.config.live:
             return
+        self.handover.arm()
         for link in self.links.values():
             if not link.closing:
-                self._arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
-                self._arm(self._too_old_ns(link))
+                self.arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
+                self.arm(self._too_old_ns(link))
         for stream in self.streams.values():
             if self.carried(stream):
-                self._arm(stream.deadline_ns, stream.retry_ns)
+                self.arm(stream.deadline_ns, stream.retry_ns)
 
     def _link_due(self, link: Link, now_ns: int) -> None:
         if link.closing:
@@ -347,9 +339,9 @@ class Session:
             self._close(link, Reason.IDLE)
         elif now_ns >= link.pong_by_ns:
             self._close(link, Reason.PING_TIMEOUT)
-        elif now_ns >= self._too_old_ns(link):
-            self._close(link, Reason.SESSION_AGE)
         else:
+            if now_ns >= self._too_old_ns(link):
+                self.handover.rotate(link, Reason.SESSION_AGE, now_ns)
             if now_ns >= link.ready_by_ns:
                 self._ready(link, now_ns)
             if now_ns >= link.ping_due_ns:
@@ -358,18 +350,23 @@ class Session:
     def _too_old_ns(self, link: Link) -> int:
         """When a connection is replaced, before the venue ends it."""
         age_s = self.adapter.limits.max_age_s
-        return NEVER if age_s is None else link.opened_ns + _ns(age_s)
+        if age_s is None or link.rotation is not None or link.replaces is not None or not link.ready:
+            return NEVER
+        return link.opened_ns + ns(age_s)
 
     def _stream_due(self, stream: Stream, now_ns: int) -> None:
         if not self.carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):
             return
-        if not self.online:
+        if not self.online or (stream.spare is not None and not self._begins_by_rest(stream)):
             self._postpone(stream, now_ns)
             return
+        asked = now_ns >= stream.deadline_ns and self._asked(stream)
         instrument = self.instruments.get(stream.subscription.instrument)
         book = instrument.book.s if instrument is not None and stream.carries == "book" else None
         if book is not None and book.state is SyncState.SYNCED and now_ns >= stream.retry_ns:
             stream.retry_ns = NEVER
+            if instrument is not None and instrument.book.stays_crossed(now_ns):
+                self.broken(instrument, now_ns)
             return
         if now_ns < stream.retry_ns and stream.phase == "active" and (book is None or book.built):
             wanted = stream.subscription
@@ -379,11 +376,45 @@ class Session:
             stream.probed = True
             if book is not None and not self.fetched:
                 book.probing = True
+        if asked and self._unanswered(stream, now_ns):
+            return
         if book is not None and book.unverified:
-            stream.retry_ns = now_ns + _ns(self.settings.unverified_retry_s)
+            stream.retry_ns = now_ns + ns(self.settings.unverified_retry_s)
             self._renew(stream, now_ns, keep_retry=True)
         else:
             self._renew(stream, now_ns)
+
+    def _asked(self, stream: Stream) -> bool:
+        """Whether the venue owes an answer about a stream, on its connection."""
+        if stream.phase == "requested" or stream.probed:
+            return True
+        instrument = self.instruments.get(stream.subscription.instrument)
+        missing = stream.carries == "book" and instrument is not None and not instrument.book.s.built
+        return missing and not self.fetched
+
+    def _unanswered(self, stream: Stream, now_ns: int) -> bool:
+        """Count a question without an answer; whether something else was done than to ask again.
+
+        A connection that carried the stream and does no longer is replaced; if that does not help, the
+        book is declared lost, and asked for slowly.
+        """
+        most, index = self.settings.unanswered_reconnect, stream.connection
+        if not most or index is None:
+            return False
+        stream.unanswered += 1
+        if stream.unanswered == most and stream.last_ns is not None:
+            for other in self.streams.values():
+                if other.connection == index and other.unanswered:
+                    other.unanswered = most  # one new connection serves them all
+            self._close(self.links[index], Reason.LIVENESS)
+            return True
+        if stream.unanswered < 2 * most:
+            return False
+        if stream.unanswered == 2 * most and stream.carries == "book":
+            self.instruments[stream.subscription.instrument].book.lose(Reason.SILENT, now_ns)
+        self._resubscribe(stream, now_ns)
+        stream.deadline_ns = now_ns + ns(self.settings.unverified_retry_s)
+        return True
 
     def _begins_by_rest(self, stream: Stream) -> bool:
         """Whether a book waits for a snapshot that is fetched, on a subscription that works."""
@@ -403,19 +434,24 @@ class Session:
         source = cast(SnapshotSource, self.adapter)
         self.commands.append(Fetch(source.snapshot_request(stream.subscription)))
         stream.fetching = True
-        self._await(stream, now_ns + _ns(self.settings.snapshot_timeout_s))
+        self._await(stream, now_ns + ns(self.settings.snapshot_timeout_s))
 
     def _postpone(self, stream: Stream, now_ns: int) -> None:
-        """The venue does not trade: silence means nothing, and what is asked for may not come."""
+        """The venue does not trade, or a heir brings what is missing: silence means nothing yet."""
         if now_ns >= stream.deadline_ns:
-            stream.deadline_ns = now_ns + _ns(self.settings.stream_idle_s)
+            stream.deadline_ns = now_ns + ns(self.settings.stream_idle_s)
         if now_ns >= stream.retry_ns:
-            stream.retry_ns = now_ns + _ns(self.settings.resync_backoff_max_s)
+            stream.retry_ns = now_ns + ns(self.settings.resync_backoff_max_s)
 
     def carried(self, stream: Stream) -> bool:
         """Whether the stream has a connection whose end we have not asked for."""
         link = None if stream.connection is None else self.links.get(stream.connection)
         return link is not None and not link.closing
+
+    def ends(self, index: int) -> bool:
+        """Whether a connection is being replaced or closed: it takes nothing over."""
+        link = self.links.get(index)
+        return link is not None and (link.closing or link.rotation is not None)
 
     def _ping(self, link: Link, now_ns: int) -> None:
         interval_s = self.adapter.ping_interval_s
@@ -424,9 +460,9 @@ class Session:
             link.ping_due_ns = NEVER
             return
         self._send(link.index, [message])
-        link.ping_due_ns = now_ns + _ns(interval_s)
+        link.ping_due_ns = now_ns + ns(interval_s)
         if link.pong_by_ns == NEVER:
-            link.pong_by_ns = now_ns + _ns(self.settings.ping_timeout_s)
+            link.pong_by_ns = now_ns + ns(self.settings.ping_timeout_s)
 
     def _close(self, link: Link, reason: Reason) -> None:
         link.closing = True
@@ -446,9 +482,8 @@ class Session:
 
     def unfollow(self, streams: Sequence[Stream]) -> None:
         """Streams are wanted no longer: say so on their connections, and await nothing of them."""
-        for index in dict.fromkeys(stream.connection for stream in streams if self.carried(stream)):
-            if index is not None:
-                self._unsubscribe(index, [stream for stream in streams if stream.connection == index])
+        for index in self.links:
+            self.unsubscribe(index, [stream for stream in streams if stream.is_on(index)])
         for stream in streams:
             stream.leave("unfollowed")
 
@@ -457,7 +492,8 @@ class Session:
         ready = [link for link in self.links.values() if link.ready and not link.closing]
         return ready[-1] if ready else None
 
-    def _unsubscribe(self, index: int, streams: Iterable[Stream]) -> None:
+    def unsubscribe(self, index: int, streams: Iterable[Stream]) -> None:
+        """Say on a connection that these streams are not wanted there."""
         link = self.links.get(index)
         if link is None or link.closing or not self.config.live:
             return
@@ -467,19 +503,32 @@ class Session:
             self._send(index, self.adapter.unsubscribe(subscriptions, self._next_req_id(), link.memo))
 
     def _subscribe(self, index: int, streams: Iterable[Stream], now_ns: int) -> None:
-        sent, rate = 0, max(1, int(self.adapter.limits.messages_per_s))
+        for group, req_id, by_ns, silent in self.ask(index, streams, now_ns):
+            for stream in group:
+                stream.connection, stream.phase, stream.req_id = index, "requested", req_id
+                if silent:  # it comes with another channel, whose answer counts for both
+                    stream.phase, by_ns = "active", now_ns + ns(self._idle_s(stream))
+                self._await(stream, by_ns)
+
+    def ask(
+        self, index: int, streams: Iterable[Stream], now_ns: int
+    ) -> list[tuple[list[Stream], int, int, bool]]:
+        """Ask for streams: for each request its streams, its number, when its answer is due, and whether
+        nothing had to be said for it.
+        """
+        asked, sent, rate = [], 0, max(1, int(self.adapter.limits.messages_per_s))
         ordered = sorted(streams, key=_request_key)
         for _, group in groupby(ordered, key=_request_key):
             wanted = list(group)
-            subscriptions = [stream.subscription for stream in wanted]
             req_id = self._next_req_id()
-            messages = self.adapter.subscribe(subscriptions, req_id)
+            messages = self.adapter.subscribe([stream.subscription for stream in wanted], req_id)
             self._send(index, messages)
             sent += len(messages)
-            for stream in wanted:
-                stream.connection, stream.phase, stream.req_id = index, "requested", req_id
-                # What leaves at the venue's pace is answered at that pace.
-                self._await(stream, now_ns + _ns(self.settings.ack_timeout_s + sent // rate))
+            # What leaves at the venue's pace is answered at that pace.
+            wait_s = self.settings.ack_timeout_s if wanted[0].carries != "book" else self._first_s
+            by_ns = now_ns + ns(wait_s + sent // rate)
+            asked.append((wanted, req_id, by_ns, not messages))
+        return asked
 
     def _resubscribe(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
         index = stream.connection
@@ -487,7 +536,8 @@ class Session:
             return
         if not keep_retry:
             stream.retry_ns = NEVER
-        self._unsubscribe(index, [stream])
+        if not self.adapter.limits.asks_twice:
+            self.unsubscribe(index, [stream])
         self._subscribe(index, [stream], now_ns)
 
     def _of(self, instrument: Instrument) -> list[Stream]:
@@ -495,7 +545,7 @@ class Session:
 
     def idle_ns_of(self, stream: Stream) -> int:
         """The silence of a stream after which it is asked for anew."""
-        return _ns(self._idle_s(stream))
+        return ns(self._idle_s(stream))
 
     def _idle_s(self, stream: Stream) -> float:
         idle_s: float = min(MAX_STREAM_IDLE_S, self.settings.stream_idle_s * 2.0 ** min(stream.silences, 10))
@@ -503,9 +553,10 @@ class Session:
 
     def _await(self, stream: Stream, deadline_ns: int) -> None:
         stream.deadline_ns = deadline_ns
-        self._arm(deadline_ns, stream.retry_ns)
+        self.arm(deadline_ns, stream.retry_ns)
 
-    def _arm(self, *deadlines_ns: int) -> None:
+    def arm(self, *deadlines_ns: int) -> None:
+        """Something is due then."""
         self.bound_ns = min(self.bound_ns, *deadlines_ns)
 
     def _send(self, index: int, messages: list[bytes]) -> None:

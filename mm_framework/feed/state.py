@@ -9,7 +9,7 @@ import cattrs
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from mm_framework.contracts.normalizer import InstrumentInfo
-from mm_framework.feed.session import Link, Stream
+from mm_framework.feed.links import Link, Stream
 from mm_framework.model.book import Level
 from mm_framework.model.instrument import Definition
 from mm_framework.sync.book import BookState
@@ -62,12 +62,9 @@ class FeedState:
 _converter = cattrs.Converter(forbid_extra_keys=True)
 # Fields that came after the first release are left out while they say nothing: older logs stay as they are.
 _LATER: dict[type, tuple[str, ...]] = {
-    BookState: ("number", "bridging", "waiting", "asked", "repeated"),
-    Link: (
-        "number",
-        "repeated",
-    ),
-    Stream: ("fetching",),
+    BookState: ("number", "bridging", "joining", "waiting", "asked", "repeated", "crossed_ns"),
+    Link: ("number", "rotation", "rotate_ns", "heir_by_ns", "replaces", "settled_ns", "repeated"),
+    Stream: ("fetching", "unanswered", "spare", "floor", "echoes"),
     InstrumentState: ("more_trades",),
 }
 for _class, _fields in _LATER.items():

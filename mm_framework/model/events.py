@@ -121,6 +121,7 @@ class Reason(enum.IntEnum):
     PROTOCOL_ERROR = 35
     TLS_FAILED = 36
     FRAME_TOO_LARGE = 37
+    LIVENESS = 38
     # planned ends of a connection
     SHUTDOWN = 50
     CLOCK_REFRESH = 51

@@ -19,7 +19,7 @@ from mm_framework.contracts.normalizer import ConnectionInfo, Control
 from mm_framework.contracts.sink import Followed, Seen, Told, ToldTrade
 from mm_framework.errors import MalformedFrame
 from mm_framework.feed import FeedConfig, VenueKit
-from mm_framework.feed.log_bodies import Follow, Start, Stop, Unfollow, read_control, read_open
+from mm_framework.feed.log_bodies import Follow, Order, Start, Unfollow, read_control, read_open
 from mm_framework.feed.output import Defined, Malformed, Output
 from mm_framework.feed.state import FeedState, structure
 from mm_framework.model.events import Kind, Message, Row, iter_messages, iter_rows
@@ -144,7 +144,7 @@ class _Shard:
         except (MalformedFrame, ValueError, msgspec.DecodeError, RecursionError):
             self._writer.reset()
 
-    def _obey(self, order: Start | Follow | Unfollow | Stop) -> None:
+    def _obey(self, order: Order) -> None:
         """Subscriptions that come and go while the run goes on."""
         if isinstance(order, Follow):
             for subscription in order.subscriptions:

@@ -73,6 +73,9 @@ class BookMessage:
     digest: str | None = None
 
 
+GRACE_NS = 1_000_000_000
+"""How long a book may stay crossed where the venue shows an order before its match removes it."""
+
 MAX_REPETITION = 10_000_000
 """A number that falls by more is no repetition of an update: the venue counts anew, something is missing."""
 
@@ -89,8 +92,10 @@ class BookState:
     because the book was silent; if it differs, something was lost. ``attempts``: losses in a row.
     ``synced_ns``: mono_ns of the last change to SYNCED. ``seen_*``: most decimals seen. ``number``: that
     of the last update or snapshot that was applied; ``bridging``: a fetched snapshot that no update has
-    joined yet; ``waiting``: updates that wait for one; ``asked``: the levels a side that a snapshot was
-    asked for, of a venue whose books may hold more; ``repeated``: the last row of seeming repetitions.
+    joined yet; ``joining``: another connection feeds it from now on, whose updates may overlap with what
+    it has; ``waiting``: updates that wait for a snapshot; ``asked``: the levels a side that a snapshot
+    was asked for, of a venue whose books may hold more; ``repeated``: the last row of seeming
+    repetitions; ``crossed_ns``: since when it is crossed, where that is not an error at once.
     """
 
     state: SyncState = SyncState.CONNECTING
@@ -105,9 +110,11 @@ class BookState:
     bound: KnownDepth = attrs.Factory(KnownDepth)
     number: int | None = None
     bridging: bool = False
+    joining: bool = False
     waiting: list[BookMessage] = attrs.Factory(list)
     asked: int | None = None
     repeated: Repeated | None = None
+    crossed_ns: int | None = None
 
 
 class BookSync:
@@ -166,9 +173,8 @@ class BookSync:
         self._apply_levels(message)
         proof = self._prove(message)
         broken = proof.reason
-        if broken is None and online and self.rules.crossed == "resync" and self.book.crossed:
-            self.counts.crossed += 1
-            broken = Reason.CROSSED
+        if broken is None:
+            broken = self._crossed(message, now_ns, crossed=online and self.book.crossed)
         self._emit(message, trusted=broken is None and (proof.holds or s.state is SyncState.SYNCED))
         if message.snapshot:
             self._to(Trigger.SNAPSHOT, Reason.SNAPSHOT)
@@ -184,6 +190,30 @@ class BookSync:
             expected, found = _price(self.book.best_bid), _price(self.book.best_ask)
         self.lose(broken, now_ns, expected, found)
         return broken
+
+    def _crossed(self, message: BookMessage, now_ns: int, *, crossed: bool) -> Reason | None:
+        """What the venue's policy says of a book after a message without a mismatch."""
+        s, policy = self.s, self.rules.crossed
+        # Where the venue's checksum holds it is its own book that is crossed.
+        if not crossed or (policy == "grace" and message.checksum != NULL):
+            s.crossed_ns = None
+            return None
+        if policy == "grace":
+            s.crossed_ns = now_ns if s.crossed_ns is None else s.crossed_ns
+            if now_ns - s.crossed_ns < GRACE_NS:
+                return None
+        elif policy == "ignore":
+            return None
+        self.counts.crossed += 1
+        return Reason.CROSSED
+
+    def stays_crossed(self, now_ns: int) -> bool:
+        """Whether a crossed book has had its time of grace; then it is lost."""
+        if self.s.crossed_ns is None or now_ns - self.s.crossed_ns < GRACE_NS:
+            return False
+        self.counts.crossed += 1
+        self.lose(Reason.CROSSED, now_ns, _price(self.book.best_bid), _price(self.book.best_ask))
+        return True
 
     def _join(self, snapshot: BookMessage, now_ns: int, *, online: bool) -> Reason | None:
         """Apply a fetched snapshot, then the updates that waited for it; it may be too old for them."""
@@ -220,14 +250,34 @@ class BookSync:
             return Follow.NEXT
         if s.number is not None:
             joins = self._joins(update, s.number, bridging=s.bridging)
+            joins = joins or (s.joining and self._overlaps(update))
             by_prev = spec.link == "prev" and not s.bridging
             if not (joins and by_prev) and self._repeats(update, s.number):
                 return Follow.OLD
             if not joins:
                 return Follow.GAP
-        s.number, s.bridging = update.last, False
+        s.number, s.bridging, s.joining = update.last, False, False
         self.count("sequence_applied")
         return Follow.NEXT
+
+    def meets(self, update: BookMessage) -> bool:
+        """Whether an update of another connection is the next one, or known, or overlaps what is known."""
+        spec, s = self.rules.sequence, self.s
+        if spec is None or s.number is None or update.last == NULL:
+            return True
+        joins = self._joins(update, s.number, bridging=False) or self._overlaps(update)
+        return joins or self._repeats(update, s.number)
+
+    def join_next(self) -> None:
+        """Another connection feeds the book from now on; it may cut the venue's updates in other places."""
+        self.s.joining = self.s.number is not None
+
+    def _overlaps(self, update: BookMessage) -> bool:
+        """Whether an update begins within what the book has, and ends behind it. Sizes are absolute."""
+        spec, number = self.rules.sequence, self.s.number
+        if spec is None or number is None or update.first == NULL or update.last <= number:
+            return False
+        return update.first <= (number if spec.link == "prev" else number + 1)
 
     def _contained(self, update: BookMessage, number: int, *, bridging: bool) -> bool:
         """Whether the book at ``number`` has the update already.
@@ -442,8 +492,8 @@ class BookSync:
         )
         if s.synced_ns is not None and now_ns - s.synced_ns >= self.stable_ns:
             s.attempts = 0
-        s.built, s.synced_ns = False, None
-        s.number, s.bridging, s.repeated = None, False, None
+        s.built, s.synced_ns, s.crossed_ns = False, None, None
+        s.number, s.bridging, s.joining, s.repeated = None, False, False, None
         s.attempts += 1
         s.epoch = min(s.epoch + 1, MAX_EPOCH)
 

@@ -76,6 +76,11 @@ class TradeSync:
         self._flush(number, epoch, group, flags)
         return jumped
 
+    def meets(self, prints: list[Print]) -> bool:
+        """Whether prints of another connection are known or follow: nothing is missing before them."""
+        numbers = [trade.trade_id for trade in prints if trade.trade_id != NULL]
+        return self.s.last_id is None or not numbers or min(numbers) <= self.s.last_id + 1
+
     def forget(self) -> None:
         """Nobody follows the trades any more: what comes later begins anew."""
         self.s = TradeState()

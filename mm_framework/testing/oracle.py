@@ -156,6 +156,8 @@ class Oracle:
     def _row(self, row: Row, entry: TruthEntry | None) -> None:
         seen = self.seen[row.instrument]
         channel = None if entry is None else entry.channel
+        if row.kind in (Kind.SNAPSHOT_START, Kind.LEVEL) and entry is not None:
+            seen.fed_by = row.connection
         match row.kind:
             case Kind.SNAPSHOT_START:
                 seen.begin(row.epoch)
@@ -235,7 +237,9 @@ class Oracle:
             return
         for seen in self._of(entry):
             if entry.kind == FrameKind.CHECKSUM:
-                self._check_covered(seen, entry)
+                # During a handover the connection that does not feed the book speaks of another moment.
+                if seen.fed_by is not None and self._opened[seen.fed_by] == entry.connection:
+                    self._check_covered(seen, entry)
             elif self._of_book(entry) and seen.definition.number not in touched:
                 self.counts["unread"] += 1
                 self._suppress(entry)

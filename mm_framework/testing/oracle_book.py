@@ -38,6 +38,7 @@ class Seen:
     times of the frames that were passed over since, None if there was none. ``harmed_at``: the number of
     the newest frame that was harmed since the last whole book, ``newest``: of those that came; both -1 at
     first. ``units``: what the integers of the definition and of the listing are multiplied with to compare.
+    ``fed_by``: the connection of its last levels.
     """
 
     definition: Definition
@@ -46,6 +47,7 @@ class Seen:
     fresh: bool = True
     sides: dict[int, dict[int, int]] = attrs.field(factory=lambda: {BID: {}, ASK: {}})
     suppressed_ns: int | None = None
+    fed_by: int | None = None
     doubted: set[tuple[int, int]] = attrs.field(factory=set)
     harm: int | None = 0
     misled: list[int] | None = None

@@ -340,7 +340,7 @@ def test_what_feed_asks_for_at_the_end_is_not_asked() -> None:
         done = False
 
         def on_output(self, shard: int, record: bytes, mono_ns: int, output: Any) -> None:
-            if output.n_rows and world.run._shards[0].link is not None:
+            if output.n_rows and world.run._shards[0].links:
                 output.commands.append(Fetch(request(f"/{mono_ns}")))
 
         def next_timer_ns(self) -> int | None:

@@ -287,13 +287,17 @@ def test_an_unanswered_ping_ends_the_connection() -> None:
     assert result.reconnects["by_reason"] == {"ping_timeout": 1}
 
 
-def test_a_connection_of_old_age_is_replaced_as_planned_and_at_once() -> None:
+def test_a_connection_of_old_age_hands_over_to_a_new_one() -> None:
     world = World(settings=settings(max_session_s=25))
     result = world.capture(60)
     assert result.reconnects == {"total": 0, "planned": 2, "by_reason": {"session_age": 2}}
-    assert [line["delay_s"] for line in world.log.events("waiting")] == [0.0, 0.0]
+    assert world.log.events("waiting") == []
     assert result.disconnected == {"incidents": 0, "time_s_total": 0.0}
     assert [body["planned"] for body in world.log.bodies(KIND.LOST)] == [True] * 3
+    assert (result.counts.gaps, result.counts.epochs) == (0, 1)
+    opened, lost = world.log.of(KIND.OPEN), world.log.of(KIND.LOST)
+    assert [body.get("replaces") for body in world.log.bodies(KIND.OPEN)] == [None, 0, 1]
+    assert all(new.mono_ns < old.mono_ns for new, old in zip(opened[1:], lost[:2], strict=True))
 
 
 def test_a_gap_is_repaired_by_a_new_subscription_on_the_same_connection() -> None:
@@ -407,8 +411,8 @@ def test_messages_over_the_overrun_are_dropped_and_counted_in_the_log() -> None:
 
     async def deaf(url: str, receiver: Any, options: Any) -> None:
         await original(url, receiver, options)
-        assert world.run._shards[0].link is not None
-        connection: Any = world.run._shards[0].link._connection
+        (link,) = world.run._shards[0].links.values()
+        connection: Any = link._connection
         connection.pause = lambda: None
 
     world.transport.connect = deaf  # type: ignore[method-assign]  # a transport that does not obey

@@ -177,6 +177,20 @@ def test_an_answer_that_comes_after_its_connection_was_lost_is_of_no_use() -> No
     assert feed.instruments()[0].state is SyncState.SYNCED
 
 
+def test_an_answer_that_fails_when_the_book_is_there_already_changes_nothing() -> None:
+    feed, log = Feed(kits(SPOT)), Log()
+    read(feed, [*log.records, log.update(4), log.snapshot(4)])
+    for late in (log.snapshot(9, status=429), log.snapshot(9, status=None, error="timed out")):
+        assert not read(feed, [late]).commands
+    for n in range(3):
+        due = feed.next_deadline_ns()
+        assert due is not None
+        tick = encode_record(RecordKind.TICK, b"", index=len(log.records) + n, mono_ns=due, wall_ns=0)
+        said = read(feed, [tick])
+        if due < 10**12:  # before the silence of the connection
+            assert not said.commands
+
+
 def test_a_hole_is_declared_at_the_next_update_and_the_book_is_fetched_anew() -> None:
     feed, log = Feed(kits(SPOT)), Log()
     read(feed, [*log.records, log.update(4), log.snapshot(4), log.update(5)])

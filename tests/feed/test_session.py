@@ -17,6 +17,7 @@ from mm_framework.feed.output import (
     ClockSample,
     Reconnect,
     Refusal,
+    Rotate,
     Send,
     Silent,
     StateChanged,
@@ -522,11 +523,11 @@ def test_a_connection_is_replaced_before_it_is_too_old() -> None:
     desk.synced()
     desk.due()  # the bound of the first acknowledgement, which has come
     when_s, said = desk.due()
-    assert said.of(Reconnect) == [Reconnect(0, Reason.SESSION_AGE)]
+    assert said.commands == [Rotate(0, Reason.SESSION_AGE)]
     assert 3580 < when_s <= 3600
 
 
-def test_a_venue_that_goes_away_is_connected_anew_once() -> None:
+def test_a_venue_that_goes_away_is_left_for_a_new_connection_once() -> None:
     class Leaving(ToyNormalizer):
         def decode(self, frame: bytes, connection: ConnectionInfo, out: MessageWriter) -> FrameClass:
             if frame == b"bye":
@@ -537,5 +538,5 @@ def test_a_venue_that_goes_away_is_connected_anew_once() -> None:
     kits = kits_of()
     desk = Desk(kits={"toy": attrs.evolve(kits["toy"], normalizer=Leaving())})
     desk.synced()
-    assert desk.frame(b"bye").of(Reconnect) == [Reconnect(0, Reason.VENUE_NOTICE)]
-    assert desk.frame(b"bye").of(Reconnect) == []
+    assert desk.frame(b"bye").commands == [Rotate(0, Reason.VENUE_NOTICE)]
+    assert desk.frame(b"bye").commands == []

@@ -45,7 +45,7 @@ from mm_framework.contracts.shapes import (
 from mm_framework.contracts.sync_engine import ChecksumSpec, SequenceSpec, SyncRules
 from mm_framework.errors import MalformedFrame
 from mm_framework.feed import Feed, FeedConfig, FeedSettings, VenueKit
-from mm_framework.feed.output import Command, Fetch, Reconnect, Send
+from mm_framework.feed.output import Command, Fetch, Reconnect, Rotate, Send
 from mm_framework.kernels.mode import mode
 from mm_framework.model.book import OrderBook
 from mm_framework.model.events import ASK, BID, NULL
@@ -302,7 +302,7 @@ class World:
         window = draw.random() < 0.4
         self.rules = SyncRules(
             checksum=self.checksum,
-            crossed=draw.choice(["resync", "ignore", "ignore"]),
+            crossed=draw.choice(["resync", "grace", "ignore"]),
             trade_ids=draw.choice([False, True, "rising"]),
             sequence=self.spec,
             window=window,
@@ -311,7 +311,7 @@ class World:
             VENUE: VenueKit(WildAdapter(draw.choice([(2, 3), (6, 8), (2, 0)])), WildNormalizer(), self.rules)
         }
         self.damage = draw.choice([0.0, 0.02, 0.1])
-        self.by_number, self.moves = draw.random() < 0.4, draw.random() < 0.5
+        self.by_number, self.moves = draw.random() < 0.4, draw.random() < 0.6
         depth = draw.choice([3, 6, 20])
         self.markets = {
             symbol: Market(symbol, draw, depth, self.rules.keeps_depth)
@@ -374,9 +374,9 @@ class World:
                 self.wishes, (self.log.mono_ns + wait, len(self.log.records), id(command), command)
             )
 
-    def _open(self, connection: int) -> None:
+    def _open(self, connection: int, replaces: int | None = None) -> None:
         self.sequences[connection] = 0
-        self.log.open(connection)
+        self.log.open(connection, replaces=replaces)
         self._see()
 
     def _grant(self, command: Command) -> None:
@@ -384,6 +384,8 @@ class World:
             return
         if isinstance(command, Reconnect):
             self._lose(command.connection)
+        elif isinstance(command, Rotate):
+            self._open(max(self.sequences, default=0) + 1, replaces=command.connection)
         elif isinstance(command, Fetch):
             self._answer(str(command.request.instrument))
         elif isinstance(command, Send) and command.connection in self.sequences:
@@ -429,7 +431,8 @@ class World:
             del self.sequences[connection]
             self.log.lost(self.draw.choice(["RESET", "IDLE", "SHUTDOWN"]), connection=connection)
             self._see()
-        self._open(connection if self.draw.random() < 0.3 else connection + 1)
+        if not self.sequences or self.draw.random() < 0.1:
+            self._open(connection if self.draw.random() < 0.3 else connection + 1)
 
     def _event(self) -> None:
         draw, connection = self.draw, self.draw.choice(sorted(self.sequences) or [0])
@@ -503,8 +506,11 @@ class World:
         """What is followed changes; mostly something comes back."""
         channel = self.draw.choice(["book", "book", "trade", "ticker"])
         subscription = Subscription(f"{VENUE}:{market.symbol}", market.symbol, channel, None)
-        op = self.draw.choice(["follow", "follow", "unfollow"])
-        self.log.control(op, subscriptions=[attrs.asdict(subscription)])
+        op = self.draw.choice(["follow", "follow", "unfollow", "rotate"])
+        if op == "rotate":
+            self.log.control(op, reason="CLOCK_REFRESH")
+        else:
+            self.log.control(op, subscriptions=[attrs.asdict(subscription)])
         self._see()
 
     def _trouble(self, connection: int) -> None:
@@ -528,6 +534,14 @@ class World:
                 self._see()
 
     def _frame(self, connection: int, body: dict[str, Any]) -> None:
+        """A frame on one connection; what all are told goes to most of the others as well."""
+        shared = body["ch"] in ("book", "nbook", "trade", "ticker") and not body.get("snap")
+        for other in sorted(self.sequences) if shared else ():
+            if other != connection and self.draw.random() < 0.95:
+                self._say(other, dict(body))
+        self._say(connection, body)
+
+    def _say(self, connection: int, body: dict[str, Any]) -> None:
         if self.spec is not None and self.spec.scope == "connection" and self.draw.random() < 0.98:
             self.sequences[connection] = self.sequences.get(connection, 0) + 1
             body["seq"] = self.sequences[connection]
@@ -599,12 +613,13 @@ def singly(kits: dict[str, VenueKit], log: ToyLog) -> Twin:
 
 
 def test_a_retry_that_is_due_on_a_connection_that_ends_is_no_deadline() -> None:
-    kits, log = desk(SyncRules(sequence=SequenceSpec()), **LOOSE)
+    kits, log = desk(SyncRules(sequence=SequenceSpec()), resync_backoff_s=20.0, stream_idle_s=100.0)
     for frame in (book(1, snap=True), book(2), book(5), book(6, snap=True), book(7), book(9)):
         log.frame(frame)
-    for frame in (book(10, snap=True), book(11), b'{"ch":"bye"}'):
+    for frame in (book(10, snap=True), book(11)):
         log.frame(frame)
-    log.frame(book(12), after_ns=2 * S)
+    log.tick(9 * S)  # the connection said nothing for 8 s: it ends
+    log.frame(book(12), after_ns=20 * S)
     for n in range(13, 18):
         log.frame(book(n))
     assert singly(kits, log).compiled.next_deadline_ns() is None

@@ -128,9 +128,9 @@ class Desk:
         self.all.rows += self.last.rows
         return self.last
 
-    def open(self, connection: int = 0) -> Reading:
+    def open(self, connection: int = 0, replaces: int | None = None) -> Reading:
         """A connection is open."""
-        return self.do(self.log.open(connection))
+        return self.do(self.log.open(connection, replaces=replaces))
 
     def frame(self, payload: bytes, connection: int = 0) -> Reading:
         """The venue says this."""
@@ -145,8 +145,9 @@ class Desk:
 
     def control(self, op: str, *subscriptions: Subscription, **body: Any) -> Reading:
         """A change of what is followed."""
-        told = [attrs.asdict(one) for one in subscriptions]
-        return self.do(self.log.control(op, subscriptions=told, **body))
+        if subscriptions:
+            body["subscriptions"] = [attrs.asdict(one) for one in subscriptions]
+        return self.do(self.log.control(op, **body))
 
     def due(self) -> tuple[float, Reading]:
         """A TICK exactly at the next deadline: seconds until then, and what it caused.
@@ -229,6 +230,18 @@ def stormy_log(seed: int, steps: int = 120, *, live: bool = True, untimed: bool 
         elif roll < 92:
             log.add(RecordKind.HTTP, draw.choice([b"", encode_http({"id": 1}, b"x")]), connection)
             log.add(RecordKind.CLOCK, encode_json({"before_ns": 1, "after_ns": 2}))
+        elif roll == 92:
+            log.control("rotate", reason="CLOCK_REFRESH")
+            log.open(unused, replaces=connection)
+            for one in draw.sample(log.markets, draw.randrange(len(log.markets) + 1)):
+                log.frame(one.snapshot(), unused)
+                log.frame(one.step(), draw.choice([connection, unused]))
+                log.frame(one.trade(), draw.choice([connection, unused]))
+            if draw.random() < 0.5:
+                log.tick(draw.choice([3, 15, 40]) * S)
+            lost, kept = draw.sample([connection, unused], 2)
+            log.lost(draw.choice(["RESET", "CLOCK_REFRESH"]), connection=lost)
+            connection, unused = kept, unused + 1
         elif roll < 95:
             log.open(unused)
             for one in log.markets:

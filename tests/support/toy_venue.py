@@ -418,9 +418,17 @@ class ToyLog:
                 self.add(RecordKind.CHECKPOINT, self.feed.checkpoint())
         return record
 
-    def open(self, connection: int = 0, url: str = ToyAdapter.url, attempt: int = 1) -> bytes:
-        """A connection is open."""
-        body = {"url": url, "transport": "memory", "attempt": attempt, "venue": VENUE}
+    def open(
+        self,
+        connection: int = 0,
+        url: str = ToyAdapter.url,
+        attempt: int = 1,
+        replaces: int | None = None,
+    ) -> bytes:
+        """A connection is open, perhaps as the heir of another one."""
+        body: dict[str, Any] = {"url": url, "transport": "memory", "attempt": attempt, "venue": VENUE}
+        if replaces is not None:
+            body["replaces"] = replaces
         return self.add(RecordKind.OPEN, encode_json(body), connection)
 
     def lost(self, reason: str = "RESET", *, planned: bool = False, connection: int = 0) -> bytes:

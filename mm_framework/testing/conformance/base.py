@@ -12,11 +12,11 @@ import pytest
 from mm_framework.bundle.importer import ImportRequest, import_recording
 from mm_framework.bundle.run import open_run
 from mm_framework.contracts.adapter import Adapter, Channel
-from mm_framework.feed import VenueKit
+from mm_framework.feed import FeedSettings, VenueKit
 from mm_framework.model.frame import Record, RecordKind, iter_records, split_http
 from mm_framework.testing.simulation import Simulation, Venue
 
-__all__ = ["Conformance", "bodies_of", "frames_of", "imported", "one_of_each", "simulated"]
+__all__ = ["QUICK", "Conformance", "bodies_of", "frames_of", "imported", "one_of_each", "simulated"]
 
 MOST_RECORDS = 3000
 """Records of a recording that the checks read: the first ones."""
@@ -68,6 +68,10 @@ def one_of_each(adapter: Adapter) -> tuple[str, ...]:
     return tuple(first.values())
 
 
+QUICK = FeedSettings(stream_idle_s=20.0, stable_s=5.0)
+"""Deadlines that let much happen in a minute."""
+
+
 @cache
 def simulated(
     venue: Venue,
@@ -78,10 +82,11 @@ def simulated(
     rate: float = 10.0,
     channels: tuple[str, ...] = (),
     websocket_pings: bool = True,
+    feed_settings: FeedSettings = QUICK,
 ) -> Simulation:
     """A simulation that was run to its end; the same arguments give the same one."""
     wanted = channels or one_of_each(venue.adapter())
-    run = Simulation(venue, seed, seconds, faults, rate, wanted, websocket_pings)
+    run = Simulation(venue, seed, seconds, faults, rate, wanted, websocket_pings, feed_settings)
     run.run()
     return run
 

@@ -62,6 +62,7 @@ class BinanceAdapter:
             rest_weight=market.rest_weight,
             rest_window_s=60.0,
             max_age_s=MAX_AGE_S,
+            asks_twice=True,
         )
         self.url = settings.url
         if getattr(settings, "microseconds", False):

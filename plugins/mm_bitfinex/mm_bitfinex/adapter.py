@@ -55,6 +55,7 @@ class BitfinexAdapter:
         reconnect_min_s=1.0,
         rest_weight=10,
         rest_window_s=60.0,
+        first_data_s=30.0,
     )
     metadata_first = True
     catalog_first = False

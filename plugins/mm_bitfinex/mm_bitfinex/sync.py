@@ -10,7 +10,8 @@ amount, an ask's amount with its minus, all joined by colons, numbers as JavaScr
 levels that fall out of the subscribed length, so nothing is cut here.
 
 A book that is crossed between two frames is normal: the venue forwards an aggressive order before its
-match removes it. Trade ids are unique but leave holes. Source: docs.bitfinex.com, "Public Channels",
+match removes it. One that stays crossed for a second without a checksum that holds is wrong. Trade ids
+are unique but leave holes. Source: docs.bitfinex.com, "Public Channels",
 "Books", "WebSocket checksum", read 2026-11-21.
 """
 
@@ -36,7 +37,7 @@ RULES: Final = SyncRules(
         when="own_frame",
         truncate=False,
     ),
-    crossed="ignore",
+    crossed="grace",
     trade_ids="rising",
     sequence=SequenceSpec(scope="connection"),
     window=True,

@@ -40,7 +40,7 @@ def test_the_rules_of_the_venue() -> None:
     assert spec.truncate is False
     assert CHECKSUM_LEVELS == 25
     assert sequence.scope == "connection"
-    assert (RULES.crossed, RULES.trade_ids) == ("ignore", "rising")
+    assert (RULES.crossed, RULES.trade_ids) == ("grace", "rising")
 
 
 @pytest.mark.parametrize(
