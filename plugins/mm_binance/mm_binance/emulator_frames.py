@@ -14,7 +14,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple
 
 import attrs
 
@@ -29,21 +29,25 @@ from mm_framework.contracts.emulator import (
     Print,
     VenueClock,
 )
+from mm_framework.emulator.history import TRADES, TradeHistory
 from mm_framework.model.events import ASK, BID
-from mm_framework.model.fixed import digits
+from mm_framework.model.fixed import digits, text
 
-__all__ = ["PARTIAL_LEVELS", "SNAPSHOT_LEVELS", "Numbers", "SymbolFrames"]
+__all__ = ["PARTIAL_LEVELS", "SNAPSHOT_LEVELS", "Aggregate", "Numbers", "SymbolFrames"]
 
 SNAPSHOT_LEVELS: Final = 5000
 """Levels a side that a REST snapshot may have; books themselves are not cut."""
 
 PARTIAL_LEVELS: Final = (5, 10, 20)
 
-HISTORY: Final = 1000
-"""Aggregated trades that REST still shows."""
 
-Aggregate: TypeAlias = tuple[int, Sequence[Print]]
-"""Its number, and the trades in it."""
+class Aggregate(NamedTuple):
+    """A taker's trades at one price: number, stamp, and the trades in it."""
+
+    number: int
+    time_ms: int
+    prints: Sequence[Print]
+
 
 _MS: Final = 1_000_000
 _SPOT_DECIMALS: Final = 8
@@ -98,9 +102,12 @@ class SymbolFrames:
         self._market, self._view, self._clock, self._numbers = market, view, clock, numbers
         self.symbol = listing.symbol
         self.number = numbers.take()
-        self.aggregates: deque[Aggregate] = deque(maxlen=HISTORY)
+        self.futures = market.futures
+        prior = view.prints(self.symbol, TRADES)
+        self.history = TradeHistory(prior, clock)
+        self.aggregates: deque[Aggregate] = deque(maxlen=TRADES)
         self._aggregated = 0
-        self._aggregate(view.prints(self.symbol, HISTORY))
+        self._aggregate(prior)
         self._gathering = {ms: _Gathering(ms * _MS, self.number) for ms in market.depth_ms}
         self._event = MarketEvent(0, self.symbol, (), ())
         self._top = self._best()
@@ -119,6 +126,7 @@ class SymbolFrames:
     def observe(self, event: MarketEvent) -> None:
         """Take in an event of this instrument."""
         self._event, self._frames = event, {}
+        self.history.add(event.prints)
         self._aggregated = self._aggregate(event.prints)
         if event.listing is not None:
             self.relist(event.listing)
@@ -161,22 +169,22 @@ class SymbolFrames:
         for one in prints:
             groups.setdefault((one.time_ns, one.price), []).append(one)
         for group in groups.values():
-            number = self.aggregates[-1][0] + 1 if self.aggregates else group[0].trade_id // 3
-            self.aggregates.append((number, group))
+            number = self.aggregates[-1].number + 1 if self.aggregates else group[0].trade_id // 3
+            self.aggregates.append(Aggregate(number, self._ms(group[0].time_ns), group))
         return len(groups)
 
     def _agg_trades(self) -> list[Outgoing]:
-        new = len(self.aggregates) - self._aggregated
-        return [self._agg_trade(*one) for one in islice(self.aggregates, new, None)]
+        new = list(islice(reversed(self.aggregates), self._aggregated))
+        return [self._agg_trade(*one) for one in reversed(new)]
 
-    def _agg_trade(self, number: int, prints: Sequence[Print]) -> Outgoing:
+    def _agg_trade(self, number: int, time_ms: int, prints: Sequence[Print]) -> Outgoing:
         first, size = prints[0], sum(one.size for one in prints)
         symbol, told = f'"s":"{self.symbol}"', f'"a":{number}'
         named = f"{told},{symbol}" if self._market.futures else f"{symbol},{told}"
         best_match = "" if self._market.futures else ',"M":true'
         payload = (
             f'{{"e":"aggTrade","E":{self._now()},{named},"p":"{self.price(first.price)}",'
-            f'"q":"{self.size(size)}","f":{first.trade_id},"l":{prints[-1].trade_id},"T":{self._ms(first.time_ns)},'
+            f'"q":"{self.size(size)}","f":{first.trade_id},"l":{prints[-1].trade_id},"T":{time_ms},'
             f'"m":{_maker(first)}{best_match}}}'
         )
         return Outgoing(payload.encode(), FrameKind.TRADE, "aggTrade", self.symbol, trade_ids=(number,))
@@ -263,6 +271,14 @@ class SymbolFrames:
     def size(self, value: int) -> str:
         """A size as the wire shows it."""
         return digits(value, self.listing.size_scale, self._decimals[1])
+
+    def notional(self, value: int) -> str:
+        """A price times a size as the wire shows it; spot cuts it after 8 decimals."""
+        scale = self.listing.price_scale + self.listing.size_scale
+        if self.futures:
+            return text(value, scale)
+        shown = value * 10**_SPOT_DECIMALS // 10**scale
+        return digits(shown, _SPOT_DECIMALS, _SPOT_DECIMALS)
 
     def _now(self) -> int:
         return self._ms(self._event.time_ns)

@@ -1,4 +1,4 @@
-"""REST of the Binance emulator: ping, time, exchangeInfo, depth, trades, aggTrades, ticker/bookTicker.
+"""REST of the Binance emulator: ping, time, exchangeInfo, depth, ticker/bookTicker, and the history.
 
 Source: ``rest-api.md``, ``errors.md``, read 2026-11-21; keys as in recordings. Every answer tells the weight
 used in the present minute. Over the budget the answer is 429, after some of those a ban: 418 until it is
@@ -8,26 +8,32 @@ over, both with ``Retry-After``. A snapshot may be a copy from before (the venue
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
 import msgspec
 
+from mm_binance import emulator_history
 from mm_binance.emulator_frames import SNAPSHOT_LEVELS, SymbolFrames
+from mm_binance.emulator_query import Refusal, count_of
 from mm_binance.emulator_settings import BinanceEmulatorSettings
-from mm_binance.markets import Market
-from mm_framework.contracts.emulator import HttpReply, Level, Listing, MarketView, Print, VenueClock
-from mm_framework.model.fixed import text
+from mm_binance.markets import COINM, Market
+from mm_framework.contracts.emulator import HttpReply, Level, Listing, MarketView, VenueClock
 
 __all__ = ["Rest", "Weights"]
+
+_Past: TypeAlias = Callable[[SymbolFrames, Mapping[str, str]], list[dict[str, Any]]]
+"""An endpoint of `emulator_history`."""
 
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
 _MS: Final = 1_000_000
 _WEIGHTS: Final = {
-    "ping": 1, "time": 1, "exchangeInfo": 20, "trades": 25, "aggTrades": 4, "ticker/bookTicker": 2,
+    "ping": 1, "time": 1, "exchangeInfo": 20, "trades": 25, "historicalTrades": 25, "aggTrades": 4,
+    "ticker/bookTicker": 2,
 }  # fmt: skip
+_FUTURES_WEIGHTS: Final = _WEIGHTS | {"trades": 5, "historicalTrades": 20, "aggTrades": 20}
 
 
 _HTML: Final = (("Content-Type", "text/html"),)
@@ -42,14 +48,6 @@ _REFUSALS: Final = {
         " updates to avoid bans."
     ),
 }
-
-
-class _Refusal(Exception):
-    """The answer is an error."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.body = {"code": code, "msg": text}
 
 
 class Weights:
@@ -122,10 +120,13 @@ class Rest:
             "time": lambda query, now_ns: {"serverTime": self._ms(now_ns)},
             "exchangeInfo": self._exchange_info,
             "depth": self._depth,
-            "trades": self._trades,
-            "aggTrades": self._agg_trades,
+            "trades": self._past(emulator_history.trades),
+            "historicalTrades": self._past(emulator_history.historical_trades),
+            "aggTrades": self._past(emulator_history.agg_trades),
             "ticker/bookTicker": self._ticker,
         }
+        if market is not COINM:
+            self._answers["klines"] = self._klines
 
     def answer(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
         """The reply to a request."""
@@ -138,7 +139,7 @@ class Rest:
             return HttpReply(404, b"<html><body><h2>404 Not found</h2></body></html>", _HTML)
         try:
             found = self._answers[name](query, now_ns)
-        except _Refusal as error:
+        except Refusal as error:
             return HttpReply(400, msgspec.json.encode(error.body), tuple(headers))
         body = found if isinstance(found, bytes) else msgspec.json.encode(found)
         return HttpReply(200, body, tuple(headers))
@@ -159,52 +160,26 @@ class Rest:
         if name == "depth":
             limit = query.get("limit", "100")
             return self._market.weight(int(limit)) if limit.isdecimal() else 1
-        return _WEIGHTS.get(name, 1)
+        if name == "klines":
+            return emulator_history.kline_weight(query, futures=self._market.futures)
+        return (_FUTURES_WEIGHTS if self._market.futures else _WEIGHTS).get(name, 1)
 
     # --- market data
 
     def _depth(self, query: Mapping[str, str], now_ns: int) -> bytes:
         frames = self._instrument(query)
-        limit = _limit(query, 100, self._market.weights[-1][0])
+        limit = count_of(query, 100, self._market.weights[-1][0])
         copy = self._copies.get(frames.symbol)
         if copy is None or now_ns - copy.taken_ns >= self._settings.snapshot_lag_ms * _MS:
             bids, asks = (side(frames.symbol, SNAPSHOT_LEVELS) for side in (self._view.bids, self._view.asks))
             copy = self._copies[frames.symbol] = _Copy(now_ns, frames.number, bids, asks)
         return frames.snapshot(copy.bids[:limit], copy.asks[:limit], copy.number, copy.taken_ns)
 
-    def _trades(self, query: Mapping[str, str], now_ns: int) -> list[dict[str, Any]]:
-        frames = self._instrument(query)
-        prints = self._view.prints(frames.symbol, _limit(query, 500, 1000))
-        return [self._trade(frames, one) for one in prints]
+    def _past(self, rows: _Past) -> Callable[[Mapping[str, str], int], Any]:
+        return lambda query, now_ns: rows(self._instrument(query), query)
 
-    def _trade(self, frames: SymbolFrames, one: Print) -> dict[str, Any]:
-        listing = frames.listing
-        quote = text(one.price * one.size, listing.price_scale + listing.size_scale)
-        row = {
-            "id": one.trade_id,
-            "price": frames.price(one.price),
-            "qty": frames.size(one.size),
-            "quoteQty": quote,
-            "time": self._ms(one.time_ns),
-            "isBuyerMaker": one.side < 0,
-        }
-        return row if self._market.futures else {**row, "isBestMatch": True}
-
-    def _agg_trades(self, query: Mapping[str, str], now_ns: int) -> list[dict[str, Any]]:
-        frames = self._instrument(query)
-        rows = []
-        for number, prints in list(frames.aggregates)[-_limit(query, 500, 1000) :]:
-            row = {
-                "a": number,
-                "p": frames.price(prints[0].price),
-                "q": frames.size(sum(one.size for one in prints)),
-                "f": prints[0].trade_id,
-                "l": prints[-1].trade_id,
-                "T": self._ms(prints[0].time_ns),
-                "m": prints[0].side < 0,
-            }
-            rows.append(row if self._market.futures else {**row, "M": True})
-        return rows
+    def _klines(self, query: Mapping[str, str], now_ns: int) -> list[list[Any]]:
+        return emulator_history.klines(self._instrument(query), query, self._ms(now_ns))
 
     def _ticker(self, query: Mapping[str, str], now_ns: int) -> dict[str, Any]:
         frames = self._instrument(query)
@@ -284,20 +259,11 @@ class Rest:
 
     def _instrument(self, query: Mapping[str, str]) -> SymbolFrames:
         if not query.get("symbol"):
-            raise _Refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
+            raise Refusal(-1102, "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed.")
         frames = self._frames.get(query["symbol"])
         if frames is None:
-            raise _Refusal(-1121, "Invalid symbol.")
+            raise Refusal(-1121, "Invalid symbol.")
         return frames
 
     def _ms(self, at_ns: int) -> int:
         return self._clock(at_ns) // _MS
-
-
-def _limit(query: Mapping[str, str], default: int, most: int) -> int:
-    written = query.get("limit", str(default))
-    if not written.isdecimal() or not int(written):
-        raise _Refusal(
-            -1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'."
-        )
-    return min(int(written), most)

@@ -365,7 +365,7 @@ def test_bad_requests_have_the_documented_codes(path: str, query: dict[str, str]
 
 def test_other_paths_are_not_found() -> None:
     client = Client()
-    assert client.http("klines").status == 404
+    assert client.http("uiKlines").status == 404
     assert client.venue.http("POST", "/api/v3/depth", {}, 0).status == 404
     assert client.get("ping") == {}
     assert client.get("time") == {"serverTime": WALL // 1_000_000}

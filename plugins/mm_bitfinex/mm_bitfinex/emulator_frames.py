@@ -17,7 +17,7 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from mm_framework.contracts.emulator import Level, Listing, MarketEvent, MarketView, Print, VenueClock
-from mm_framework.emulator.flow import HISTORY
+from mm_framework.emulator.history import TRADES, Candle, TradeHistory
 from mm_framework.model.events import ASK, BID
 
 __all__ = ["PairData", "Window", "number"]
@@ -26,7 +26,6 @@ CHECKSUM_LEVELS: Final = 25
 TRADE_SNAPSHOT: Final = 30
 
 _MS: Final = 1_000_000
-_NEVER_MS: Final = 2**63
 _TRADE_STEP: Final = 64
 _MOST_ORDERS: Final = 9
 
@@ -74,6 +73,7 @@ class PairData:
         self._windows: dict[int, Window] = {}
         self._changes: dict[int, list[str]] = {}
         self._list(listing)
+        self.history = TradeHistory(market.prints(self.symbol, TRADES), clock)
         prints = market.prints(self.symbol, TRADE_SNAPSHOT)
         self._first = prints[0].price
         self._low = self._high = self._first
@@ -91,6 +91,7 @@ class PairData:
             if best is not None and best < depth:
                 self._windows[depth] = self._window(depth)
                 self._changes[depth] = self._rows(window, self._windows[depth])
+        self.history.add(event.prints)
         self._count(event.prints)
 
     # --- book
@@ -148,20 +149,23 @@ class PairData:
         prints = self._market.prints(self.symbol, TRADE_SNAPSHOT)
         return f"[{','.join(self.trade(one) for one in reversed(prints))}]"
 
-    def trade_rows(self, start_ms: int | None, end_ms: int | None) -> list[str]:
-        """The trades that the venue still shows between two times, both included, oldest first."""
-        least, most = start_ms or 0, _NEVER_MS if end_ms is None else end_ms
-        prints = self._market.prints(self.symbol, HISTORY)
-        return [self.trade(one) for one in prints if least <= self._clock(one.time_ns) // _MS <= most]
-
     def trade(self, one: Print) -> str:
         """``[id, ms, amount, price]``."""
+        return self.trade_at(one, self._clock(one.time_ns) // _MS)
+
+    def trade_at(self, one: Print, time_ms: int) -> str:
+        """The same with a stamp that it had."""
         amount = self._size(one.side * one.size)
-        return f"[{self.trade_id(one)},{self._clock(one.time_ns) // _MS},{amount},{self._price(one.price)}]"
+        return f"[{self.trade_id(one)},{time_ms},{amount},{self._price(one.price)}]"
 
     def trade_id(self, one: Print) -> int:
         """The venue's number of a trade."""
         return one.trade_id * _TRADE_STEP + self._place
+
+    def candle(self, bar: Candle) -> str:
+        """``[ms, open, close, high, low, volume]``."""
+        prices = ",".join(self._price(price) for price in (bar.open, bar.close, bar.high, bar.low))
+        return f"[{bar.open_ms},{prices},{self._size(bar.size)}]"
 
     # --- ticker
 

@@ -1,4 +1,4 @@
-"""REST of the Bitfinex emulator: ``/v2/`` platform/status, conf, ticker, tickers, book, trades/hist.
+"""REST of the Bitfinex emulator: ``/v2/`` platform/status, conf, ticker, tickers, book, and the history.
 
 Source: docs.bitfinex.com, REST reference and "Requirements and limitations", read 2026-11-21. Errors are
 ``["error",code,"text"]`` with status 500; an endpoint that is asked too often is blocked for a minute
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from mm_bitfinex import emulator_history
 from mm_bitfinex.emulator_frames import PairData
+from mm_bitfinex.emulator_history import error
 from mm_bitfinex.names import ALIASES
 from mm_framework.contracts.emulator import HttpReply, Listing, MarketView
 from mm_framework.model.frame import encode_json
@@ -21,8 +23,15 @@ LIMITED: Final = HttpReply(429, b'{"error":"ERR_RATE_LIMIT"}')
 MAINTAINED: Final = HttpReply(500, b'["error",20060,"maintenance"]')
 
 _MINUTE: Final = 60_000_000_000
-_PER_MINUTE: Final = {"platform": 30, "conf": 90, "ticker": 30, "tickers": 30, "book": 240, "trades": 15}
-_TRADES_DEFAULT, _TRADES_MOST = 125, 10_000
+_PER_MINUTE: Final = {
+    "platform": 30,
+    "conf": 90,
+    "ticker": 30,
+    "tickers": 30,
+    "book": 240,
+    "trades": 15,
+    "candles": 30,
+}
 _BOOK_LENGTHS: Final = ("1", "25", "100")
 
 
@@ -68,12 +77,14 @@ class Rest:
             case "book", [symbol, "P0"] if symbol in self._pairs:
                 length = query.get("len", "25")
                 if length not in _BOOK_LENGTHS:
-                    return _error("len: invalid")
+                    return error("len: invalid")
                 return self._pairs[symbol].book_rows(int(length)).encode()
             case "trades", [symbol, "hist"] if symbol in self._pairs:
-                return self._trades(symbol, query)
+                return emulator_history.trades(self._pairs[symbol], query)
+            case "candles", [key, "hist" | "last" as section]:
+                return emulator_history.candles(self._pairs, key, section, query)
             case _:
-                return _error("symbol: invalid")
+                return error("symbol: invalid")
 
     def _conf(self, maps: list[str]) -> bytes:
         pairs = [symbol.removeprefix("t") for symbol in self._pairs]
@@ -92,18 +103,6 @@ class Rest:
         rows = [f'["{name}",{self._pairs[name].ticker()[1:]}' for name in wanted if name in self._pairs]
         return f"[{','.join(rows)}]".encode()
 
-    def _trades(self, symbol: str, query: Mapping[str, str]) -> bytes:
-        numbers = {name: query.get(name) for name in ("limit", "sort", "start", "end")}
-        if any(text is not None and not text.lstrip("-").isdecimal() for text in numbers.values()):
-            return _error("params: invalid")
-        limit, sort, start, end = (None if text is None else int(text) for text in numbers.values())
-        limit = _TRADES_DEFAULT if limit is None else limit
-        if not 0 < limit <= _TRADES_MOST:
-            return _error("limit: invalid")
-        rows = self._pairs[symbol].trade_rows(start, end)
-        rows = rows[:limit] if sort == 1 else rows[::-1][:limit]
-        return f"[{','.join(rows)}]".encode()
-
 
 def _codes(one: Listing) -> tuple[str, str]:
     wire = {ours: code for code, ours in ALIASES.items()}
@@ -113,7 +112,3 @@ def _codes(one: Listing) -> tuple[str, str]:
 def _info() -> list[str | float | None]:
     """Least and greatest order, initial and least margin, in the places that the venue has for them."""
     return [None, None, None, "0.0001", "2000.0", None, None, None, 0.3, 0.15, None, None]
-
-
-def _error(text: str) -> bytes:
-    return encode_json(["error", 10020, text])

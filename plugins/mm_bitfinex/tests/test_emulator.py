@@ -464,7 +464,7 @@ def test_rest_trades_are_those_between_two_times() -> None:
 @pytest.mark.parametrize(
     ("path", "query", "status"),
     [
-        ("candles/trade:1m:tBTCUSD/hist", {}, 404),
+        ("stats1/pos.size:1m:tBTCUSD:long/hist", {}, 404),
         ("ticker/tNONE", {}, 500),
         ("book/tBTCUSD/P0", {"len": "7"}, 500),
         ("book/tBTCUSD/R0", {}, 500),
