@@ -12,7 +12,9 @@ from toy_conformance import PingingToyAdapter, ToyFrontend, ToySession, WholeToy
 from toy_venue import ack
 
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
-from mm_framework.contracts.emulator import FrameKind, Outgoing
+from mm_framework.contracts.catalog import CatalogPage, ListedInstrument
+from mm_framework.contracts.emulator import FrameKind, HttpReply, Outgoing
+from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.settings import section, setting
 from mm_framework.testing.conformance import AdapterConformance
@@ -87,6 +89,35 @@ def with_silent_channel() -> Venue:
 
     channels = (*PingingToyAdapter.channels, Channel("trade_all", "trade", Proof("none")))
     return attrs.evolve(adapter(channels=channels)(), dialect=session(changed=changed)().dialect)
+
+
+def lists(read: Callable[..., CatalogPage], weight: int = 1) -> Make:
+    """The toy venue with a list of instruments that is read so."""
+    overrides = {
+        "catalog_first": False,
+        "catalog_every_s": 0.0,
+        "catalog_requests": lambda self: [HttpRequest("https://toy.invalid/list", "catalog", weight=weight)],
+        "read_catalog": read,
+    }
+
+    class Listing(ToyFrontend):
+        def http(self, *asked: Any) -> HttpReply:
+            return HttpReply(200, b"[]")
+
+    frontend = {"frontend": lambda self, market, clock, seed: Listing(self, market, clock)}
+    return lambda: toy(
+        adapter=type("Broken", (PingingToyAdapter,), overrides),
+        dialect=type("ListingDialect", (WholeToyDialect,), frontend),
+    )
+
+
+def empty(self: object, request: HttpRequest, body: bytes) -> CatalogPage:
+    """Whatever is answered: nothing is listed."""
+    return CatalogPage()
+
+
+def one_of_two(self: object, request: HttpRequest, body: bytes) -> CatalogPage:
+    return CatalogPage((ListedInstrument("toy:A/B", InstrumentInfo("A/B")),))
 
 
 BOOK = Channel("book", "book", Proof("checksum", 3), depths=(5, 10))
@@ -166,6 +197,9 @@ CASES: list[tuple[str, str, Make]] = [
         "over the budget",
         rest(HttpRequest("https://toy.invalid/book", "snapshot", weight=61, instrument="toy:A/B")),
     ),
+    ("the_catalogue_lists_what_can_be_captured", "catalogue is empty", lists(empty)),
+    ("the_catalogue_lists_what_can_be_captured", "toy:C/D is not listed", lists(one_of_two)),
+    ("the_catalogue_is_asked_for_within_the_budget", "over the budget", lists(empty, weight=61)),
     ("every_setting_has_a_help_text", "no sentence of help", lambda: toy(settings=(Undocumented,))),
     ("it_connects_and_every_channel_speaks", "nothing of ticker", session(ticker=no_ticker)),
     (
@@ -200,8 +234,16 @@ def test_an_adapter_that_takes_any_id_is_found() -> None:
         run_check(AdapterConformance, "an_instrument_of_another_venue_is_a_configuration_error", venue=broken)
 
 
+def test_an_adapter_that_takes_anything_for_a_list_is_found() -> None:
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        run_check(AdapterConformance, "what_is_no_catalogue_is_refused", venue=lists(empty)())
+
+
 def test_each_check_has_a_case() -> None:
-    other = {"an_instrument_of_another_venue_is_a_configuration_error"}
+    other = {
+        "an_instrument_of_another_venue_is_a_configuration_error",
+        "what_is_no_catalogue_is_refused",
+    }
     assert {name for name, _, _ in CASES} | other == checks_of(AdapterConformance)
 
 
