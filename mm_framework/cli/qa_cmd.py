@@ -150,9 +150,19 @@ def _days_shown(app: App, reports: list[DayReport], status: str, written: list[s
     for report in reports:
         for one in report.partitions:
             left_out = sum(end - start for start, end, _ in one.verdict.intervals) / 1e9
-            venue, date, symbol = one.stored.partition
+            venue, date, _ = one.stored.partition
             flags = ", ".join(one.verdict.flags) or None
-            lines.append((venue, date, symbol, one.stored.rows, one.verdict.status, flags, f"{left_out:.3f}"))
+            lines.append(
+                (
+                    venue,
+                    date,
+                    one.stored.partition.shown,
+                    one.stored.rows,
+                    one.verdict.status,
+                    flags,
+                    f"{left_out:.3f}",
+                )
+            )
     table = app.out.table(("venue", "date", "symbol", "rows", "verdict", "flags", "left out, s"), lines)
     return Group(table, "", Text(f"qa_status={status}"), *(Text(f"written: {path}") for path in written))
 

@@ -210,7 +210,7 @@ def _listed(app: App, stored: list[Stored]) -> Any:
         (
             one.partition.venue,
             one.partition.date,
-            one.partition.symbol,
+            one.partition.shown,
             one.rows,
             one.verdict.status,
             ", ".join(one.verdict.flags) or None,

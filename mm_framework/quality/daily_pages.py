@@ -21,7 +21,7 @@ _STYLE: Final = (
     "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
     "table{border-collapse:collapse;width:100%}"
     "td,th{padding:.3rem .6rem;text-align:left;border-bottom:1px solid #8884}"
-    "td:nth-child(3),td:nth-child(6){text-align:right;font-variant-numeric:tabular-nums}"
+    ":is(td,th):nth-child(3),:is(td,th):nth-child(6){text-align:right;font-variant-numeric:tabular-nums}"
     ".PASS td:nth-child(4){color:#1a7f37}.WARN td:nth-child(4){color:#9a6700}"
     ".QUARANTINE td:nth-child(4){color:#bc4c00}.REJECT td:nth-child(4){color:#d1242f;font-weight:bold}"
 )
@@ -39,7 +39,7 @@ def markdown(report: DayReport) -> str:
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     for one in report.partitions:
         if one.findings:
-            lines += ["", f"## {one.stored.partition.venue} {one.stored.partition.symbol}", ""]
+            lines += ["", f"## {one.stored.partition.venue} {one.stored.partition.shown}", ""]
             lines += [f"- {_sentence(*told)}" for told in one.findings[:MAX_TOLD]]
             if len(one.findings) > MAX_TOLD:
                 lines.append(f"- and {len(one.findings) - MAX_TOLD} more: see the JSON file")
@@ -56,7 +56,7 @@ def page(report: DayReport) -> str:
         for cells in _rows(report)
     )
     details = "".join(
-        f"<h2>{html.escape(str(one.stored.partition))}</h2>\n<ul>\n"
+        f"<h2>{html.escape(f'{one.stored.partition.venue} {one.stored.partition.shown}')}</h2>\n<ul>\n"
         + "".join(f"<li>{html.escape(_sentence(*told))}</li>\n" for told in one.findings[:MAX_TOLD])
         + "</ul>\n"
         for one in report.partitions
@@ -72,7 +72,7 @@ def page(report: DayReport) -> str:
 
 def _rows(report: DayReport) -> Iterator[tuple[str, ...]]:
     for one in report.partitions:
-        venue, _, symbol = one.stored.partition
+        venue, symbol = one.stored.partition.venue, one.stored.partition.shown
         left_out = sum(b - a for a, b, _ in one.verdict.intervals) / 1e9
         flags = ", ".join(one.verdict.flags) or "-"
         yield venue, symbol, str(one.stored.rows), one.verdict.status, flags, f"{left_out:.3f}"

@@ -17,7 +17,7 @@ import hashlib
 import re
 from typing import Final, Literal, NamedTuple
 
-from mm_framework.bundle.names import symbol_to_disk
+from mm_framework.bundle.names import symbol_from_disk, symbol_to_disk
 
 __all__ = [
     "LOCK",
@@ -56,6 +56,11 @@ class Partition(NamedTuple):
     def folder(self, table: str) -> str:
         """Where a table keeps it."""
         return f"{table}/venue={self.venue}/date={self.date}/symbol={self.symbol}"
+
+    @property
+    def shown(self) -> str:
+        """The symbol as people write it; a bucket or a shortened name as it stands on disk."""
+        return symbol_from_disk(self.symbol) or self.symbol
 
     def __str__(self) -> str:
         return f"{self.venue} {self.date} {self.symbol}"

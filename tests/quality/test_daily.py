@@ -89,3 +89,4 @@ def test_reports_are_written_and_escaped(store: Store, tmp_path: Path) -> None:
     assert "<b>bad" not in page(reports[0])
     assert "bad</b>\\|" in markdown(reports[0])
     assert "http" not in page(reports[0])
+    assert "A/B" in page(reports[0])
