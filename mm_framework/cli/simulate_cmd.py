@@ -9,7 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import click
@@ -136,8 +136,13 @@ def _in_processes(
     tasks: Sequence[_Task], settings: PluginSettings, processes: int, *, quiet: bool
 ) -> Iterator[Report]:
     if processes == 1:
-        _begin(settings, quiet)
-        yield from map(_run, tasks)
+        logger = logging.getLogger(CAPTURE_LOGGER)
+        level = logger.level
+        try:
+            _begin(settings, quiet)
+            yield from map(_run, tasks)
+        finally:
+            logger.setLevel(level)
         return
     pool = ProcessPoolExecutor(
         processes, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(settings, quiet)
@@ -151,6 +156,8 @@ def _in_processes(
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+CAPTURE_LOGGER: Final = "mm_framework.capture"
+
 _plugins: Any = None
 """The plugins of a worker process, loaded once."""
 
@@ -159,7 +166,7 @@ def _begin(settings: PluginSettings, quiet: bool) -> None:
     global _plugins
     _plugins = load_plugins(settings)
     if quiet:
-        logging.getLogger("mm_framework.capture").setLevel(logging.CRITICAL + 1)
+        logging.getLogger(CAPTURE_LOGGER).setLevel(logging.CRITICAL + 1)
 
 
 def _run(task: _Task) -> Report:

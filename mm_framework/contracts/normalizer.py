@@ -105,11 +105,13 @@ class VenueStatus:
 
 @attrs.frozen
 class GoingAway:
-    """The venue will end this connection, or wants every subscription anew: connect again. ``text`` is its
-    own word for that.
+    """The venue will end this connection: connect again before that. ``text`` is its own word for it.
+
+    ``anew``: it wants every subscription anew, what the connection still says is not to be built upon.
     """
 
     text: str
+    anew: bool = False
 
 
 @attrs.frozen

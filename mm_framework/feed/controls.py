@@ -66,7 +66,7 @@ class Controls:
                 self._status(event)
             case GoingAway():
                 self._notices.append(StatusChanged(event.text, session.online))
-                session.going_away(connection, now)
+                session.going_away(connection, now, anew=event.anew)
             case InstrumentInfo():
                 session.listed(connection, event.venue_symbol)
                 self._turn.touched.add(self._roster.id_of(event.venue_symbol))

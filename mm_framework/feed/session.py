@@ -124,12 +124,12 @@ class Session:
             if self.config.live:
                 self.handover.rotate(link, reason, now_ns)
 
-    def going_away(self, index: int, now_ns: int) -> None:
-        """The venue ends a connection soon: connect anew before that, once."""
+    def going_away(self, index: int, now_ns: int, *, anew: bool) -> None:
+        """The venue ends a connection soon: connect anew before that, once; ``anew``: without a handover."""
         link = self.links.get(index)
         if link is None or link.closing or not self.config.live:
             return
-        if not self.handover.rotate(link, Reason.VENUE_NOTICE, now_ns):
+        if anew or not self.handover.rotate(link, Reason.VENUE_NOTICE, now_ns):
             self._close(link, Reason.VENUE_NOTICE)
 
     def listed(self, index: int, venue_symbol: str) -> None:

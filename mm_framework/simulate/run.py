@@ -314,6 +314,7 @@ class _World:
     def _troubles(self) -> Counter[str]:
         """How often each came until the run ended."""
         last_ns = self.start_ns if self.witness.last is None else self.witness.last[2]
+        last_ns = max(last_ns, self.broken_ns or 0)  # a disk that breaks may let no record follow
         came = Counter(window.kind for window in self.forecast.windows if window.start_ns <= last_ns)
         return came + Counter(
             {"rest": self.network.failed, "late": self.excuses.count - len(self.forecast.of("slow-disk"))}

@@ -105,7 +105,7 @@ def test_an_unknown_verb_is_a_usage_error_with_the_nearest() -> None:
 def test_earlier_names_work_and_stay_hidden(earlier: str, verb: str) -> None:
     context = click.Context(main)
     assert main.get_command(context, earlier) is main.get_command(context, verb)
-    assert earlier not in CliRunner().invoke(main, ["--help"]).stdout
+    assert f"  {earlier} " not in CliRunner().invoke(main, ["--help"]).stdout
 
 
 def test_an_unknown_option_is_one_line() -> None:

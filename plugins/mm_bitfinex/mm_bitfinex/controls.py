@@ -132,7 +132,7 @@ def _info(frame: bytes, memo: table.Memo, out: MessageWriter) -> None:
 _CODES: Final[dict[int, tuple[Control, ...]]] = {
     20051: (GoingAway("restart"),),
     20060: (VenueStatus("maintenance", online=False),),
-    20061: (VenueStatus("operative", online=True), GoingAway("maintenance is over")),
+    20061: (VenueStatus("operative", online=True), GoingAway("maintenance is over", anew=True)),
 }
 
 

@@ -172,4 +172,5 @@ def test_controls_that_break_the_rules_are_malformed(line: Any, frame: str | byt
 
 def test_the_end_of_maintenance_asks_for_new_snapshots(line: Any) -> None:
     assert line.take('{"event":"info","code":20061,"msg":"..."}') is FrameClass.CONTROL
-    assert line.controls == [VenueStatus("operative", online=True), GoingAway("maintenance is over")]
+    over = GoingAway("maintenance is over", anew=True)
+    assert line.controls == [VenueStatus("operative", online=True), over]
