@@ -100,7 +100,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         make_bucket(server)
         yield
     finally:
-        server.terminate()
+        server.kill()  # asked to end in order it waits for its other services
         server.wait()
 
 
