@@ -12,10 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from toy_store import MIDNIGHT_NS, build_toy, make_kits, opened, toy_run
+from toy_store import MIDNIGHT_NS, build_toy, opened, slow_kits, toy_run
 
 from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.store.dask_pool import dask_executor
@@ -124,12 +123,6 @@ def test_a_store_on_s3_is_the_local_one(runs: list[Path], tmp_path: Path, s3: No
     assert verify_store(store).ok
     expected = opened(tmp_path / "local", tmp_path).book_at("toy:A/B", MIDNIGHT_NS + 2 * 10**9)
     assert store.book_at("toy:A/B", MIDNIGHT_NS + 2 * 10**9) == expected
-
-
-def slow_kits(venues: Any) -> Any:
-    """Kits after a while, so that a worker can be killed at its work."""
-    time.sleep(0.5)
-    return make_kits(venues)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -14,7 +15,7 @@ from mm_framework.store.inputs import find_source
 from mm_framework.store.reader import Store, open_store
 from mm_framework.store.row_cache import RowCache
 
-__all__ = ["MIDNIGHT_NS", "build_toy", "make_kits", "opened", "toy_run"]
+__all__ = ["MIDNIGHT_NS", "build_toy", "make_kits", "opened", "slow_kits", "toy_run"]
 
 MIDNIGHT_NS = 1_699_999_200 * 10**9 // 86_400_000_000_000 * 86_400_000_000_000
 """The first nanosecond of 2023-11-14."""
@@ -23,6 +24,12 @@ MIDNIGHT_NS = 1_699_999_200 * 10**9 // 86_400_000_000_000 * 86_400_000_000_000
 def make_kits(venues: Collection[str]) -> dict[str, Any]:
     """Kits of the toy venue, in any process that has the support modules on its path."""
     return toy.toy_kits()
+
+
+def slow_kits(venues: Collection[str]) -> dict[str, Any]:
+    """The same after a while, so that a worker can be killed at its work."""
+    time.sleep(0.5)
+    return make_kits(venues)
 
 
 def versions(venues: Collection[str]) -> dict[str, str]:
