@@ -103,9 +103,9 @@ def build_store(
 ) -> None:
     """Bring a store up to date with runs.
 
-    RUN is a run id or the path of a run bundle, or a best-bid/offer CSV file. What the store holds
-    already is not read again, unless another version of a plugin would read it otherwise. A build that is
-    interrupted leaves the store as it was.
+    RUN is a run id or the path of a run bundle. What the store holds already is not read again, unless
+    another version of a plugin would read it otherwise. A build that is interrupted leaves the store as it
+    was.
     """
     from mm_framework import __version__
     from mm_framework.api import InstalledJudge, InstalledKits

@@ -18,7 +18,7 @@ from mm_framework.store.manifest import Input
 
 __all__ = ["Source", "find_source", "fingerprint", "unchanged"]
 
-Kind = Literal["bundle", "bbo-csv"]
+Kind = Literal["bundle"]
 
 
 @attrs.frozen
@@ -32,10 +32,7 @@ class Source:
 
     def files(self) -> dict[str, tuple[int, int]]:
         """The files that its rows are a function of: name -> (size, mtime_ns)."""
-        if self.kind == "bundle":
-            return {path.name: segment_status(path) for _, _, path in segment_files(self.path / CAPTURE)}
-        status = self.path.stat()
-        return {self.path.name: (status.st_size, status.st_mtime_ns)}
+        return {path.name: segment_status(path) for _, _, path in segment_files(self.path / CAPTURE)}
 
 
 def find_source(path: Path) -> Source:
@@ -48,17 +45,15 @@ def find_source(path: Path) -> Source:
                 path=path,
             )
         return Source("bundle", path, manifest.run_id, frozenset(info.venue for info in manifest.shards))
-    if path.is_file() and path.name.endswith((".csv", ".csv.gz")):
-        return Source("bbo-csv", path, path.name.removesuffix(".gz").removesuffix(".csv"), frozenset())
     if not path.exists():
-        raise StoreError(f"there is no {path}: name run bundles, best-bid/offer CSV files", path=path)
-    raise StoreError(f"{path} is neither a run bundle nor a best-bid/offer CSV file", path=path)
+        raise StoreError(f"there is no {path}: name run bundles, by id or path", path=path)
+    raise StoreError(f"{path} is no run bundle: `mm import` makes one of a recording", path=path)
 
 
 def fingerprint(source: Source) -> str:
     """The SHA-256 over the names and contents of its files. Raises EnvironmentFailed."""
     digest = hashlib.sha256()
-    folder = source.path / CAPTURE if source.kind == "bundle" else source.path.parent
+    folder = source.path / CAPTURE
     for name in source.files():
         try:
             content = segment_sha256(folder / name)

@@ -28,7 +28,7 @@ _RANKS: Final = ("PASS", "WARN", "QUARANTINE", "REJECT")
 
 @attrs.frozen
 class Input:
-    """What was read: a bundle, a CSV or a day folder.
+    """What was read: a run bundle.
 
     ``files``: name -> ``[size, mtime_ns]`` as they were when ``sha256`` was computed over them.
     ``versions``: what derived the rows: distribution -> version; another one derives them anew.
