@@ -20,24 +20,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS
 from mm_framework.errors import EnvironmentFailed, StoreError
 
-__all__ = ["COLUMNS", "EARLIER_COLUMNS", "BboFile", "Quotes"]
+__all__ = ["EARLIER_COLUMNS", "BboFile", "Quotes"]
 
-COLUMNS: Final = (
-    "capture_time_utc",
-    "recv_ts_ms",
-    "exchange_ts",
-    "exchange_ts_ms",
-    "symbol",
-    "bid",
-    "ask",
-    "bid_qty",
-    "ask_qty",
-    "raw_age_ms",
-    "adjusted_age_ms",
-    "e2e_since_sub_ms",
-)
 EARLIER_COLUMNS: Final = (
     "capture_time_utc",
     "recv_ts_ms",
@@ -103,15 +90,15 @@ class BboFile:
         self.bad_cells: Counter[str] = Counter()
         self.symbols: list[str] = []
         self.header = _header(path)
-        if self.header == COLUMNS:
+        if self.header == BBO_COLUMNS:
             self.earlier = False
         elif len(self.header) == len(EARLIER_COLUMNS) + 2 and set(EARLIER_COLUMNS) <= set(self.header):
             self.earlier = True
         else:
-            missing = sorted(set(COLUMNS) - set(self.header))
+            missing = sorted(set(BBO_COLUMNS) - set(self.header))
             raise StoreError(
-                f"{path} is no file of best prices: expected the columns {','.join(COLUMNS)} (or the 11 of"
-                f" earlier files), missing are {','.join(missing) or 'none, but the order differs'}",
+                f"{path} is no file of best prices: expected the columns {','.join(BBO_COLUMNS)} (or the 11"
+                f" of earlier files), missing are {','.join(missing) or 'none, but the order differs'}",
                 path=path,
             )
 

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_framework.contracts.qa_check import Finding, QABatch, Result
-from mm_framework.model.events import NULL, Kind, Reason, RowFlag, SyncState
+from mm_framework.model.events import NULL, Kind, RowFlag
 from mm_framework.quality.check_settings import BackwardLimits, CrossedLimits, GapLimits
+from mm_framework.store.holes import Holes
 
 __all__ = ["BackwardTime", "Crossed", "Duplicates", "Gaps", "NonPositive"]
 
@@ -164,10 +165,7 @@ class Gaps:
     name = "gap"
 
     def __init__(self, limits: GapLimits) -> None:
-        self._limits = limits
-        self._found: list[tuple[int, int, str]] = []
-        self._open: tuple[int, str] | None = None
-        self._once = False
+        self._limits, self._holes = limits, Holes()
         self._first: int | None = None
         self._last = 0
 
@@ -178,41 +176,17 @@ class Gaps:
             return
         self._first = int(rows["ts_recv_ns"][0]) if self._first is None else self._first
         self._last = int(rows["ts_recv_ns"][-1])
-        kinds = rows["kind"]
-        for row in rows[(kinds == Kind.SYNC_CHANGE) | (kinds == Kind.GAP)]:
-            ts, reason = int(row["ts_recv_ns"]), Reason(int(row["aux"])).name.lower()
-            if row["kind"] == Kind.GAP:
-                if self._open is None:
-                    self._found.append((ts, ts + 1, reason))
-            elif row["size"] == SyncState.SYNCED:
-                self._once = True
-                self._close(ts)
-            elif self._once and self._open is None and row["size"] != SyncState.STOPPED:
-                self._open = (ts, reason)
+        self._holes.feed(rows)
 
     def findings(self) -> list[Finding]:
         """See `QACheck`."""
-        self._close(self._last + 1)
-        lost = sum(end - start for start, end, _ in self._found)
-        share = lost / max(1, self._last - (self._first or 0))
-        limit = self._limits.share_max
-        day = (
-            [_of_day(self.name, "FAIL", "out_of_sync", {"share": share, "limit": limit})]
-            if share > limit
-            else []
-        )
+        holes = self._holes.found(self._last + 1)
+        share = sum(end - start for start, end, _ in holes) / max(1, self._last - (self._first or 0))
+        numbers = {"share": share, "limit": self._limits.share_max}
+        day = [_of_day(self.name, "FAIL", "out_of_sync", numbers)] if share > numbers["limit"] else []
         return day + [
-            Finding(self.name, "FAIL", flag, start, end, {"ns": end - start})
-            for start, end, flag in self._found
+            Finding(self.name, "FAIL", flag, start, end, {"ns": end - start}) for start, end, flag in holes
         ]
-
-    def _close(self, ts: int) -> None:
-        if self._open is not None:
-            start, flag = self._open
-            if self._found and self._found[-1][0] == start:  # the gap that began it
-                flag = self._found.pop()[2]
-            self._found.append((start, max(ts, start + 1), flag))
-            self._open = None
 
 
 class Duplicates:

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS
 from mm_framework.bundle.disk import writing
 from mm_framework.contracts.normalizer import Requested
 from mm_framework.contracts.sink import Seen, SinkRun, Told
@@ -30,22 +31,8 @@ from mm_framework.settings import section, setting
 from mm_framework.sinks.books import BookTracker
 from mm_framework.sinks.files import TextFile
 
-__all__ = ["BBO_COLUMNS", "BBO_SCHEMA", "BboCsv", "BboSettings"]
+__all__ = ["BBO_SCHEMA", "BboCsv", "BboSettings"]
 
-BBO_COLUMNS: Final = (
-    "capture_time_utc",
-    "recv_ts_ms",
-    "exchange_ts",
-    "exchange_ts_ms",
-    "symbol",
-    "bid",
-    "ask",
-    "bid_qty",
-    "ask_qty",
-    "raw_age_ms",
-    "adjusted_age_ms",
-    "e2e_since_sub_ms",
-)
 BBO_SCHEMA: Final = {"schema": "mm-bbo-csv", "version": 1}
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,22 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mm_framework.model.events import Kind, Reason, SyncState
+from mm_framework.model.events import Kind
 from mm_framework.model.instrument import Definition
+from mm_framework.store.holes import Holes
 from mm_framework.store.manifest import Verdict
 from mm_framework.store.schema import ROW_GROUP
 
 __all__ = ["DayRows", "Judge", "holes_of", "judge_sync"]
 
 Rows = npt.NDArray[Any]
-
-_SYNCED: Final = int(SyncState.SYNCED)
 
 
 @attrs.frozen(eq=False)
@@ -64,43 +63,7 @@ def holes_of(day: DayRows) -> tuple[tuple[int, int, str], ...]:
 
     Half-open intervals of receive time with the reason as flag; one that is still open ends with the rows.
     """
-    holes = _Holes()
+    holes = Holes()
     for rows in day.chunks():
         holes.feed(rows)
     return holes.found(int(day.rows["ts_recv_ns"][-1]) + 1)
-
-
-class _Holes:
-    """Follows the state of one instrument's book."""
-
-    def __init__(self) -> None:
-        self._found: list[tuple[int, int, str]] = []
-        self._open: tuple[int, str] | None = None
-        self._once = False
-
-    def feed(self, rows: Rows) -> None:
-        """The next rows."""
-        kinds = rows["kind"]
-        for row in rows[(kinds == Kind.SYNC_CHANGE) | (kinds == Kind.GAP)]:
-            ts, reason = int(row["ts_recv_ns"]), Reason(int(row["aux"])).name.lower()
-            if row["kind"] == Kind.GAP:
-                if self._open is None:
-                    self._found.append((ts, ts + 1, reason))
-            elif row["size"] == _SYNCED:
-                self._once = True
-                self._close(ts)
-            elif self._once and self._open is None and row["size"] != SyncState.STOPPED:
-                self._open = (ts, reason)
-
-    def found(self, end_ns: int) -> tuple[tuple[int, int, str], ...]:
-        """All holes, in order."""
-        self._close(end_ns)
-        return tuple(self._found)
-
-    def _close(self, ts: int) -> None:
-        if self._open is not None:
-            from_ns, flag = self._open
-            if self._found and self._found[-1][0] == from_ns:  # the gap that began it
-                flag = self._found.pop()[2]
-            self._found.append((from_ns, max(ts, from_ns + 1), flag))
-            self._open = None

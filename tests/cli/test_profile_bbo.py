@@ -10,9 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 from processes import Emulated, emulated_kraken
 
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS as COLUMNS
 from mm_framework.bundle.run import open_run
 from mm_framework.cli import main
-from mm_framework.quality.bbo_file import COLUMNS, BboFile
+from mm_framework.quality.bbo_file import BboFile
 from mm_framework.quality.file_check import check_file
 
 pytest.importorskip("mm_kraken")

@@ -72,7 +72,7 @@ def test_many_reads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a,b,c\n1,2,3\n", ",".join(bbo_file.COLUMNS[::-1]) + "\n", "\x00\x01\x02"],
+    ["", "a,b,c\n1,2,3\n", ",".join(bbo_file.BBO_COLUMNS[::-1]) + "\n", "\x00\x01\x02"],
 )
 def test_another_file_is_refused_by_its_header(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.csv"

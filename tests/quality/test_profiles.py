@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from mm_framework.bundle.audit import GateResult
-from mm_framework.quality.bbo_file import COLUMNS, BboFile
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS as COLUMNS
+from mm_framework.quality.bbo_file import BboFile
 from mm_framework.quality.profiles import PROFILES, FileEvidence, gather_file, judge
 
 HOUR_MS = 3_600_000.0

@@ -13,10 +13,11 @@ import attrs
 import pytest
 from sink_runs import SinkTape, sink_run, tree
 
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS
 from mm_framework.contracts.sink import SinkRun
 from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.model.frame import RecordKind, iter_records
-from mm_framework.sinks.bbo_csv import BBO_COLUMNS, BboCsv, BboSettings
+from mm_framework.sinks.bbo_csv import BboCsv, BboSettings
 
 pytest.importorskip("mm_kraken")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mm_framework.quality.bbo_file import COLUMNS
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS as COLUMNS
 
 START_MS = 1_760_000_000_000.0
 EARLIER_HEADER = (
