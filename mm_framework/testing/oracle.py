@@ -7,7 +7,7 @@ reader of the run would. For each frame it takes the entry of the truth log that
    frame. So a loss that was not declared is outside of the best ``n``;
 2. values: a digit that was changed on the way is outside of what numbers prove. The levels that such a
    frame made false are doubted, and no others: two of a book at most, or those that the frame told. A level
-   is doubted until an unharmed message tells it, a snapshot replaces the book, or a checksum covers it;
+   is doubted until an unharmed message tells it, the book is lost or replaced, or a checksum covers it;
    with a checksum in each message none is ever doubted. If the digit is one of a number, some frames after
    it may seem to be repetitions, but few: then the loss is declared. A hash tells that something is wrong,
    and not what: where books are proved by it, one whose frames were harmed is compared again from the next

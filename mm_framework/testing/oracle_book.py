@@ -118,7 +118,12 @@ class Seen:
                 self._false(side, found, expected, told)
 
     def altered(self, rows: int) -> None:
-        """An altered frame came with so many rows for the book; with none it may wait for a snapshot."""
+        """An altered frame came with so many rows for the book; with none it may wait for a snapshot.
+
+        One by which the book was lost has nothing more to harm.
+        """
+        if self.fresh and rows:
+            return
         self.misled = []
         if rows == 0:
             self.harm = None
@@ -135,7 +140,12 @@ class Seen:
             raise FalseBook(f"{self.definition.id}: {len(self.misled)} frames were passed over ({told})")
 
     def doubt(self, truth: Sides, told: str) -> int:
-        """Doubt what is false by now; how many levels that are. Raises FalseBook for more than may be."""
+        """Doubt what is false by now; how many levels that are. Raises FalseBook for more than may be.
+
+        Of a lost book nothing is claimed until its next snapshot, so that there is nothing to doubt.
+        """
+        if self.fresh:
+            return 0
         new, most = self._differing(truth) - self.doubted, self.harm
         self.harm = 0
         if most is not None and len(new) > most:
