@@ -19,7 +19,7 @@ from mm_framework.store.settings import StoreSettings
 if TYPE_CHECKING:
     from mm_framework.replay.events import EventSink, ReplayedEvents
 
-__all__ = ["command"]
+__all__ = ["command", "time_range"]
 
 
 @click.command("replay", cls=PluginCommand)
@@ -60,7 +60,7 @@ def command(
 
     if store is not None and run is not None:
         raise ConfigError("--store and --run exclude one another", key="run")
-    request = ReplayRequest(instruments, *_times(from_time, to_time), policy=qa)  # type: ignore[arg-type]
+    request = ReplayRequest(instruments, *time_range(from_time, to_time), policy=qa)  # type: ignore[arg-type]
     with (
         contextlib.nullcontext(opened_store(app, store)) if run is None else store_of_run(app, run) as opened,
         _sink(out) as sinks,
@@ -71,13 +71,14 @@ def command(
     app.out.emit(document, lambda: _shown(replayed, out))
 
 
-def _times(from_time: str | None, to_time: str | None) -> tuple[int, int]:
+def time_range(from_time: str | None, to_time: str | None, to_name: str = "--to") -> tuple[int, int]:
+    """A half-open range of times in ns, without bounds where none is given. Raises ConfigError."""
     from mm_framework.bundle.times import parse_utc
 
     start = -(2**63) if from_time is None else parse_utc(from_time)
     end = 2**63 - 1 if to_time is None else parse_utc(to_time)
     if start >= end:
-        raise ConfigError(f"--from {from_time} is not before --to {to_time}", key="from")
+        raise ConfigError(f"--from {from_time} is not before {to_name} {to_time}", key="from")
     return start, end
 
 

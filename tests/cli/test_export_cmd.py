@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from processes import Emulated, emulated_kraken
@@ -132,4 +133,31 @@ def test_a_run_that_cannot_be_made_leaves_no_file_of_a_sink(
         "--sink", f"bbo-csv={tmp_path / 'x.csv'}", "--max-seconds", "1",
     )  # fmt: skip
     refused(result, 2, "r1 exists")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_events_for_another_tool_are_written_and_described(data_dir: Path, tmp_path: Path) -> None:
+    out = tmp_path / "btc.npz"
+    result = invoke(
+        data_dir, "export", "r1", "--to", "hftbacktest", "--out", str(out), "--qa", "any", "--json"
+    )
+    assert result.exit_code == 0, result.stderr
+    document = json.loads(result.stdout)
+    assert document["paths"] == [str(out)]
+    assert document["source"]["instruments"] == ["kraken:BTC/EUR"]
+    with np.load(out) as file:
+        assert len(file["data"]) == document["rows"] > 100
+    refused(invoke(data_dir, *wanted), 2, "never overwritten")
+
+
+def test_options_of_the_formats_are_refused_for_sinks(data_dir: Path, tmp_path: Path) -> None:
+    sink = ("--to", "bbo-csv", "--out", str(tmp_path / "x.csv"))
+    refused(invoke(data_dir, "export", "r1", *sink, "--from", "2026-01-01"), 2, "--from", "mm slice")
+    refused(invoke(data_dir, "export", *sink), 2, "name its id or path")
+    npz = ("--to", "hftbacktest", "--out", str(tmp_path / "x.npz"))
+    refused(invoke(data_dir, "export", "r1", "--store", "s", *npz), 2, "exclude one another")
+    refused(
+        invoke(data_dir, "export", "r1", *npz, "--from", "2026-01-02", "--until", "2026-01-01"), 2, "--until"
+    )
+    refused(invoke(data_dir, "export", *npz), 4, "store")
     assert list(tmp_path.iterdir()) == []
