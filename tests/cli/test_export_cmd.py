@@ -138,9 +138,8 @@ def test_a_run_that_cannot_be_made_leaves_no_file_of_a_sink(
 
 def test_events_for_another_tool_are_written_and_described(data_dir: Path, tmp_path: Path) -> None:
     out = tmp_path / "btc.npz"
-    result = invoke(
-        data_dir, "export", "r1", "--to", "hftbacktest", "--out", str(out), "--qa", "any", "--json"
-    )
+    wanted = ("export", "r1", "--to", "hftbacktest", "--out", str(out))
+    result = invoke(data_dir, *wanted, "--qa", "any", "--json")
     assert result.exit_code == 0, result.stderr
     document = json.loads(result.stdout)
     assert document["paths"] == [str(out)]
