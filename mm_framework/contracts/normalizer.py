@@ -104,6 +104,14 @@ class VenueStatus:
 
 
 @attrs.frozen
+class Ended:
+    """The venue trades an instrument no more and will say nothing of it: its book ends. ``text``: its words."""
+
+    text: str
+    venue_symbol: str
+
+
+@attrs.frozen
 class GoingAway:
     """The venue will end this connection: connect again before that. ``text`` is its own word for it.
 
@@ -133,7 +141,9 @@ class MetadataDone:
     """All definitions that the metadata request asked for have arrived."""
 
 
-Control = Subscribed | Refused | Requested | Pong | VenueStatus | GoingAway | InstrumentInfo | MetadataDone
+Control = (
+    Subscribed | Refused | Requested | Pong | VenueStatus | Ended | GoingAway | InstrumentInfo | MetadataDone
+)
 
 
 @attrs.define

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mm_framework.contracts.normalizer import (
     Control,
+    Ended,
     GoingAway,
     InstrumentInfo,
     MetadataDone,
@@ -13,6 +14,7 @@ from mm_framework.contracts.normalizer import (
     Subscribed,
     VenueStatus,
 )
+from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.links import Stream
 from mm_framework.feed.output import Acknowledged, Notice, StatusChanged
 from mm_framework.feed.roster import Roster
@@ -64,6 +66,8 @@ class Controls:
                 session.answered(connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "pong")
             case VenueStatus():
                 self._status(event)
+            case Ended():
+                self._ended(event)
             case GoingAway():
                 self._notices.append(StatusChanged(event.text, session.online))
                 session.going_away(connection, now, anew=event.anew)
@@ -120,10 +124,23 @@ class Controls:
         self._session.online = event.online
         self._notices.append(StatusChanged(event.text, event.online))
         for instrument in self._roster.by_id.values():
-            if instrument.defined:
-                number, index = instrument.definition.number, instrument.definition.index
-                epoch = instrument.book.s.epoch
-                self._emitter.event(Kind.STATUS, number, epoch, NULL, event.online, index)
+            self._tell(instrument, online=event.online)
+
+    def _tell(self, instrument: Instrument, *, online: bool) -> None:
+        """Write into the rows whether an instrument is traded."""
+        if instrument.defined:
+            number, index = instrument.definition.number, instrument.definition.index
+            self._emitter.event(Kind.STATUS, number, instrument.book.s.epoch, NULL, online, index)
+
+    def _ended(self, event: Ended) -> None:
+        """The last word about an instrument: no silence of it means anything any more."""
+        instrument = self._roster.by_symbol.get(event.venue_symbol)
+        if instrument is None or not any(stream.wanted for stream in self._session.streams_of(instrument)):
+            return
+        self._tell(instrument, online=False)
+        streams = self._roster.end(instrument)
+        self._notices.append(StatusChanged(event.text, online=False, instrument=instrument.id))
+        self._session.unfollow(streams, phase="ended")
 
     def _id(self, venue_symbol: str | None) -> str | None:
         return None if venue_symbol is None else self._roster.id_of(venue_symbol)

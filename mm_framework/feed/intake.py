@@ -174,7 +174,7 @@ class Intake:
         if self._names is not None:
             self._names.learn(channel, wire or venue_symbol, connection if wire else -1, stream)
         self._turn.touched.add(instrument.id)
-        if stream.phase == "unfollowed":
+        if stream.over:
             self._counts.unfollowed_frames += 1
             return None
         if not self._may_feed(stream, snapshot=snapshot):

@@ -73,7 +73,7 @@ class Stream:
     """One instrument on one channel.
 
     ``connection`` feeds it, ``spare`` helps. ``phase``: waiting (for a connection), requested, active,
-    refused, unfollowed. ``deadline_ns``: the next message is due; ``retry_ns``: ask anew whatever comes;
+    refused, unfollowed (by us), ended (by the venue). ``deadline_ns``: the next message is due; ``retry_ns``: ask anew whatever comes;
     ``silences``: probes since the last news, ``probed``: the last of them has no answer yet;
     ``unanswered``: questions in a row without one; ``req_id``: the number of its last request;
     ``fetching``: its snapshot was asked for over REST. ``floor``: the number of the last ticker of the
@@ -100,7 +100,12 @@ class Stream:
     @property
     def wanted(self) -> bool:
         """Whether it is asked for on each connection anew."""
-        return self.phase not in ("refused", "unfollowed")
+        return self.phase != "refused" and not self.over
+
+    @property
+    def over(self) -> bool:
+        """Whether it was followed once, and nothing of it is taken any more."""
+        return self.phase in ("unfollowed", "ended")
 
     @property
     def alone(self) -> bool:

@@ -11,6 +11,7 @@ from mm_framework.feed.instrument import Definitions, Instrument
 from mm_framework.feed.links import Stream
 from mm_framework.feed.session import Session
 from mm_framework.model.book import Book
+from mm_framework.model.events import Reason
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.proofs import Witness
 
@@ -47,7 +48,7 @@ class Roster:
     def follow(self, subscription: Subscription) -> Stream | None:
         """Follow an instrument on a channel; its stream, None when it is followed already."""
         known = self._session.streams.get((subscription.instrument, subscription.channel))
-        if known is not None and known.phase != "unfollowed":
+        if known is not None and not known.over:
             return None
         instrument = self.by_id.get(subscription.instrument)
         if instrument is None:
@@ -67,13 +68,23 @@ class Roster:
         stream = self._session.streams.get((subscription.instrument, subscription.channel))
         if stream is None or stream.phase == "unfollowed":
             return None
-        instrument = self.by_id[subscription.instrument]
+        self._forget(self.by_id[subscription.instrument], stream, Reason.UNSUBSCRIBED)
+        return stream
+
+    def end(self, instrument: Instrument) -> list[Stream]:
+        """The venue trades it no more: its book stops. The streams that were followed until now."""
+        ended = [stream for stream in self._session.streams_of(instrument) if stream.wanted]
+        for stream in ended:
+            self._forget(instrument, stream, Reason.ENDED)
+        return ended
+
+    def _forget(self, instrument: Instrument, stream: Stream, reason: Reason) -> None:
+        """What a stream has built is gone."""
         if stream.carries == "book":
-            instrument.book.leave()
+            instrument.book.leave(reason)
             instrument.forget_tickers()
         elif stream.carries == "trade":
-            instrument.trades_on(subscription.channel).forget()
-        return stream
+            instrument.trades_on(stream.subscription.channel).forget()
 
     def add_stream(self, subscription: Subscription, carries: str) -> Stream:
         """A subscription that nobody has asked for yet."""

@@ -217,7 +217,7 @@ class Session:
 
     def acknowledged(self, stream: Stream, index: int, now_ns: int) -> None:
         """The venue accepted a subscription: its first message is due."""
-        if stream.phase == "unfollowed":
+        if stream.over:
             self.unsubscribe(index, [stream])  # it could not be named before
         self.handover.acknowledged(stream, index, now_ns)
         if stream.connection != index:
@@ -258,7 +258,7 @@ class Session:
 
     def spoken_of(self, instrument: Instrument) -> None:
         """The venue answers about an instrument, although what it says is of no use."""
-        for stream in self._of(instrument):
+        for stream in self.streams_of(instrument):
             stream.unanswered = 0
 
     def watch_crossed(self, stream: Stream, instrument: Instrument) -> None:
@@ -286,7 +286,7 @@ class Session:
 
     def broken(self, instrument: Instrument, now_ns: int) -> None:
         """A book was lost on a live connection: ask for it anew, after a pause that grows."""
-        stream = next((s for s in self._of(instrument) if s.carries == "book"), None)
+        stream = next((s for s in self.streams_of(instrument) if s.carries == "book"), None)
         if stream is None or not self.carried(stream) or not self.config.live:
             return
         state, settings = instrument.book.s, self.settings
@@ -480,12 +480,12 @@ class Session:
                 self.instruments[stream.subscription.instrument].book.connected()
         self._subscribe(link.index, streams, now_ns)
 
-    def unfollow(self, streams: Sequence[Stream]) -> None:
-        """Streams are wanted no longer: say so on their connections, and await nothing of them."""
+    def unfollow(self, streams: Sequence[Stream], *, phase: str = "unfollowed") -> None:
+        """Streams are wanted no longer, or ended: say so on their connections, and await nothing of them."""
         for index in self.links:
             self.unsubscribe(index, [stream for stream in streams if stream.is_on(index)])
         for stream in streams:
-            stream.leave("unfollowed")
+            stream.leave(phase)
 
     def _main(self) -> Link | None:
         """The connection on which new subscriptions are asked for: the last one that is ready."""
@@ -540,7 +540,8 @@ class Session:
             self.unsubscribe(index, [stream])
         self._subscribe(index, [stream], now_ns)
 
-    def _of(self, instrument: Instrument) -> list[Stream]:
+    def streams_of(self, instrument: Instrument) -> list[Stream]:
+        """All streams of an instrument, followed or not."""
         return [s for s in self.streams.values() if s.subscription.instrument == instrument.id]
 
     def idle_ns_of(self, stream: Stream) -> int:

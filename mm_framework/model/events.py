@@ -99,6 +99,7 @@ class Reason(enum.IntEnum):
     CONNECTED = 2
     SNAPSHOT = 3
     VERIFIED = 4
+    ENDED = 5
     # losses of continuity in the data
     CHECKSUM_MISMATCH = 10
     SEQUENCE_GAP = 11

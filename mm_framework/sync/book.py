@@ -346,12 +346,12 @@ class BookSync:
         if self.s.state is not SyncState.STOPPED:
             self._to(Trigger.STOPPED, Reason.SHUTDOWN)
 
-    def leave(self) -> None:
-        """Nobody follows the book any more: it is emptied. No loss; the next one is of another epoch."""
+    def leave(self, reason: Reason) -> None:
+        """Nobody follows the book any more, or it ended: it is emptied. No loss; the next is another epoch's."""
         s = self.s
         if s.state is SyncState.STOPPED:
             return
-        self._to(Trigger.STOPPED, Reason.UNSUBSCRIBED)
+        self._to(Trigger.STOPPED, reason)
         self.book.clear()
         epoch = min(s.epoch + s.built, MAX_EPOCH)
         self.s = BookState(SyncState.STOPPED, epoch, seen_price=s.seen_price, seen_size=s.seen_size)

@@ -21,7 +21,7 @@ class Trigger(enum.Enum):
     PROVED = "the venue's proof holds for the book as it is"
     BROKEN = "a gap, a mismatch, a crossed book: the book is not the venue's"
     LOST = "the connection that feeds the book is gone"
-    STOPPED = "the run stops, or the instrument is followed no longer"
+    STOPPED = "the run stops, the instrument is followed no longer, or the venue has ended it"
     FOLLOWED = "the instrument is followed again"
 
 

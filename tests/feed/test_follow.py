@@ -10,7 +10,7 @@ from toy_venue import ToyLog, ToyMarket, ack, refused, toy_config, toy_kits
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import CorruptFrame, SchemaMismatch
 from mm_framework.feed import Feed
-from mm_framework.feed.output import Refusal, Send, StateChanged
+from mm_framework.feed.output import Refusal, Send, StateChanged, StatusChanged
 from mm_framework.model.events import Kind, Reason, SyncState
 from mm_framework.model.frame import RecordKind
 
@@ -227,6 +227,62 @@ def test_a_recording_of_others_sends_nothing() -> None:
     subscription = attrs.asdict(book_of("C/D"))
     for record in (log.records[0], log.open(), log.control("follow", subscriptions=[subscription])):
         assert not [one for one in feed.feed(record).commands if isinstance(one, Send)]
+
+
+# what the venue ends
+
+
+ENDED = b'{"ch":"ended","text":"resolved","sym":"C/D"}'
+
+
+def test_an_instrument_that_the_venue_ended_stops_and_nothing_is_awaited_of_it() -> None:
+    desk = Desk(channels=("book", "trade"), stream_idle_s=30.0)
+    desk.synced()
+    market = joined(desk)
+    reading = desk.frame(ENDED)
+    assert reading.of(StatusChanged) == [StatusChanged("resolved", False, "toy:C/D")]
+    index = desk.feed.definitions[-1].index
+    rows = [(row.kind, row.size, row.aux) for row in reading.events()]
+    assert rows == [(Kind.STATUS, 0, index), (Kind.SYNC_CHANGE, SyncState.STOPPED, Reason.ENDED)]
+    (change,) = reading.of(StateChanged)
+    assert (change.instrument, change.new, change.reason) == ("toy:C/D", SyncState.STOPPED, Reason.ENDED)
+    assert [(one["op"], one["syms"]) for one in reading.sent()] == [("unsub", ["C/D"])]
+    for frame in (market.step(), market.snapshot()):
+        assert desk.frame(frame).events() == []
+    assert (desk.feed.counts.unfollowed_frames, desk.feed.counts.gaps) == (2, 0)
+    again = desk.frame(ENDED)
+    assert (again.commands, again.notices, again.events()) == ([], [], [])
+    asked = [one["syms"] for _ in range(3) for one in desk.act()[1].sent()]
+    assert all(symbols == ["A/B"] for symbols in asked), "silence of C/D is none"
+
+
+def test_what_ended_is_not_asked_for_on_the_next_connection() -> None:
+    desk = Desk(("A/B", "C/D"))
+    desk.synced()
+    desk.frame(ENDED)
+    desk.do(desk.log.lost("RESET"))
+    assert [one["syms"] for one in desk.open(1).sent()] == [["A/B"]]
+    assert desk.state("C/D") == "STOPPED"
+
+
+def test_what_ended_can_be_left_and_followed_again() -> None:
+    desk = Desk()
+    desk.synced()
+    market = joined(desk)
+    desk.frame(ENDED)
+    assert desk.control("unfollow", book_of("C/D")).commands == []
+    assert [one["op"] for one in desk.control("follow", book_of("C/D")).sent()] == ["sub"]
+    desk.frame(ack("C/D"))
+    assert {row.epoch for row in desk.frame(market.snapshot()).events()} == {2}
+    desk.frame(ENDED)
+    assert [one["op"] for one in desk.control("follow", book_of("C/D")).sent()] == ["sub"]
+
+
+def test_the_end_of_what_nobody_follows_is_none_of_ours() -> None:
+    desk = Desk()
+    desk.synced()
+    reading = desk.frame(ENDED)
+    assert (reading.commands, reading.notices, reading.events()) == ([], [], [])
 
 
 # logs that nobody wrote

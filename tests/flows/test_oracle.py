@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import attrs
 import pytest
+from four_venues import VENUES
 from kraken_virtual import VirtualKraken, kraken_kits
 
 from mm_framework.capture.clock import RealClock, Stamp
@@ -28,7 +29,10 @@ from mm_framework.emulator.settings import MarketSettings
 from mm_framework.emulator.truth import TruthLog
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings
+from mm_framework.feed.output import StateChanged
+from mm_framework.model.events import Reason, SyncState
 from mm_framework.testing.oracle import FalseBook, Oracle
+from mm_framework.testing.simulation import Simulation
 from mm_kraken.emulator import KrakenDialect
 from mm_kraken.sync import RULES
 
@@ -71,6 +75,17 @@ def test_without_faults_every_message_is_compared_and_no_loss_is_declared() -> N
     assert result.counts.checksums_verified == counts["compared"] > 1000
     assert (result.counts.gaps, result.counts.checksums_failed, result.reconnects["total"]) == (0, 0, 0)
     assert counts["books lost"] == counts["trade gaps"] == 0
+
+
+def test_the_book_of_a_market_that_was_resolved_ends_whatever_was_lost_before() -> None:
+    faults = "resolved:0.02,drop:0.2,reset:0.01,mute:0.1"
+    for seed in (14, 28):
+        run = Simulation(VENUES["polymarket"], seed, 300.0, faults, 0.1)
+        run.run()
+        ended = [
+            one for one in run.tape.notices if isinstance(one, StateChanged) and one.reason is Reason.ENDED
+        ]
+        assert {one.new for one in ended} == {SyncState.STOPPED}
 
 
 # the oracle itself: it finds out what does not check

@@ -21,6 +21,7 @@ from mm_framework.bundle.settings import BundleSettings
 from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
 from mm_framework.contracts.normalizer import (
     ConnectionInfo,
+    Ended,
     FrameClass,
     InstrumentInfo,
     MessageWriter,
@@ -145,6 +146,8 @@ class ToyNormalizer:
                 out.control(Pong(body.get("id"), body.get("in"), body.get("out")))
             case "status":
                 out.control(VenueStatus(body["text"], body["online"], body.get("sym")))
+            case "ended":
+                out.control(Ended(body["text"], body["sym"]))
             case "meta":
                 out.control(
                     InstrumentInfo(

@@ -19,7 +19,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from mm_framework.contracts.normalizer import FrameClass, InstrumentInfo, MessageWriter, VenueStatus
+from mm_framework.contracts.normalizer import Ended, FrameClass, InstrumentInfo, MessageWriter
 from mm_framework.errors import MalformedFrame, MMError
 from mm_framework.model.events import ASK, BID, NULL
 from mm_framework.model.fixed import MAX_SCALE, parse
@@ -229,7 +229,7 @@ class _MarketResolved(msgspec.Struct, tag_field="event_type", tag="market_resolv
     def emit(self, out: MessageWriter) -> FrameClass:
         """Both tokens trade no more."""
         for token in self.assets_ids:
-            out.control(VenueStatus(f"resolved: {self.winning_outcome or 'unsaid'}", False, token))
+            out.control(Ended(f"resolved: {self.winning_outcome or 'unsaid'}", token))
         return FrameClass.CONTROL
 
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from mm_framework.contracts.normalizer import (
     ConnectionInfo,
+    Ended,
     FrameClass,
     InstrumentInfo,
     Pong,
     Refused,
-    VenueStatus,
 )
 from mm_framework.errors import MalformedFrame
 from mm_framework.model.events import NULL
@@ -184,11 +184,11 @@ def test_a_tick_change_is_a_definition(decode: Decode, writer: Any) -> None:
     assert writer.controls == [InstrumentInfo("72936", tick_size="0.001")]
 
 
-def test_a_resolved_market_is_offline(decode: Decode, writer: Any) -> None:
+def test_a_resolved_market_has_ended(decode: Decode, writer: Any) -> None:
     assert decode(RESOLVED) is FrameClass.CONTROL
     assert writer.controls == [
-        VenueStatus("resolved: Yes", False, "11"),
-        VenueStatus("resolved: Yes", False, "12"),
+        Ended("resolved: Yes", "11"),
+        Ended("resolved: Yes", "12"),
     ]
 
 
