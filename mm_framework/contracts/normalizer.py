@@ -105,7 +105,7 @@ class VenueStatus:
 
 @attrs.frozen
 class Ended:
-    """The venue trades an instrument no more and will say nothing of it: its book ends. ``text``: its words."""
+    """The venue trades an instrument no more: its book ends. ``text``: its words."""
 
     text: str
     venue_symbol: str

@@ -73,9 +73,10 @@ class Stream:
     """One instrument on one channel.
 
     ``connection`` feeds it, ``spare`` helps. ``phase``: waiting (for a connection), requested, active,
-    refused, unfollowed (by us), ended (by the venue). ``deadline_ns``: the next message is due; ``retry_ns``: ask anew whatever comes;
-    ``silences``: probes since the last news, ``probed``: the last of them has no answer yet;
-    ``unanswered``: questions in a row without one; ``req_id``: the number of its last request;
+    refused, unfollowed (by us), ended (by the venue). ``deadline_ns``: the next message is due;
+    ``retry_ns``: ask anew whatever comes; ``silences``: probes since the last news,
+    ``probed``: the last of them has no answer yet; ``unanswered``: questions in a row without one;
+    ``req_id``: the number of its last request;
     ``fetching``: its snapshot was asked for over REST. ``floor``: the number of the last ticker of the
     connection before; ``echoes``: prints without a number (side, price, size, venue time, count) that one
     connection has said more often than the other.

@@ -347,7 +347,7 @@ class BookSync:
             self._to(Trigger.STOPPED, Reason.SHUTDOWN)
 
     def leave(self, reason: Reason) -> None:
-        """Nobody follows the book any more, or it ended: it is emptied. No loss; the next is another epoch's."""
+        """Nobody follows it any more, or the venue ended it: it is emptied. No loss; a new epoch is next."""
         s = self.s
         if s.state is SyncState.STOPPED:
             return

@@ -34,7 +34,8 @@ CODES: dict[type[enum.IntEnum] | type[enum.IntFlag], dict[str, int]] = {
         "CONNECTING": 1, "SNAPSHOT": 2, "SYNCING": 3, "SYNCED": 4, "RESYNCING": 5, "STOPPED": 6,
     },
     Reason: {
-        "NONE": 0, "START": 1, "CONNECTED": 2, "SNAPSHOT": 3, "VERIFIED": 4, "ENDED": 5, "CHECKSUM_MISMATCH": 10,
+        "NONE": 0, "START": 1, "CONNECTED": 2, "SNAPSHOT": 3, "VERIFIED": 4,
+        "ENDED": 5, "CHECKSUM_MISMATCH": 10,
         "SEQUENCE_GAP": 11, "TRADE_ID_GAP": 12, "CROSSED": 13, "SILENT": 14, "SCALE_CHANGE": 15,
         "VALUE_OVERFLOW": 16, "ACK_TIMEOUT": 17, "DROPPED": 18, "UNSUBSCRIBED": 19, "MALFORMED": 20,
         "STALE_SNAPSHOT": 21, "CONNECT_FAILED": 30, "REMOTE_CLOSED": 31, "RESET": 32, "IDLE": 33,
