@@ -72,7 +72,7 @@ class Link:
         self._spawn(self._send_all(connection), "send")
         if self._settings.ping_interval_s > 0:
             self._spawn(self._keep_alive(connection), "ping")
-        if self._settings.max_session_s > 0:
+        if self._shard.max_session_s > 0:
             self._spawn(self._age(), "age")
 
     def on_frame(self, payload: bytes, binary: bool) -> None:
@@ -163,5 +163,5 @@ class Link:
                 return  # the transport tells its end
 
     async def _age(self) -> None:
-        await asyncio.sleep(self._settings.max_session_s)
+        await asyncio.sleep(self._shard.max_session_s)
         self._shard.aged(self)

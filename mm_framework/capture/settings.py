@@ -51,7 +51,8 @@ class CaptureSettings:
     )
     max_session_s: float = setting(
         0.0,
-        help="Age at which a connection hands over to a new one; 0: never.",
+        help="Age at which a connection hands over to a new one, up to a tenth sooner where there are several,"
+        " so that not all do at once; 0: never.",
         aliases=("ws_max_session_s",),
     )
     no_data_warn_s: float = setting(

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Coroutine, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from mm_framework.capture.runner import Capture
 
 __all__ = ["Network", "Shard"]
+
+AGE_SPREAD: Final = 0.1
+"""Share of their age by which connections of a run differ, so that they are not all replaced at once."""
+
+GOLDEN: Final = (5**0.5 - 1) / 2
+"""Its multiples, without their whole part, lie evenly between 0 and 1, however many there are."""
 
 SERVICE_CODES = frozenset({1012, 1013})
 """The venue restarts, or wants us later (IANA registry of WebSocket close codes)."""
@@ -82,6 +88,11 @@ class Shard:
     def connected(self) -> int:
         """Open connections."""
         return len(self._open())
+
+    @property
+    def max_session_s(self) -> float:
+        """Age at which a connection of this shard is replaced, 0 for never; shard 0 has the longest."""
+        return self._settings.max_session_s * (1 - AGE_SPREAD * (self.number * GOLDEN % 1))
 
     @property
     def waiting(self) -> int:

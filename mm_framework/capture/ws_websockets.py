@@ -8,6 +8,7 @@ environment is used, but never for this machine itself.
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,8 +33,8 @@ PROTOCOL_ERRORS = frozenset({1002, 1003, 1007})
 
 TOO_LARGE = 1009
 
-TURN = 64
-"""Messages after which others have their turn: one read of the socket may hold thousands."""
+TURN_S = 0.0005
+"""Time after which others have their turn: one read of the socket may hold thousands of messages."""
 
 
 class WebsocketsTransport:
@@ -132,15 +133,18 @@ class _Connection:
 
     async def _read(self) -> None:
         """Hand over until the end; ``recv`` buffers little, so a pause soon fills the socket."""
-        on_frame, recv, count = self._receiver.on_frame, self._socket.recv, 0
+        on_frame, recv, ends_s = self._receiver.on_frame, self._socket.recv, 0.0
         try:
             while True:
                 if not self._reading.is_set():
                     await self._reading.wait()
-                count += 1
-                if count % TURN == 0:
+                fresh = not self.waiting
+                if not fresh and perf_counter() >= ends_s:
                     await asyncio.sleep(0)
+                    fresh = True
                 message = await recv()
+                if fresh:
+                    ends_s = perf_counter() + TURN_S
                 if isinstance(message, str):
                     on_frame(message.encode(), False)
                 else:
