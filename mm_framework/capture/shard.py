@@ -40,6 +40,9 @@ AGE_SPREAD: Final = 0.1
 GOLDEN: Final = (5**0.5 - 1) / 2
 """Its multiples, without their whole part, lie evenly between 0 and 1, however many there are."""
 
+BEGIN_STEP_S: Final = 0.02
+"""Time between the first connections of two shards: the answers to each are much work at once."""
+
 SERVICE_CODES = frozenset({1012, 1013})
 """The venue restarts, or wants us later (IANA registry of WebSocket close codes)."""
 
@@ -104,6 +107,8 @@ class Shard:
     async def keep_connected(self) -> None:
         """Runs until it is cancelled, or the first connection cannot be had."""
         delays = self._delays()
+        if self.number:
+            await asyncio.sleep(self.number * BEGIN_STEP_S)
         while True:
             link = self._take_heir() or await self._connect()
             await link.gone.wait()

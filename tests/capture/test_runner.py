@@ -247,7 +247,7 @@ def test_the_venues_limit_on_connects_holds_over_all_shards() -> None:
     world = World(ToyServer([f"{name}/X" for name in "ABCD"]), shards=4, adapter=Slow())
     world.capture(100)
     seconds = [world.after(time_ns) for time_ns in world.server.connects]
-    assert seconds == pytest.approx([0.01, 0.01, 0.01, 60.01], abs=0.01)
+    assert seconds == pytest.approx([0.01, 0.03, 0.05, 60.01], abs=0.005)
 
 
 def test_our_messages_keep_the_venues_pace() -> None:
@@ -298,6 +298,18 @@ def test_a_connection_of_old_age_hands_over_to_a_new_one() -> None:
     opened, lost = world.log.of(KIND.OPEN), world.log.of(KIND.LOST)
     assert [body.get("replaces") for body in world.log.bodies(KIND.OPEN)] == [None, 0, 1]
     assert all(new.mono_ns < old.mono_ns for new, old in zip(opened[1:], lost[:2], strict=True))
+
+
+def test_connections_begin_and_grow_old_one_after_the_other() -> None:
+    symbols = [f"A/{letter}" for letter in "UVWXYZ"]
+    world = World(ToyServer(symbols), shards=6, settings=settings(max_session_s=100))
+    result = world.capture(105)
+    assert result.reconnects == {"total": 0, "planned": 6, "by_reason": {"session_age": 6}}
+    opened = [world.after(at_ns) for at_ns in world.server.connects]
+    first, second = opened[:6], sorted(opened[6:])
+    assert first == pytest.approx([0.01, 0.03, 0.05, 0.07, 0.09, 0.11], abs=0.005)
+    assert 90 < second[0] < second[-1] < 100.2
+    assert min(after - before for before, after in pairwise(second)) > 0.5
 
 
 def test_a_gap_is_repaired_by_a_new_subscription_on_the_same_connection() -> None:

@@ -9,6 +9,7 @@ import hashlib
 import random
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +31,7 @@ from mm_framework.capture.transport import (
     tls_context,
 )
 from mm_framework.capture.virtual_loop import run_virtual
+from mm_framework.capture.ws_websockets import TURN_S
 from mm_framework.errors import ConfigError
 from mm_framework.model.events import Reason
 
@@ -168,6 +170,35 @@ def test_a_message_in_fragments_is_one_message(world: Sockets | Memory) -> None:
             assert heard.frames == [(b"abcde", False), (b"next", False)]
 
     world.run(main)
+
+
+def test_others_have_their_turn_while_many_messages_wait() -> None:
+    """Each message takes longer than a turn; the library hands over some more in one go when it begins."""
+    transport, turns, seen = socket_transport("websockets"), [0], list[int]()
+
+    class Busy(Heard):
+        def on_frame(self, payload: bytes, binary: bool) -> None:
+            super().on_frame(payload, binary)
+            seen.append(turns[0])
+            end_s = time.perf_counter() + 2 * TURN_S
+            while time.perf_counter() < end_s:
+                pass
+
+    async def others() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        async with serve_script(Script([Text(b"x" * 50) for _ in range(400)])) as url:
+            heard, task = Busy(), asyncio.create_task(others())
+            await transport.connect(url, heard, TransportOptions(close_timeout_s=0.2))
+            await heard.until(lambda: len(heard.frames) == 400)
+            task.cancel()
+            await heard.connection.close()
+
+    run(main())
+    assert len(set(seen)) >= 350
 
 
 def test_what_is_sent_arrives_as_text_in_order(world: Sockets | Memory) -> None:
