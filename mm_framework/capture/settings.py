@@ -51,7 +51,7 @@ class CaptureSettings:
     )
     max_session_s: float = setting(
         0.0,
-        help="Age at which a connection hands over to a new one, up to a tenth sooner where there are several,"
+        help="Age at which a connection hands over to a new one, up to a tenth sooner where there are more,"
         " so that not all do at once; 0: never.",
         aliases=("ws_max_session_s",),
     )
