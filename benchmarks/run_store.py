@@ -1,12 +1,12 @@
 """How fast is the store? A day of one instrument, each workload in a process of its own, then a table.
 
-    python benchmarks/run_store.py [NAME ...] [--quick] [--rows N] [--rounds N] [--peers none|frames|all] [--json FILE]
+    python benchmarks/run_store.py [NAME ...] [--quick] [--rows N] [--rounds N] [--peers none|frames|all]
 
 The day is made once, see `store_day`, and kept below ``build/store``. In a round every workload of every side
 runs once, ours first in every second round and last in the others; ``duckdb`` and ``polars`` ask the same
-Parquet files, ``nautilus`` keeps the same levels in its own catalog, in an environment of its own. Told are the
-median of the rounds of wall time, the same of processor time, and the most memory of the process, mapped
-files included. The load of the machine is noted before each round: on a busy one look at processor time.
+Parquet files, ``nautilus`` keeps the same levels in its own catalog, in an environment of its own. Told are
+the median of the rounds of wall time, the same of processor time, and the most memory of the process, mapped
+files included. The load of the machine is noted before each process: on a busy one look at processor time.
 """
 
 from __future__ import annotations

@@ -6,11 +6,11 @@
 Book updates every 100 ms and single trades, of BTC/USDT, from a fixed seed. What it is like was counted in
 a recording of 346 s (2024-08-08, 3451 updates, 124 090 levels, 9757 trades), in brackets what the day has:
 
-    deletions, changes of a size, new levels                0.48 0.13 0.40 of levels    [0.49 0.12 0.39]
-    prices seen for the first time                          0.31 of 120 000 levels      [0.30]
+    deletions, changes of a size, new levels                0.48 0.13 0.40 of levels    [0.48 0.12 0.40]
+    prices seen for the first time                          0.31 of 120 000 levels      [0.28]
     sizes seen for the first time                           0.13 of 120 000 levels      [0.14]
-    levels of an update, median and mean                    16, 36                      [9, 21]
-    distance from the best price, quartiles                 6.7, 26, 85 USD             [the same]
+    levels of an update, median and mean                    16, 36                      [10, 22]
+    distance from the best price, quartiles                 6.7, 26, 85 USD             [drawn from these]
     trades                                                  1 in 14 rows, 2.9 a burst   [the same]
 
 Updates are shorter than in the recording, for a day of so many rows is quieter than those minutes were.
@@ -52,7 +52,7 @@ _MID: Final = 6_183_764
 _SNAPSHOT_AT: Final = 5
 _SNAPSHOT_LEVELS: Final = 1000
 _SHARES: Final = (0.02, 0.415, 0.55, 0.70)
-"""Limits of the draws: a level that is not there is deleted, one that is, changed, put back; else a new one."""
+"""Limits of the draws: an unknown level is deleted, a known one, one is changed, put back; else a new one."""
 
 _FEW, _MANY = 800, 3000
 _DISTANCE: Final = (
@@ -94,13 +94,12 @@ def make(build: Path, rows: int) -> Day:
 def frames(part: float) -> Iterator[tuple[int, str]]:
     """Receive time and text of each frame, and of the REST snapshot, of the first ``part`` of the day."""
     draw, venue = np.random.default_rng(_SEED), _Venue()
-    updates, number, wall_ns = round(part * _UPDATES_A_DAY), 0, START_NS
+    updates, number = round(part * _UPDATES_A_DAY), 0
     while number < updates:
         for one in _chunk(draw):
             number += 1
             start_ms = START_NS // 1_000_000 + number * _STEP_MS
-            for wall_ns, text in _received(venue, number, start_ms, one, wall_ns):
-                yield wall_ns, text
+            yield from _received(venue, number, start_ms, one)
             if number == updates:
                 return
 
@@ -165,10 +164,12 @@ def _normal(number: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 class _Venue:
-    """The two sides of a book that never cross: bids up to the middle, asks above it."""
+    """The two sides of a book that never cross: bids up to the middle, asks above it. ``last_ns``: when the
+    last frame was received.
+    """
 
     def __init__(self) -> None:
-        self.mid, self.update_id, self.trade_id = _MID, 10**10, 10**9
+        self.mid, self.update_id, self.trade_id, self.last_ns = _MID, 10**10, 10**9, START_NS
         self.bids, self.asks = _Side(), _Side()
         for side in (self.bids, self.asks):
             side.begin()
@@ -262,23 +263,22 @@ class _Side:
             self._turn += 1
 
 
-def _received(
-    venue: _Venue, number: int, start_ms: int, one: _Step, last_ns: int
-) -> Iterator[tuple[int, str]]:
+def _received(venue: _Venue, number: int, start_ms: int, one: _Step) -> Iterator[tuple[int, str]]:
     """What arrives between an update and the next one."""
     for at_ms, sizes, is_maker in sorted(one.bursts):
         wall_ns = (start_ms - _STEP_MS + at_ms) * 1_000_000 + one.delay_us * 1000
         for size in sizes:
-            last_ns = max(last_ns + 20_000 + size % 9973, wall_ns)
+            venue.last_ns = max(venue.last_ns + 20_000 + size % 9973, wall_ns)
             venue.trade_id += 1
-            yield last_ns, _trade(venue, start_ms - _STEP_MS + at_ms, size, is_maker)
+            yield venue.last_ns, _trade(venue, start_ms - _STEP_MS + at_ms, size, is_maker)
     bids, asks = venue.step(one)
     first = venue.update_id + 1
     venue.update_id += len(bids) + len(asks) + number % 7
-    last_ns = max(last_ns + 20_000, start_ms * 1_000_000 + one.delay_us * 1000 + number * 7919 % 1000)
-    yield last_ns, _update(start_ms, first, venue.update_id, bids, asks)
+    wall_ns = start_ms * 1_000_000 + one.delay_us * 1000 + number * 7919 % 1000
+    venue.last_ns = max(venue.last_ns + 20_000, wall_ns)
+    yield venue.last_ns, _update(start_ms, first, venue.update_id, bids, asks)
     if number == _SNAPSHOT_AT:
-        yield last_ns + 20_000, _snapshot(venue)
+        yield venue.last_ns + 20_000, _snapshot(venue)
 
 
 def _trade(venue: _Venue, ms: int, size: int, is_maker: bool) -> str:

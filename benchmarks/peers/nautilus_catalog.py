@@ -28,14 +28,11 @@ def main(levels: Path, folder: Path) -> None:
     """Measure and print."""
     rows = np.load(levels).tolist()
     instrument = InstrumentId.from_str("BTCUSDT.BINANCE")
-    deltas = [_delta(instrument, *row) for row in rows]
-    del rows
     catalog = ParquetDataCatalog(str(folder))
-    write = _rate(len(deltas), lambda: catalog.write_data(deltas))
-    del deltas
+    write = _written(catalog, [_delta(instrument, *row) for row in rows])
     found: list[object] = []
-    read = _rate(len(np.load(levels)), lambda: found.extend(catalog.order_book_deltas()))
-    if len(found) != len(np.load(levels)):
+    read = _rate(len(rows), lambda: found.extend(catalog.order_book_deltas()))
+    if len(found) != len(rows):
         raise RuntimeError(f"{len(found)} deltas came back")
     size = sum(path.stat().st_size for path in folder.rglob("*.parquet"))
     write["facts"] = {"bytes_a_row": size / len(found)}
@@ -48,6 +45,10 @@ def main(levels: Path, folder: Path) -> None:
             }
         )
     )
+
+
+def _written(catalog: ParquetDataCatalog, deltas: list[OrderBookDelta]) -> dict[str, object]:
+    return _rate(len(deltas), lambda: catalog.write_data(deltas))
 
 
 def _peak_mib() -> float:
