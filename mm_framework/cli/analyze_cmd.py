@@ -38,7 +38,7 @@ def command(app: App, file: Path | None, earlier_file: Path | None, all_runs: bo
     source = BboFile(_chosen(file, earlier_file))
     ages, run = Ages(settings), 1
     with app.out.progress("reading", unit="rows") as advance:
-        for number, quotes in split_runs(source.batches()):
+        for number, quotes in split_runs(source.quotes()):
             if number != run and not all_runs:
                 ages = Ages(settings)
             run = number

@@ -74,11 +74,18 @@ def store_of_run(app: App, run: str) -> Iterator[Store]:
 
 @click.group("store", cls=VerbGroup)
 def command() -> None:
-    """Build a store of runs, look into it, ask it questions, check it."""
+    """Build a store of runs and files, look into it, ask it questions, check it."""
 
 
 @command.command("build", cls=PluginCommand)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--instrument",
+    "instruments",
+    multiple=True,
+    metavar="[SYMBOL=]ID",
+    help="The instrument of a CSV's symbol: kraken:BTC/EUR, BTCUSDT=binance:BTC/USDT, or kraken:* for all.",
+)
 @click.option("--out", metavar="URL", help="The store: a folder or a URL, which need not exist. [data/store]")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Same as --store-workers. [1]")
 @click.option(
@@ -95,32 +102,33 @@ def command() -> None:
 @pass_app
 def build_store(
     app: App,
-    runs: tuple[str, ...],
+    inputs: tuple[str, ...],
+    instruments: tuple[str, ...],
     out: str | None,
     workers: int | None,
     executor: str,
     scheduler: str | None,
 ) -> None:
-    """Bring a store up to date with runs.
+    """Bring a store up to date with its inputs.
 
-    RUN is a run id or the path of a run bundle. What the store holds already is not read again, unless
-    another version of a plugin would read it otherwise. A build that is interrupted leaves the store as it
-    was.
+    INPUT is a run id, the path of a run bundle, or a CSV of best prices (12 columns, or the 11 of earlier
+    files; .csv, .csv.gz). What the store holds already is not read again, unless another version of a plugin
+    would read it otherwise; a file that has grown replaces what was read of it before. A build that is
+    interrupted leaves the store as it was.
     """
     from mm_framework import __version__
     from mm_framework.api import InstalledJudge, InstalledKits
-    from mm_framework.cli.bundles import find_run
+    from mm_framework.cli.store_inputs import store_sources
     from mm_framework.store.builder import Build, build
-    from mm_framework.store.inputs import find_source
 
     if (scheduler is not None) != (executor == "dask"):
         raise ConfigError("--scheduler and --executor dask belong together", key="scheduler")
     settings = app.load(StoreSettings).value
-    sources = [find_source(find_run(app, run)) for run in runs]
+    sources = store_sources(app, inputs, instruments)
     kits = InstalledKits(app.config)
     with (
         _executor(workers or settings.workers, scheduler) as pool,
-        app.out.progress("building", total=len(sources), unit="runs") as advance,
+        app.out.progress("building", total=len(sources), unit="inputs") as advance,
     ):
         how = Build(
             kits,
@@ -157,7 +165,7 @@ def _built(report: BuildReport) -> str:
     statuses = ", ".join(f"{count} {status}" for status, count in report.statuses.items())
     lines = [
         f"{report.rows} rows in {report.partitions} partitions ({statuses or 'none'})",
-        f"read {len(report.read)} runs, {len(report.kept)} were in the store already",
+        f"read {len(report.read)} inputs, {len(report.kept)} were in the store already",
         f"digest {report.digest}",
     ]
     if report.overlaps:

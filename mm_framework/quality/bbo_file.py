@@ -1,13 +1,12 @@
 """Reads CSV files of best prices: the 12 columns of today and the 11 of earlier files.
 
-    for quotes in BboFile(path).batches(): ...
+    for quotes in BboFile(path).quotes(): ...
 
 A file is streamed; no cell or line that is damaged stops the reading, it is counted.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,27 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
-from mm_framework.bundle.bbo_columns import BBO_COLUMNS
-from mm_framework.errors import EnvironmentFailed, StoreError
+from mm_framework.store.bbo_text import BboText
 
-__all__ = ["EARLIER_COLUMNS", "BboFile", "Quotes"]
-
-EARLIER_COLUMNS: Final = (
-    "capture_time_utc",
-    "recv_ts_ms",
-    "exchange_ts",
-    "symbol",
-    "bid",
-    "ask",
-    "bid_qty",
-    "ask_qty",
-    "data_age_ms",
-)
-"""Of the 11 columns of earlier files those that mean something; two more follow and are ignored."""
-
-BLOCK_BYTES: Final = 1 << 20
+__all__ = ["BboFile", "Quotes"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -76,66 +58,30 @@ class Quotes:
 _ARRAYS: Final = tuple(field.name for field in attrs.fields(Quotes) if field.name != "captured")
 
 
-class BboFile:
-    """One file. Counts grow while `batches` runs.
+class BboFile(BboText):
+    """One file as numbers. Counts grow while `quotes` runs.
 
-    ``earlier``: it has the 11 columns. ``rows``; ``bad_lines``: lines with another number of cells;
-    ``bad_cells``: cells that cannot be read, by column; ``symbols`` in order of appearance.
-    Raises StoreError when the first line is no header of such a file, EnvironmentFailed without access.
+    ``bad_cells``: cells that cannot be read, by column; ``symbols`` in order of appearance; the rest is
+    as in `BboText`.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows = self.bad_lines = 0
+        super().__init__(path)
         self.bad_cells: Counter[str] = Counter()
         self.symbols: list[str] = []
-        self.header = _header(path)
-        if self.header == BBO_COLUMNS:
-            self.earlier = False
-        elif len(self.header) == len(EARLIER_COLUMNS) + 2 and set(EARLIER_COLUMNS) <= set(self.header):
-            self.earlier = True
-        else:
-            missing = sorted(set(BBO_COLUMNS) - set(self.header))
-            raise StoreError(
-                f"{path} is no file of best prices: expected the columns {','.join(BBO_COLUMNS)} (or the 11"
-                f" of earlier files), missing are {','.join(missing) or 'none, but the order differs'}",
-                path=path,
-            )
 
-    def batches(self) -> Iterator[Quotes]:
+    def quotes(self) -> Iterator[Quotes]:
         """All rows in order. Raises StoreError when the file cannot be read on."""
-        for batch in self._read():
-            if len(batch):
-                yield self._quotes(batch)
+        for columns in self.batches():
+            yield self._quotes(columns)
 
-    def _read(self) -> Iterator[Any]:
-        convert = csv.ConvertOptions(
-            column_types=dict.fromkeys(self.header, pa.binary()), strings_can_be_null=False
-        )
-        parse = csv.ParseOptions(invalid_row_handler=self._skip)
-        read = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)
-        try:
-            with pa.input_stream(str(self.path), compression="detect") as stream:
-                yield from csv.open_csv(stream, read, parse, convert)
-        except pa.ArrowInvalid as error:
-            raise StoreError(f"{self.path} cannot be read: {error}", path=self.path) from None
-        except OSError as error:
-            raise StoreError(
-                f"{self.path} cannot be read to its end: {error.strerror or error}", path=self.path
-            ) from None
-
-    def _skip(self, row: Any) -> str:
-        self.bad_lines += 1
-        return "skip"
-
-    def _quotes(self, batch: Any) -> Quotes:
-        first = self.rows + 1
-        self.rows += len(batch)
-        text = {name: _text(batch.column(name)) for name in self.header}
+    def _quotes(self, text: dict[str, Any]) -> Quotes:
+        count = len(text["symbol"])
+        first = self.rows - count + 1
         age = "data_age_ms" if self.earlier else "adjusted_age_ms"
-        empty = np.full(len(batch), np.nan)
+        empty = np.full(count, np.nan)
         return Quotes(
-            row=np.arange(first, first + len(batch), dtype=np.int64),
+            row=np.arange(first, first + count, dtype=np.int64),
             symbol=self._codes(text["symbol"]),
             recv_ms=self._numbers(text, "recv_ts_ms"),
             venue_ms=self._times(text) if self.earlier else self._numbers(text, "exchange_ts_ms"),
@@ -189,29 +135,6 @@ class BboFile:
         if bad:
             self.bad_cells[name] += bad
         return values
-
-
-def _header(path: Path) -> tuple[str, ...]:
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder, expected a CSV file of best prices", path=path)
-    try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            start = stream.read(4096)
-    except FileNotFoundError:
-        raise StoreError(f"there is no file {path}", path=path) from None
-    except PermissionError as error:
-        raise EnvironmentFailed(f"cannot read {path}: {error.strerror}") from error
-    except OSError as error:
-        raise StoreError(f"{path} cannot be read: {error.strerror or error}", path=path) from None
-    line = bytes(start).partition(b"\n")[0].rstrip(b"\r")
-    return tuple(line.decode(errors="replace").removeprefix("\ufeff").split(","))
-
-
-def _text(cells: Any) -> Any:
-    """A column as text; bytes that are no UTF-8 become marks."""
-    with contextlib.suppress(pa.ArrowInvalid):
-        return cells.cast(pa.string())
-    return pa.array([cell.decode(errors="replace") for cell in cells.to_pylist()], pa.string())
 
 
 def _each_time(cells: Any) -> Any:

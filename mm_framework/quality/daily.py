@@ -22,8 +22,9 @@ from mm_framework.bundle.times import format_utc
 from mm_framework.contracts.qa_check import Finding, QACheck
 from mm_framework.model.instrument import shard_of
 from mm_framework.quality.judge import check_day, judge
-from mm_framework.store.judge import DayRows
+from mm_framework.store.judge import DayRows, notes_of
 from mm_framework.store.manifest import Part, Stored, Verdict
+from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.reader import Store
 
 __all__ = ["DayReport", "PartitionReport", "judge_store", "update_store", "write_reports"]
@@ -165,7 +166,7 @@ def _judged(store: Store, stored: Stored, make_checks: MakeChecks) -> PartitionR
 
 def _days(store: Store, part: Part) -> Iterator[DayRows]:
     rows = store.rows(part)
-    offsets = next(one.offsets for one in store.manifest.inputs if one.run == part.run)
+    source = next(one for one in store.manifest.inputs if one.run == part.run)
     for stretch in part.stretches:
         own = [
             one
@@ -175,7 +176,9 @@ def _days(store: Store, part: Part) -> Iterator[DayRows]:
         mine = (
             rows if len(part.stretches) == 1 else rows[np.isin(rows["instrument"], [o.number for o in own])]
         )
-        yield DayRows(stretch.instrument, mine, own, dict(offsets.get(shard_of(own[0].number), ())))
+        offsets = dict(source.offsets.get(shard_of(own[0].number), ()))
+        notes = notes_of(source.notes, stretch.instrument, stretch.first_ns // DAY_NS)
+        yield DayRows(stretch.instrument, mine, own, offsets, notes)
 
 
 def _lines(judged: Sequence[PartitionReport]) -> Iterator[dict[str, Any]]:

@@ -149,7 +149,7 @@ def check_file(
     """
     settings, latency = settings or FileCheckSettings(), latency or LatencySettings()
     checks, run = RunChecks(settings, latency), 1
-    for number, quotes in split_runs(file.batches()):
+    for number, quotes in split_runs(file.quotes()):
         if number != run:
             run = number
             if all_runs:

@@ -26,6 +26,7 @@ from mm_framework.bundle.times import format_utc
 from mm_framework.model.events import NULL, Kind, RowFlag
 from mm_framework.model.fixed import text
 from mm_framework.model.instrument import Definition
+from mm_framework.store.partitions import FIRST_NS, LAST_NS
 from mm_framework.store.reader import Store
 from mm_framework.store.schema import EVENTS, Scales, event_columns
 from mm_framework.store.selection import Policy, Selection
@@ -35,7 +36,6 @@ __all__ = ["ArrowFile", "EventSink", "NdjsonFile", "ReplayRequest", "ReplayedEve
 Rows = npt.NDArray[Any]
 
 _PRICED = frozenset({Kind.LEVEL, Kind.TRADE, Kind.TOP})
-_MIN, _MAX = -(2**63), 2**63 - 1
 
 
 @attrs.frozen
@@ -43,8 +43,8 @@ class ReplayRequest:
     """Instruments (ids or patterns; all when empty), a half-open range of receive time, a policy."""
 
     instruments: tuple[str, ...] = ()
-    from_ns: int = _MIN
-    to_ns: int = _MAX
+    from_ns: int = FIRST_NS
+    to_ns: int = LAST_NS
     policy: Policy = "pass"
 
 
@@ -100,8 +100,8 @@ def _metadata(store: Store, selection: Selection, request: ReplayRequest) -> dic
     partitions = [one for one in selection.partitions if one.rows]
     return {
         "instruments": sorted({definition.id for definition in selection.definitions}),
-        "from": None if request.from_ns == _MIN else format_utc(request.from_ns),
-        "to": None if request.to_ns == _MAX else format_utc(request.to_ns),
+        "from": None if request.from_ns == FIRST_NS else format_utc(request.from_ns),
+        "to": None if request.to_ns == LAST_NS else format_utc(request.to_ns),
         "qa": request.policy,
         "order": "ts_recv_ns, run, shard, frame, row",
         "partitions": {

@@ -205,7 +205,7 @@ class BboCsv:
     def _session(self, instrument: str) -> _Session:
         return self._sessions.setdefault(instrument, _Session())
 
-    def _fed(self, instrument: str, seen: Seen) -> _Session:
+    def _fed(self, instrument: str, symbol: str, seen: Seen) -> _Session:
         """The session that a row belongs to; a new one when none goes on."""
         session, connection = self._session(instrument), seen.record.connection
         session.feeder = connection
@@ -217,6 +217,7 @@ class BboCsv:
                 "session_start",
                 session_id=f"{self._run.run_id}-{session.number}",
                 instrument=instrument,
+                symbol=symbol,
                 shard=seen.shard,
                 connection=connection,
                 subscribed_mono_ns=session.start_ns,
@@ -263,7 +264,7 @@ class BboCsv:
             self._row(seen, told, best)
 
     def _row(self, seen: Seen, told: Told, top: _Texts) -> None:
-        session = self._fed(told.instrument, seen)
+        session = self._fed(told.instrument, told.venue_symbol, seen)
         recv_us = _us(seen.record.wall_ns)
         cells = [_iso(recv_us), _ms(recv_us), told.time_text or "", "", told.venue_symbol]
         bid, bid_size, ask, ask_size = ("" if text is None else text for text in top)

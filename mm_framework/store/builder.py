@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
@@ -27,10 +28,10 @@ from mm_framework.errors import ConfigError
 from mm_framework.model.instrument import Definition, shard_of
 from mm_framework.store.extract import Extract, Extracted, MakeKits, extract
 from mm_framework.store.inputs import Source, check_names, unchanged
-from mm_framework.store.judge import DayRows, Judge, judge_sync
+from mm_framework.store.judge import DayRows, Judge, judge_sync, notes_of
 from mm_framework.store.manifest import Input, Part, StoreManifest, Verdict
 from mm_framework.store.overlap import resolve, without
-from mm_framework.store.partitions import LOCK, WHOLE, instruments_name, is_ours
+from mm_framework.store.partitions import DAY_NS, LOCK, WHOLE, instruments_name, is_ours
 from mm_framework.store.parts import PartContext, PartWriter
 from mm_framework.store.root import LocalRoot, Root, open_root
 from mm_framework.store.row_cache import part_rows
@@ -88,7 +89,7 @@ def build(store: str, sources: Sequence[Source], how: Build) -> BuildReport:
         known = {one.run: one for one in old.inputs}
         todo = [source for source in sources if not _known(source, known, how)]
         extracted = _extract_all(store, todo, how)
-        manifest = _assemble(root, old, extracted, how)
+        manifest = _assemble(root, old, extracted, _former(old, sources), how)
         manifest.write(root)
         _sweep(root, manifest)
     stored = manifest.partitions()
@@ -118,6 +119,12 @@ def _locked(root: Root) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _former(manifest: StoreManifest, sources: Sequence[Source]) -> set[str]:
+    """Inputs that are named by their content, of which another content is at the same path now."""
+    now = {os.path.abspath(source.path): source.run for source in sources}
+    return {one.run for one in manifest.inputs if now.get(os.path.abspath(one.path), one.run) != one.run}
 
 
 def _known(source: Source, known: Mapping[str, Input], how: Build) -> bool:
@@ -150,8 +157,10 @@ def _extract_all(store: str, sources: Sequence[Source], how: Build) -> list[Extr
     return [done[run] for run in sorted(done)]
 
 
-def _assemble(root: Root, old: StoreManifest, extracted: Sequence[Extracted], how: Build) -> StoreManifest:
-    fresh = {one.input.run for one in extracted}
+def _assemble(
+    root: Root, old: StoreManifest, extracted: Sequence[Extracted], former: set[str], how: Build
+) -> StoreManifest:
+    fresh = former | {one.input.run for one in extracted}
     inputs = [one for one in old.inputs if one.run not in fresh] + [one.input for one in extracted]
     inputs.sort(key=lambda one: one.run)
     whole = [part for part in (*old.parts, *old.kept) if part.run not in fresh and not part.cuts]
@@ -237,7 +246,8 @@ def _derived(
             left = without(left, out, own) if out else left
             if len(left):
                 offsets = dict(source.offsets.get(shard_of(own[0].number), ()))
-                writer.add(DayRows(stretch.instrument, left, own, offsets))
+                notes = notes_of(source.notes, stretch.instrument, stretch.first_ns // DAY_NS)
+                writer.add(DayRows(stretch.instrument, left, own, offsets, notes))
         derived = writer.finish(root)
     return None if derived is None else attrs.evolve(derived, cuts=tuple(cuts))
 

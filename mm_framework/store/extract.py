@@ -11,16 +11,15 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mm_framework.bundle.run import Run, open_run
 from mm_framework.feed import VenueKit
 from mm_framework.model.instrument import Definition, shard_of
-from mm_framework.store.inputs import Source, fingerprint
-from mm_framework.store.judge import DayRows, Judge, judge_sync
+from mm_framework.store.inputs import Dealt, Source
+from mm_framework.store.judge import DayRows, Judge, judge_sync, notes_of
 from mm_framework.store.manifest import Input, Part
-from mm_framework.store.partitions import MAX_SYMBOLS, Partition, partition_of
+from mm_framework.store.partitions import MAX_SYMBOLS, Partition, date_of, partition_of
 from mm_framework.store.parts import PartContext, PartWriter
-from mm_framework.store.root import open_root
-from mm_framework.store.spill import Key, Spill, date_of, spill_run
+from mm_framework.store.root import Root, open_root
+from mm_framework.store.spill import Key, Spill
 
 __all__ = ["Extract", "Extracted", "MakeKits", "extract"]
 
@@ -58,28 +57,13 @@ def extract(task: Extract) -> Extracted:
     Raises StoreError and its kinds for what cannot be read, EnvironmentFailed, PluginError.
     """
     source, root = task.source, open_root(task.store)
-    files, sha256 = source.files(), fingerprint(source)
-    run = open_run(source.path)
+    files, sha256 = source.files(), source.fingerprint()
     with tempfile.TemporaryDirectory(dir=task.temp_dir or None, prefix="mm-store-") as name:
         folder = Path(name)
         spill = Spill(folder)
-        definitions = spill_run(run, task.make_kits(source.venues), spill)
-        by_id: dict[str, list[Definition]] = {}
-        for one in definitions:
-            by_id.setdefault(one.id, []).append(one)
-        context, offsets = PartContext(source.run, source.path.name, task.judge), _offsets(run)
-        parts = []
-        for partition, instruments in _partitions(spill.keys, by_id):
-            writer = PartWriter(partition, context, folder)
-            for instrument, keys in instruments:
-                shard = shard_of(keys[0].number)
-                rows = _merged(spill, keys)
-                writer.add(DayRows(instrument, rows, by_id[instrument], offsets.get(shard, {})))
-                for key in keys:
-                    spill.drop(key)
-            part = writer.finish(root)
-            if part is not None:
-                parts.append(part)
+        dealt = source.deal(task.make_kits(source.venues), spill)
+        spill.flush()
+        parts = _parts(task, dealt, spill, folder, root)
     return Extracted(
         Input(
             run=source.run,
@@ -88,13 +72,37 @@ def extract(task: Extract) -> Extracted:
             sha256=sha256,
             files=files,
             versions=dict(task.versions),
-            start_ns=run.manifest.wall0_ns,
+            start_ns=dealt.start_ns,
             rows=sum(part.rows for part in parts),
-            definitions=tuple(_valid(one, run) for one in definitions),
-            offsets={shard: tuple(found.items()) for shard, found in offsets.items()},
+            definitions=tuple(one.as_json() for one in dealt.definitions),
+            offsets={shard: tuple(found.items()) for shard, found in dealt.offsets.items()},
+            symbols=dict(source.symbols),
+            notes=dealt.notes,
+            counts=dict(dealt.counts),
         ),
-        tuple(parts),
+        parts,
     )
+
+
+def _parts(task: Extract, dealt: Dealt, spill: Spill, folder: Path, root: Root) -> tuple[Part, ...]:
+    """The spilled rows as parts of the store, partition by partition."""
+    by_id: dict[str, list[Definition]] = {}
+    for one in dealt.definitions:
+        by_id.setdefault(one.id, []).append(one)
+    context = PartContext(task.source.run, task.source.path.name, task.judge)
+    parts = []
+    for partition, instruments in _partitions(spill.keys, by_id):
+        writer = PartWriter(partition, context, folder)
+        for instrument, keys in instruments:
+            offsets = dealt.offsets.get(shard_of(keys[0].number), {})
+            notes = notes_of(dealt.notes, instrument, keys[0].day)
+            writer.add(DayRows(instrument, _merged(spill, keys), by_id[instrument], offsets, notes))
+            for key in keys:
+                spill.drop(key)
+        part = writer.finish(root)
+        if part is not None:
+            parts.append(part)
+    return tuple(parts)
 
 
 def _partitions(
@@ -122,21 +130,3 @@ def _merged(spill: Spill, keys: Sequence[Key]) -> Rows:
         return spill.rows(keys[0])
     rows = np.concatenate([spill.rows(key) for key in keys])
     return np.asarray(rows[np.argsort(rows["ts_recv_ns"], kind="stable")])
-
-
-def _offsets(run: Run) -> dict[int, dict[int, float]]:
-    """Shard -> receive time -> offset of the venue's clock in ms from then on, as the run accepted them."""
-    manifest = run.manifest
-    found: dict[int, dict[int, float]] = {}
-    for sample in manifest.clock_samples:
-        if sample.get("in_force_ns") is not None:
-            ts_recv_ns = int(sample["mono_ns"]) - manifest.mono0_ns + manifest.wall0_ns
-            found.setdefault(int(sample["shard"]), {})[ts_recv_ns] = int(sample["in_force_ns"]) / 1e6
-    return found
-
-
-def _valid(definition: Definition, run: Run) -> dict[str, Any]:
-    """A definition as the store keeps it: ``valid_from_ns`` is a receive time there."""
-    manifest = run.manifest
-    valid = definition.valid_from_ns - manifest.mono0_ns + manifest.wall0_ns
-    return {**definition.as_json(), "valid_from_ns": valid}

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from mm_framework.model.events import Kind
 from mm_framework.model.instrument import Definition
 from mm_framework.store.holes import Holes
-from mm_framework.store.manifest import Verdict
+from mm_framework.store.manifest import Note, Verdict
+from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.schema import ROW_GROUP
 
-__all__ = ["DayRows", "Judge", "holes_of", "judge_sync"]
+__all__ = ["DayRows", "Judge", "holes_of", "judge_sync", "notes_of"]
 
 Rows = npt.NDArray[Any]
 
@@ -28,12 +29,14 @@ class DayRows:
     """One instrument's rows of one day, in order. ``definitions``: of its numbers, in order.
 
     ``offsets``: receive time -> offset of the venue's clock in ms from then on; empty where it is not known.
+    ``notes``: what its input shows and its rows do not.
     """
 
     instrument: str
     rows: Rows
     definitions: Sequence[Definition]
     offsets: Mapping[int, float] = attrs.field(factory=dict)
+    notes: Sequence[Note] = ()
 
     @property
     def source(self) -> str:
@@ -54,8 +57,15 @@ def judge_sync(day: DayRows) -> Verdict:
     if not len(day.rows):
         return Verdict("REJECT", ("empty",))
     holes = holes_of(day)
-    flags = tuple(sorted({flag for _, _, flag in holes}))
-    return Verdict("QUARANTINE", flags, holes) if holes else Verdict("PASS")
+    tagged = tuple((from_ns, to_ns, flag) for _, from_ns, to_ns, flag in day.notes)
+    flags = tuple(sorted({flag for _, _, flag in (*holes, *tagged)}))
+    return Verdict("QUARANTINE" if holes else "PASS", flags, holes, tagged)
+
+
+def notes_of(notes: Iterable[Note], instrument: str, day: int) -> tuple[Note, ...]:
+    """The notes on an instrument's day, which counts from 1970-01-01."""
+    start, end = day * DAY_NS, (day + 1) * DAY_NS
+    return tuple(note for note in notes if note[0] == instrument and note[1] < end and note[2] > start)
 
 
 def holes_of(day: DayRows) -> tuple[tuple[int, int, str], ...]:

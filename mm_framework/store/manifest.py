@@ -18,21 +18,25 @@ from mm_framework.store.partitions import MANIFEST, Partition
 from mm_framework.store.root import Root, checked
 from mm_framework.store.schema import SCHEMA_VERSION
 
-__all__ = ["FORMAT", "Input", "Overlap", "Part", "StoreManifest", "Stored", "Stretch", "Verdict"]
+__all__ = ["FORMAT", "Input", "Note", "Overlap", "Part", "StoreManifest", "Stored", "Stretch", "Verdict"]
 
 FORMAT: Final = "mm-store"
 
 Status = Literal["PASS", "WARN", "QUARANTINE", "REJECT"]
 _RANKS: Final = ("PASS", "WARN", "QUARANTINE", "REJECT")
 
+Note = tuple[str, int, int, str]
+"""What an input shows and its rows do not: ``(instrument, from_ns, to_ns, flag)``, by receive time."""
+
 
 @attrs.frozen
 class Input:
-    """What was read: a run bundle.
+    """What was read.
 
     ``files``: name -> ``[size, mtime_ns]`` as they were when ``sha256`` was computed over them.
     ``versions``: what derived the rows: distribution -> version; another one derives them anew.
     ``offsets``: shard -> receive time and offset of the venue's clock in ms from then on.
+    ``symbols``: the ids that the user gave to symbols. ``notes``, ``counts``: what is odd about it.
     """
 
     run: str
@@ -45,6 +49,9 @@ class Input:
     rows: int
     definitions: tuple[dict[str, Any], ...] = ()
     offsets: dict[int, tuple[tuple[int, float], ...]] = attrs.field(factory=dict)
+    symbols: dict[str, str] = attrs.field(factory=dict)
+    notes: tuple[Note, ...] = ()
+    counts: dict[str, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -15,11 +15,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple
 
 from mm_framework.bundle.names import symbol_from_disk, symbol_to_disk
 
 __all__ = [
+    "DAY_NS",
+    "FIRST_NS",
+    "LAST_NS",
     "LOCK",
     "MANIFEST",
     "MAX_SYMBOLS",
@@ -27,6 +31,7 @@ __all__ = [
     "Partition",
     "Table",
     "bucket_of",
+    "date_of",
     "instruments_name",
     "is_ours",
     "part_name",
@@ -35,11 +40,16 @@ __all__ = [
 
 Table = Literal["events", "bbo", "trades"]
 
+DAY_NS: Final = 86_400 * 10**9
+FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
+"""Receive times that leave a range open at an end."""
+
 MANIFEST: Final = "manifest.json"
 WHOLE: Final = "whole"
 MAX_SYMBOLS: Final = 64
 LOCK: Final = ".lock"
 _BUCKETS: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OURS = re.compile(
     r"(whole/)?(events|bbo|trades)/venue=[^/]+/date=[^/]+/symbol=[^/]+/[^/]+\.parquet(\.part)?"
     r"|(instruments|qa)/[0-9a-f]{16}\.parquet(\.part)?|manifest\.json(\.part)?|\.lock"
@@ -64,6 +74,11 @@ class Partition(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.venue} {self.date} {self.symbol}"
+
+
+def date_of(day: int) -> str:
+    """``2026-11-21`` of a day that counts from 1970-01-01."""
+    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
 
 
 def bucket_of(symbol: str) -> str:

@@ -24,20 +24,16 @@ from mm_framework.model.events import Kind, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.settings import nearest
 from mm_framework.store.manifest import Part, Stored, StoreManifest
-from mm_framework.store.partitions import Table
+from mm_framework.store.partitions import DAY_NS, FIRST_NS, LAST_NS, Table, date_of
 from mm_framework.store.root import Root, open_root
 from mm_framework.store.row_cache import RowCache
 from mm_framework.store.schema import TABLES, check_schema
 from mm_framework.store.selection import Policy, Selection, usable
-from mm_framework.store.spill import date_of
 from mm_framework.store.walk import BookWalk
 
 __all__ = ["BookAt", "Store", "open_store"]
 
 Rows = npt.NDArray[Any]
-
-DAY_NS = 86_400 * 10**9
-_MIN, _MAX = -(2**63), 2**63 - 1
 
 
 @attrs.frozen
@@ -100,8 +96,8 @@ class Store:
     def partitions(
         self,
         instruments: Sequence[str] = (),
-        from_ns: int = _MIN,
-        to_ns: int = _MAX,
+        from_ns: int = FIRST_NS,
+        to_ns: int = LAST_NS,
         policy: Policy = "any",
     ) -> list[Stored]:
         """The partitions that hold instruments (ids or patterns; all when empty) in a range of time."""
@@ -111,7 +107,7 @@ class Store:
             for one in self._stored
             if usable(one.verdict, policy)
             and date_of(max(from_ns, 0) // DAY_NS) <= one.partition.date
-            and (to_ns == _MAX or one.partition.date <= date_of(max(to_ns - 1, 0) // DAY_NS))
+            and (to_ns == LAST_NS or one.partition.date <= date_of(max(to_ns - 1, 0) // DAY_NS))
             and any(s.instrument in wanted for part in one.parts for s in part.stretches)
         ]
 
@@ -136,8 +132,8 @@ class Store:
     def events(
         self,
         instruments: Sequence[str] = (),
-        from_ns: int = _MIN,
-        to_ns: int = _MAX,
+        from_ns: int = FIRST_NS,
+        to_ns: int = LAST_NS,
         policy: Policy = "pass",
     ) -> Selection:
         """Rows in the total order: ids or patterns, a half-open range of receive time, a quality policy.
@@ -159,7 +155,7 @@ class Store:
         """
         self.matching([instrument])
         walk: BookWalk | None = None
-        number, state, epoch, last_ns = -1, SyncState.CONNECTING, 0, _MIN
+        number, state, epoch, last_ns = -1, SyncState.CONNECTING, 0, FIRST_NS
         midnight = max(ts_ns, 0) // DAY_NS * DAY_NS
         selection = self.events([instrument], midnight, ts_ns + 1, "any")
         definitions = selection.definitions
@@ -183,8 +179,8 @@ class Store:
         self,
         name: Table,
         instruments: Sequence[str] = (),
-        from_ns: int = _MIN,
-        to_ns: int = _MAX,
+        from_ns: int = FIRST_NS,
+        to_ns: int = LAST_NS,
         policy: Policy = "pass",
     ) -> pa.Table:
         """A table in memory, in order of receive time, with ``verdict``: that of the partition.
@@ -233,7 +229,7 @@ class Store:
 
 
 def _between(time: str, from_ns: int, to_ns: int) -> Any:
-    if (from_ns, to_ns) == (_MIN, _MAX):
+    if (from_ns, to_ns) == (FIRST_NS, LAST_NS):
         return None
     field = pc.field(time)
     return (field >= from_ns) & (field < to_ns)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mm_framework.errors import SchemaMismatch
-from mm_framework.model.events import NULL, RowFlag, row_dtype
+from mm_framework.model.events import NULL, row_dtype
 
 __all__ = [
     "BBO",
@@ -221,11 +221,6 @@ def check_schema(found: pa.Schema, table: str, path: str) -> None:
         " build the store anew from its bundles",
         path=path,
     )
-
-
-def trusted(rows: Rows) -> npt.NDArray[np.bool_]:
-    """Which rows stand for a book that was provably the venue's."""
-    return np.asarray(rows["flags"] & RowFlag.UNTRUSTED == 0)
 
 
 def _nullable(values: npt.NDArray[np.int64]) -> pa.Array:

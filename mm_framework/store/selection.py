@@ -23,6 +23,7 @@ from mm_framework.model.events import RowFlag, row_dtype
 from mm_framework.model.instrument import SHARD_SHIFT, Definition
 from mm_framework.store.manifest import Part, Stored, Verdict
 from mm_framework.store.overlap import without
+from mm_framework.store.partitions import FIRST_NS
 from mm_framework.store.root import Root
 from mm_framework.store.row_cache import RowCache
 from mm_framework.store.schema import Scales, event_columns
@@ -33,7 +34,6 @@ Rows = npt.NDArray[Any]
 Policy = Literal["pass", "warn", "any"]
 
 _BLOCK: Final = 1 << 20
-_MIN, _MAX = -(2**63), 2**63 - 1
 
 
 def usable(verdict: Verdict, policy: Policy) -> bool:
@@ -139,7 +139,7 @@ class Selection:
         """Without what lies outside of the time, and in intervals that the policy leaves out."""
         cuts = [] if self.policy == "any" else [(a, b) for a, b, _ in stored.verdict.intervals]
         if self.from_ns > int(rows["ts_recv_ns"][0]):
-            cuts.append((_MIN, self.from_ns))
+            cuts.append((FIRST_NS, self.from_ns))
         if cuts:
             own = [one for (run, _), one in self.known.items() if run == part.run and one.id == instrument]
             rows = without(rows, cuts, own, ended=True)

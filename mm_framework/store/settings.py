@@ -23,6 +23,11 @@ class StoreSettings:
         validator=validators.ge(64),
     )
     query_timeout_s: float = setting(300.0, help="Longest time of a query.", validator=validators.gt(0))
+    max_unpack_ratio: int = setting(
+        200,
+        help="Most bytes that a byte of a compressed input may stand for; 64 MiB are free.",
+        validator=validators.ge(2),
+    )
     cache_dir: str = setting("", help="Folder of the row cache; empty: in the user's cache folder.")
     cache_max_gb: float = setting(
         20.0,

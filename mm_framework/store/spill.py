@@ -8,7 +8,6 @@ A day that begins in the middle of a run begins with its books as they are then:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -23,14 +22,13 @@ from mm_framework.feed import Feed, VenueKit
 from mm_framework.model.events import row_dtype
 from mm_framework.model.frame import HEADER, RecordKind
 from mm_framework.model.instrument import Definition
+from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.synthetic import book_rows
 
-__all__ = ["DAY_NS", "Key", "Spill", "date_of", "day_start_ns", "spill_run"]
+__all__ = ["Key", "Spill", "spill_run"]
 
 Rows = npt.NDArray[Any]
 
-DAY_NS: Final = 86_400 * 10**9
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _BUFFERED: Final = 1 << 20
 """Rows that wait in memory before they go to their files."""
 
@@ -92,16 +90,6 @@ class Spill:
         return self._folder / f"{key.day}-{key.number}.rows"
 
 
-def date_of(day: int) -> str:
-    """``2026-11-21`` of a day that counts from 1970-01-01."""
-    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d")
-
-
-def day_start_ns(date: str) -> int:
-    """The first nanosecond of a UTC date."""
-    return int((datetime.fromisoformat(date).replace(tzinfo=UTC) - _EPOCH) / timedelta(days=1)) * DAY_NS
-
-
 def spill_run(run: Run, kits: Mapping[str, VenueKit], spill: Spill) -> list[Definition]:
     """Every record of a bundle through `Feed`; returns all definitions.
 
@@ -129,7 +117,6 @@ def spill_run(run: Run, kits: Mapping[str, VenueKit], spill: Spill) -> list[Defi
             if len(block):
                 spill.add(day, np.frombuffer(feed.feed(block).rows, dtype=row_dtype()))
         definitions += feed.definitions
-    spill.flush()
     return definitions
 
 

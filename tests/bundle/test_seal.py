@@ -25,7 +25,7 @@ from mm_framework.bundle.sealed import SEAL_BLOCK_BYTES, SealedFile, sealed_path
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.verify import verify
 from mm_framework.errors import ConfigError, CorruptFrame, EnvironmentFailed, SchemaMismatch
-from mm_framework.store.inputs import find_source, fingerprint
+from mm_framework.store.inputs import find_source
 
 SMALL = BundleSettings(segment_max_mib=0.02)
 
@@ -53,7 +53,7 @@ def seals(run: Path) -> list[Path]:
 
 
 def test_a_sealed_run_reads_as_before_in_every_way(run: Path) -> None:
-    before, source = records(run), fingerprint(find_source(run))
+    before, source = records(run), find_source(run).fingerprint()
     report = verify(open_run(run), toy.toy_kits())
     names = [path.name for path in segments(run)]
     assert len(names) > 4
@@ -62,7 +62,7 @@ def test_a_sealed_run_reads_as_before_in_every_way(run: Path) -> None:
     assert [path.name for path in seals(run)] == [f"{name}.zst" for name in names]
     assert sorted(sealed.changed) == names
     assert records(run) == before
-    assert fingerprint(find_source(run)) == source
+    assert find_source(run).fingerprint() == source
     again = verify(open_run(run), toy.toy_kits())
     assert again.ok
     assert again.to_json() == report.to_json()

@@ -9,15 +9,16 @@ import bbo_files
 import numpy as np
 import pytest
 
+from mm_framework.bundle.bbo_columns import BBO_COLUMNS
 from mm_framework.errors import StoreError
-from mm_framework.quality import bbo_file
 from mm_framework.quality.bbo_file import BboFile, Quotes
 from mm_framework.quality.runs import split_runs
+from mm_framework.store import bbo_text
 
 
 def everything(path: Path) -> tuple[BboFile, list[Quotes]]:
     file = BboFile(path)
-    return file, list(file.batches())
+    return file, list(file.quotes())
 
 
 def test_all_columns_are_numbers_and_rows_are_counted(tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_compressed_file_is_read_and_a_cut_one_is_refused(tmp_path: Path) -> N
 def test_many_reads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = bbo_files.bad_day(tmp_path / "bad.csv", 3000)
     _, (whole,) = everything(path)
-    monkeypatch.setattr(bbo_file, "BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(bbo_text, "BLOCK_BYTES", 10_000)
     file, parts = everything(path)
     assert len(parts) > 20
     assert file.rows == 3000
@@ -72,7 +73,7 @@ def test_many_reads_give_what_one_gives(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a,b,c\n1,2,3\n", ",".join(bbo_file.BBO_COLUMNS[::-1]) + "\n", "\x00\x01\x02"],
+    ["", "a,b,c\n1,2,3\n", ",".join(BBO_COLUMNS[::-1]) + "\n", "\x00\x01\x02"],
 )
 def test_another_file_is_refused_by_its_header(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.csv"
@@ -98,7 +99,7 @@ def test_a_run_ends_where_the_session_time_falls_also_between_reads(tmp_path: Pa
     recv = bbo_files.times(9)
     e2e = np.array([0, 1, 1, 2, 0, 5, 9, 9, 8], dtype=float)
     path = bbo_files.write(tmp_path / "r.csv", bbo_files.rows(recv, recv, recv * 0, e2e))
-    (whole,) = BboFile(path).batches()
+    (whole,) = BboFile(path).quotes()
     runs = [(run, part.row.tolist()) for run, part in split_runs([whole])]
     assert runs == [(1, [1, 2, 3, 4]), (2, [5, 6, 7, 8]), (3, [9])]
     parts = [whole.part(slice(n, n + 1)) for n in range(9)]
@@ -110,7 +111,7 @@ def test_the_sessions_of_several_symbols_make_one_run_and_a_loss_one_more(tmp_pa
     a = bbo_files.rows(recv, recv, recv * 0, np.array([50.0, 60, 5, 15]))
     b = bbo_files.rows(recv, recv, recv * 0, np.array([30.0, 40, 1, 11]), symbol="ETH/EUR")
     lines = [row for pair in zip(a, b, strict=True) for row in pair]
-    (quotes,) = BboFile(bbo_files.write(tmp_path / "r.csv", lines)).batches()
+    (quotes,) = BboFile(bbo_files.write(tmp_path / "r.csv", lines)).quotes()
     assert [(run, len(part)) for run, part in split_runs([quotes])] == [(1, 4), (2, 4)]
     parts = [quotes.part(slice(n, n + 1)) for n in range(8)]
     assert [run for run, _ in split_runs(parts)] == [1, 1, 1, 1, 2, 2, 2, 2]

@@ -11,11 +11,11 @@ from typing import Any
 import toy_venue as toy
 
 from mm_framework.store.builder import Build, BuildReport, build
-from mm_framework.store.inputs import find_source
+from mm_framework.store.inputs import Source, find_source
 from mm_framework.store.reader import Store, open_store
 from mm_framework.store.row_cache import RowCache
 
-__all__ = ["MIDNIGHT_NS", "build_toy", "make_kits", "opened", "slow_kits", "toy_run"]
+__all__ = ["MIDNIGHT_NS", "build_inputs", "build_toy", "make_kits", "opened", "slow_kits", "toy_run"]
 
 MIDNIGHT_NS = 1_699_999_200 * 10**9 // 86_400_000_000_000 * 86_400_000_000_000
 """The first nanosecond of 2023-11-14."""
@@ -54,6 +54,12 @@ def build_toy(store: Path | str, *runs: Path, executor: Executor | None = None, 
     """Build a store of toy runs."""
     sources = [find_source(run) for run in runs]
     plan = Build(how.pop("make_kits", make_kits), how.pop("versions", versions), "tests", executor, **how)
+    return build(str(store), sources, plan)
+
+
+def build_inputs(store: Path | str, sources: Sequence[Source], **how: Any) -> BuildReport:
+    """Build a store of any inputs; bundles among them are the toy venue's."""
+    plan = Build(how.pop("make_kits", make_kits), how.pop("versions", versions), "tests", **how)
     return build(str(store), sources, plan)
 
 
