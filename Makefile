@@ -68,7 +68,11 @@ bench-store: $(VENV)/.stamp-dev ## measure the store with a day of 20 million ro
 bench-peers: $(VENV)/.stamp-dev ## measure it beside other programs, which are installed into build/peers
 	@"$(BIN)/python" benchmarks/run_peers.py $(ARGS)
 
-.PHONY: help venv demo test lint bench bench-peers simulate pictures docs clean
+simulate: $(VENV)/.stamp-dev ## run captures of emulated venues on virtual time under faults: make simulate SEEDS=1000
+	@"$(BIN)/mm" simulate --seeds $(SEEDS) $(ARGS)
+
+pictures: $(VENV)/.stamp-dev ## draw the live view and mm doctor anew into docs/pictures
+	@"$(BIN)/python" docs/pictures.py
 
 docs: $(VENV)/.stamp-dev ## generate the reference pages and build the documentation into site/
 	@"$(BIN)/python" docs/generate.py
