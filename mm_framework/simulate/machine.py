@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mm_framework.capture.clock import VirtualClock
 from mm_framework.simulate.troubles import Forecast, Window
@@ -23,9 +23,9 @@ class Excuses:
         self._spans: list[tuple[int, int]] = []
 
     @property
-    def count(self) -> int:
-        """How many spans."""
-        return len(self._spans)
+    def spans(self) -> Sequence[tuple[int, int]]:
+        """From when to when, in order of `add`."""
+        return self._spans
 
     def add(self, start_ns: int, end_ns: int) -> None:
         """From ``start_ns`` to ``end_ns`` nothing could be done."""

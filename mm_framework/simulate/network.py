@@ -37,11 +37,12 @@ class TroubledNetwork:
     """Implements `capture.transport.Transport` over a `MemoryTransport`, as ``forecast`` says.
 
     `start` in the loop, before the run. Latencies lie around 15 ms with a long tail. ``failed``: HTTP
-    requests that came to nothing.
+    requests that came to nothing; ``cuts``: connections that `cut` broke.
     """
 
     name = "memory"
     failed = 0
+    cuts = 0
 
     def __init__(self, venue: MemoryVenue, clock: VirtualClock, forecast: Forecast, seed: int) -> None:
         self._clock, self._forecast = clock, forecast
@@ -110,14 +111,23 @@ class TroubledNetwork:
         held_ns = max((one.end_ns for one in self._stalls if one.start_ns <= now_ns), default=0)
         return latency_ns + max(0, held_ns - now_ns)
 
+    def cut(self, pick: float) -> None:
+        """Break one of the open connections; ``pick`` in [0, 1) chooses it."""
+        if self._open:
+            self.cuts += 1
+            self._break_one(list(self._open)[int(pick * len(self._open))])
+
     def _break(self) -> None:
-        watched, self._open = list(self._open), {}
-        for one in watched:
-            close = one.broken()
-            if close is not None:
-                task = asyncio.ensure_future(close)
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+        for one in list(self._open):
+            self._break_one(one)
+
+    def _break_one(self, one: _Watched) -> None:
+        self._forget(one)
+        close = one.broken()
+        if close is not None:
+            task = asyncio.ensure_future(close)
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _forget(self, watched: _Watched) -> None:
         self._open.pop(watched, None)

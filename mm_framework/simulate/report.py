@@ -35,9 +35,7 @@ class Wish:
         """The faults as text."""
         if self.faults is not None:
             return self.faults
-        # The oracle counts numbered trades through; who lets go of an instrument and returns lacks some.
-        without = ("universe",) if self.venue.rules.trade_ids else ()
-        return drawn(self.seed, _possible(self.venue), without)
+        return drawn(self.seed, _possible(self.venue))
 
 
 @attrs.frozen

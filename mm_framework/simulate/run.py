@@ -31,8 +31,10 @@ from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.feed import FeedSettings
 from mm_framework.simulate.checks import Moment, check_end, check_moment, check_whole
 from mm_framework.simulate.disk import SimulatedDisk
+from mm_framework.simulate.harm import Harm
 from mm_framework.simulate.machine import Excuses, late_loop, set_wall_clock
 from mm_framework.simulate.network import TroubledNetwork
+from mm_framework.simulate.operator import Cutter, Operator
 from mm_framework.simulate.report import Found, Report, Wish
 from mm_framework.simulate.troubles import FATAL, Window, forecast, parse_troubles
 from mm_framework.simulate.witness import Digest, Punctual, Quiet, Violation, Witness
@@ -56,6 +58,8 @@ FEED: Final = FeedSettings(
     stream_idle_s=15.0,
     ack_timeout_s=5.0,
     snapshot_timeout_s=20.0,
+    handover_timeout_s=20.0,
+    handover_retry_s=10.0,
     resync_backoff_max_s=5.0,
     unverified_retry_s=10.0,
     stable_s=5.0,
@@ -110,8 +114,10 @@ class _World:
         )
         self.disk = SimulatedDisk(random.Random(f"{wish.seed}/disk"))
         self.network = TroubledNetwork(EmulatedVenue(self.emulator), self.clock, self.forecast, wish.seed)
+        self.cutter = Cutter(self.forecast, self.network, wish.seed)
         self.witness, self.digest = Witness(lambda: self.clock.now_ns), Digest()
-        self.quiet = Quiet(end_ns + round(SETTLED_S * _S))
+        harm = Harm(self.forecast, self.emulator.truth, self.excuses, self.network)
+        self.quiet = Quiet(harm.until_ns, round(SETTLED_S * _S))
         self.moments: list[Moment] = []
         self.broken_ns: int | None = None
         self.removed = False
@@ -185,20 +191,22 @@ class _World:
                 rest_backoff_s=4.0,
                 rest_backoff_max_s=10.0,
                 overrun_mib=0.02,
+                max_session_s=self.forecast.max_session_s,
             ),
             feed_settings=FEED,
             writer=writer,
-            listeners=[self.witness, self.digest, self.oracle, self.quiet, punctual],
+            listeners=[self.witness, self.digest, self.oracle, self.quiet, punctual, self.cutter],
         )
-        self._prepare(capture, plan)
+        self._prepare()
+        Operator(self.forecast, self.clock, capture, plan).start()
         return await capture.run(self.wish.seconds)
 
     def _plan(self) -> Plan:
         adapters = {venue: kit.adapter for venue, kit in self.kits.items()}
         return make_plan(self.wish.venue.instruments, adapters, shards=self.wish.shards)
 
-    def _prepare(self, capture: Capture, plan: Plan) -> None:
-        """Set the times at which something happens to network, machine, disk and universe."""
+    def _prepare(self) -> None:
+        """Set the times at which something happens to network, machine and disk."""
         self.network.start()
         set_wall_clock(self.forecast, self.clock)
         loop = asyncio.get_running_loop()
@@ -211,19 +219,6 @@ class _World:
             if window.kind in acts:
                 delay_s = max(0, window.start_ns - self.clock.now_ns) / 1e9
                 loop.call_later(delay_s, acts[window.kind], window)
-
-        for window in self.forecast.of("universe"):
-            self._change_universe(window, capture, plan)
-
-    def _change_universe(self, window: Window, capture: Capture, plan: Plan) -> None:
-        """Let an instrument go on all its shards, and follow it again."""
-        loop, now_ns = asyncio.get_running_loop(), self.clock.now_ns
-        name = plan.instruments[int(window.pick * len(plan.instruments))]
-        for shard in plan.shards:
-            some = [one for one in shard.subscriptions if one.instrument == name]
-            if some:
-                loop.call_later((window.start_ns - now_ns) / 1e9, capture.unfollow, shard.shard, some)
-                loop.call_later((window.end_ns - now_ns) / 1e9, capture.follow, shard.shard, some)
 
     def _disk_busy_s(self) -> float:
         window = self.forecast.at(("slow-disk",), self.clock.now_ns)
@@ -316,9 +311,8 @@ class _World:
         last_ns = self.start_ns if self.witness.last is None else self.witness.last[2]
         last_ns = max(last_ns, self.broken_ns or 0)  # a disk that breaks may let no record follow
         came = Counter(window.kind for window in self.forecast.windows if window.start_ns <= last_ns)
-        return came + Counter(
-            {"rest": self.network.failed, "late": self.excuses.count - len(self.forecast.of("slow-disk"))}
-        )
+        late = len(self.excuses.spans) - len(self.forecast.of("slow-disk"))
+        return came + Counter({"rest": self.network.failed, "late": late, "cut": self.network.cuts})
 
 
 def _manifest(plan: Plan, stamp: Stamp) -> Manifest:

@@ -4,8 +4,9 @@ Written as the faults of an emulator are, and among them: ``name``, ``name:rate`
 
     drop:0.05,link-down:0.01,slow-disk@30,kill@45
 
-The rate of ``rest`` and ``late`` is a probability, of each request and of each wait; of all others it is
-events a second. Without either, a trouble comes once, at a time drawn from the troubled part of the run.
+The rate of ``rest``, ``late`` and ``cut`` is a probability, of each request, wait and handover; of all others it
+is events a second. Without either, a trouble comes once, at a time drawn from the troubled part of the run.
+``old-age`` is about a length of time: ``@40`` and ``:0.025`` both say forty seconds.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from mm_framework.emulator.faults import FAULTS, FaultSpec, parse_faults, parse_
 from mm_framework.errors import ConfigError
 from mm_framework.settings import nearest
 
-__all__ = ["FATAL", "TROUBLES", "Forecast", "Window", "drawn", "forecast", "parse_troubles"]
+__all__ = ["FATAL", "HARMLESS", "TROUBLES", "Forecast", "Window", "drawn", "forecast", "parse_troubles"]
 
 TROUBLES: Final[Mapping[str, str]] = {
     "refused": "connects are refused for some seconds",
@@ -37,6 +38,9 @@ TROUBLES: Final[Mapping[str, str]] = {
     "fsync-error": "the disk fails to keep what it was given; the run must end and say so",
     "no-folder": "the run's folder is removed; the run must end and say so",
     "universe": "an instrument is let go, and followed again after some seconds",
+    "rotate": "the connections of a shard are replaced, as planned",
+    "old-age": "connections are replaced whenever they are 1/RATE seconds old, also while nothing else goes wrong",
+    "cut": "a connection breaks in the midst of a handover",
     "kill": "the process is killed: what the system was given is a run, and little is lost",
     "power": "the power fails: what was forced to the disk is a run, and little is lost",
 }
@@ -45,10 +49,14 @@ TROUBLES: Final[Mapping[str, str]] = {
 FATAL: Final = frozenset({"disk-full", "fsync-error", "no-folder"})
 """After these a run cannot go on."""
 
-CHANCES: Final = frozenset({"rest", "late"})
+HARMLESS: Final = frozenset({"rotate", "old-age", "universe", "wall-clock", "kill", "power"})
+"""What may cost no book."""
+
+CHANCES: Final = frozenset({"rest", "late", "cut"})
 _ONCE: Final = FATAL | {"kill", "power"}
 _S: Final = 1_000_000_000
 _MEAN_S: Final = {"refused": 5.0, "dns": 5.0, "slow-open": 10.0, "link-down": 4.0, "stall": 3.0}
+_USUAL_AGE_S: Final = 40.0
 _LONGEST_S: Final = 8.0
 """No window is longer, so that a book's deadlines need not wait for it for ever."""
 
@@ -66,12 +74,13 @@ class Window:
 @attrs.frozen
 class Forecast:
     """All troubles of a run, until ``end_ns``. ``windows`` in order of their start; ``chances``:
-    probabilities by name.
+    probabilities by name; ``max_session_s``: the age of connections that are replaced, 0: never.
     """
 
     end_ns: int
     windows: tuple[Window, ...] = ()
     chances: Mapping[str, float] = attrs.field(factory=dict)
+    max_session_s: float = 0.0
 
     def of(self, kind: str) -> list[Window]:
         """The windows of one kind."""
@@ -112,9 +121,13 @@ def forecast(specs: Iterable[FaultSpec], seed: int, start_ns: int, end_ns: int) 
     """When what comes, each kind from a random stream of its own; nothing begins after ``end_ns``."""
     windows: list[Window] = []
     chances: dict[str, float] = {}
+    max_session_s = 0.0
     for number, spec in enumerate(specs):
         if spec.name in CHANCES:
             chances[spec.name] = 0.05 if spec.rate is None else spec.rate
+            continue
+        if spec.name == "old-age":
+            max_session_s = 1 / spec.rate if spec.rate else spec.at_s or _USUAL_AGE_S
             continue
         draw = random.Random(f"{seed}/trouble/{spec.name}/{number}")
         for begin_ns in _times(spec, draw, start_ns, end_ns):
@@ -122,7 +135,7 @@ def forecast(specs: Iterable[FaultSpec], seed: int, start_ns: int, end_ns: int) 
             length_ns = round(min(length_s, _LONGEST_S) * _S) + 1
             windows.append(Window(spec.name, begin_ns, begin_ns + length_ns, draw.random()))
     windows.sort(key=lambda one: (one.start_ns, one.kind))
-    return Forecast(end_ns, tuple(windows), chances)
+    return Forecast(end_ns, tuple(windows), chances, max_session_s)
 
 
 def _times(spec: FaultSpec, draw: random.Random, start_ns: int, end_ns: int) -> list[int]:
@@ -157,6 +170,9 @@ _TROUBLE_RATES: Final = {
     "wall-clock": (0.002, 0.03),
     "slow-disk": (0.002, 0.03),
     "universe": (0.002, 0.03),
+    "rotate": (0.005, 0.1),
+    "old-age": (0.01, 0.1),
+    "cut": (0.1, 0.7),
     "kill": (0.01, 0.04),
     "power": (0.01, 0.04),
 }
@@ -164,9 +180,8 @@ _SHARE: Final = 0.4
 _FATAL_SHARE: Final = 0.06
 
 
-def drawn(seed: int, possible: Iterable[FaultSpec], without: Iterable[str] = ()) -> str:
-    """The faults that a seed brings, of the venue's ``possible`` ones and all troubles but those
-    ``without``, as text.
+def drawn(seed: int, possible: Iterable[FaultSpec]) -> str:
+    """The faults that a seed brings, of the venue's ``possible`` ones and all troubles, as text.
 
     Each is there or not, at a rate between a tenth and ten times the usual one; few runs end before
     their time.
@@ -177,10 +192,9 @@ def drawn(seed: int, possible: Iterable[FaultSpec], without: Iterable[str] = ())
         ranges[spec.name] = (usual / 10, _MOST.get(spec.name, min(0.5, usual * 10)))
     draw = random.Random(f"{seed}/faults")
     parts = []
-    left_out = {*without}
     for name, (least, most) in {**ranges, **_TROUBLE_RATES}.items():
         rate = math.exp(draw.uniform(math.log(least), math.log(most)))
-        if draw.random() < _SHARE and name not in left_out:
+        if draw.random() < _SHARE:
             parts.append(f"{name}:{_decimal(rate)}")
     for name in sorted(FATAL):
         if draw.random() < _FATAL_SHARE:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from mm_framework.feed import Feed, Output
-from mm_framework.model.events import Kind, Reason, iter_rows
+from mm_framework.model.events import Kind, Reason, Row, SyncState, iter_rows
 from mm_framework.model.frame import HEADER, Block, RecordKind
 
 __all__ = ["Digest", "Punctual", "Quiet", "Violation", "Witness"]
@@ -89,26 +89,29 @@ class Witness:
 
 
 class Quiet:
-    """From ``after_ns`` on nothing goes wrong any more: the loss of a book that is declared then was made up.
+    """The loss of a book that is declared long after anything went wrong, or before, was made up.
 
-    A hole in the trades shows with the next trade, whenever that comes.
+    ``wrong_until_ns(now_ns)``: see `harm.Harm`; ``settled_ns``: so long after that no book may be lost any
+    more. A hole in the trades shows with the next trade, whenever that comes.
     """
 
     done = False
 
-    def __init__(self, after_ns: int) -> None:
-        self._after_ns = after_ns
+    def __init__(self, wrong_until_ns: Callable[[int], int | None], settled_ns: int) -> None:
+        self._wrong_until_ns, self._settled_ns = wrong_until_ns, settled_ns
 
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `capture.recorder.Listener`. Raises Violation."""
-        if mono_ns < self._after_ns or not output.n_rows:
+        until_ns = self._wrong_until_ns(mono_ns)
+        if not output.n_rows or (until_ns is not None and mono_ns < until_ns + self._settled_ns):
             return
+        when = "anything has gone wrong" if until_ns is None else "nothing has gone wrong for long"
         for row in iter_rows(output.rows):
-            if row.kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH) and row.aux != Reason.TRADE_ID_GAP:
+            if _lost(row) and (row.aux != Reason.TRADE_ID_GAP or until_ns is None):
                 raise Violation(
                     "made up",
-                    f"the loss of book {row.instrument} is declared ({Reason(row.aux).name}) although"
-                    " nothing has gone wrong for long",
+                    f"the loss of instrument {row.instrument} is declared ({Reason(row.aux).name})"
+                    f" {'before' if until_ns is None else 'although'} {when}",
                 )
 
     def next_timer_ns(self) -> int | None:
@@ -117,6 +120,13 @@ class Quiet:
 
     def on_end(self, mono_ns: int) -> None:
         """See `capture.recorder.Listener`."""
+
+
+def _lost(row: Row) -> bool:
+    """Whether a row declares a loss, or that a book is no longer SYNCED that was."""
+    if row.kind == Kind.SYNC_CHANGE:
+        return row.price == SyncState.SYNCED and row.size in (SyncState.RESYNCING, SyncState.CONNECTING)
+    return row.kind in (Kind.GAP, Kind.CHECKSUM_MISMATCH)
 
 
 class Punctual:

@@ -16,7 +16,8 @@ reader of the run would. For each frame it takes the entry of the truth log that
    ``patience_ns``;
 4. no delta crosses an epoch: a book begins with a snapshot;
 5. trades: none is captured twice, and of a frame that came unharmed every one is captured. Where they are
-   numbered without holes every number from the first captured one on is captured or lies in a declared gap.
+   numbered without holes every number from the first captured one on is captured or lies in a declared gap,
+   until nobody follows them. Prints without numbers are captured at most as often as one connection says them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.emulator.truth import Outcome, TruthEntry
 from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.feed import FeedSettings, Output, VenueKit
+from mm_framework.feed.log_bodies import Order, Unfollow, read_control
 from mm_framework.feed.output import Defined
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState, iter_rows
 from mm_framework.model.frame import RecordKind, iter_records
@@ -89,6 +91,7 @@ class Oracle:
         """When the venue last made a book frame of each symbol, whatever became of it."""
         self._opened: dict[int, int] = {}
         self._shards: list[int] = []
+        self._harmed: dict[str, int] = {}
         self._altered_ns: dict[int, int] = {}
         self._wire: dict[int, deque[TruthEntry]] = {}
 
@@ -131,6 +134,8 @@ class Oracle:
         if decoded.kind == RecordKind.FRAME:
             entry = self._next(decoded.connection)
             self._came(entry)
+        elif decoded.kind == RecordKind.CONTROL:
+            self._control(read_control(decoded))
         elif decoded.kind == RecordKind.DROP:
             self._drop(decoded.connection, msgspec.json.decode(decoded.payload)["count"])
         rows = list(iter_rows(output.rows))
@@ -147,6 +152,10 @@ class Oracle:
     def on_end(self, mono_ns: int) -> None:
         """See `capture.recorder.Listener`."""
         self.counts["trades"] += self.trades.check()
+
+    def _control(self, order: Order) -> None:
+        for one in order.subscriptions if isinstance(order, Unfollow) else ():
+            self.trades.left(one.instrument, one.channel)
 
     # rows
 
@@ -186,10 +195,8 @@ class Oracle:
                 self._wire.setdefault(entry.connection, deque()).append(entry)
             elif entry.outcome == Outcome.SUPPRESSED and self._of_book(entry):
                 self._suppress(entry)
-            if entry.faults and self._of_book(entry):
-                known = (entry.connection or 0) < len(self._shards)
-                for seen in self._of(entry) if known else ():
-                    seen.harmed_at = max(seen.harmed_at, entry.number)
+            if entry.faults and entry.symbol is not None and self._of_book(entry):
+                self._harmed[entry.symbol] = entry.number
 
     def _of_book(self, entry: TruthEntry) -> bool:
         return entry.kind in _BOOK_FRAMES and self.book is not None and entry.channel == self.book
@@ -231,6 +238,8 @@ class Oracle:
         A frame that gave no levels (it was altered, and is malformed now) is a lost one.
         """
         touched = Counter(row.instrument for row in rows if row.kind in (Kind.LEVEL, Kind.SNAPSHOT_START))
+        if entry.kind == FrameKind.TRADE and not self.trades.numbered:
+            self._prints(entry, {row.instrument for row in rows if row.kind == Kind.TRADE})
         if "corrupt" in entry.faults and self.values in ("own_frame", "never"):
             self._alter(entry, touched)
         if entry.bids is None or entry.asks is None:
@@ -241,13 +250,27 @@ class Oracle:
                 if seen.fed_by is not None and self._opened[seen.fed_by] == entry.connection:
                     self._check_covered(seen, entry)
             elif self._of_book(entry) and seen.definition.number not in touched:
+                if entry.at_ns <= seen.told_ns:
+                    self.counts["told before"] += 1  # by another connection, during a handover
+                    continue
                 self.counts["unread"] += 1
                 self._suppress(entry)
                 if entry.outcome == Outcome.SENT:
                     seen.passed_over(entry.at_ns, _told(entry))
             elif self._of_book(entry):
-                seen.suppressed_ns = None
+                seen.suppressed_ns, seen.told_ns = None, max(seen.told_ns, entry.at_ns)
                 self._compare(seen, entry)
+
+    def _prints(self, entry: TruthEntry, taken: set[int]) -> None:
+        for seen in self._of(entry):
+            self.trades.printed(
+                seen.definition.id,
+                entry.channel,
+                entry.connection,
+                entry.at_ns,
+                taken=seen.definition.number in taken,
+                altered=_altered(entry),
+            )
 
     def _of(self, entry: TruthEntry) -> list[Seen]:
         """The instrument of an entry under its present number, on the shard of its connection."""
@@ -262,7 +285,7 @@ class Oracle:
         truth = self._truth(seen, entry)
         if seen.harm != 0:
             self.counts["doubted"] += seen.doubt(truth, _told(entry))
-        if self.values == "hash" and not seen.whole(entry):
+        if self.values == "hash" and not seen.whole(entry, self._harmed.get(entry.symbol or "", -1)):
             self.counts["unproved"] += 1
         elif seen.state is SyncState.SYNCED:
             self.counts["compared"] += 1

@@ -36,9 +36,10 @@ class Seen:
     altered frame made false, at most ``harm`` more at the next whole message, None: any number of them;
     ``misled``: an altered frame came, so that the numbers may be wrong until a loss is declared; the
     times of the frames that were passed over since, None if there was none. ``harmed_at``: the number of
-    the newest frame that was harmed since the last whole book, ``newest``: of those that came; both -1 at
-    first. ``units``: what the integers of the definition and of the listing are multiplied with to compare.
-    ``fed_by``: the connection of its last levels.
+    the newest frame that was harmed, ``newest``: of those that came, ``whole_at``: of the last whole book;
+    all -1 at first. ``units``: what the integers of the definition and of the listing are multiplied with to compare.
+    ``fed_by``: the connection of its last levels; ``told_ns``: when the venue made the newest frame that gave
+    levels.
     """
 
     definition: Definition
@@ -48,11 +49,13 @@ class Seen:
     sides: dict[int, dict[int, int]] = attrs.field(factory=lambda: {BID: {}, ASK: {}})
     suppressed_ns: int | None = None
     fed_by: int | None = None
+    told_ns: int = -1
     doubted: set[tuple[int, int]] = attrs.field(factory=set)
     harm: int | None = 0
     misled: list[int] | None = None
     harmed_at: int = -1
     newest: int = -1
+    whole_at: int = -1
     units: tuple[int, int] = (1, 1)
 
     # rows
@@ -89,14 +92,18 @@ class Seen:
         levels = sorted(self.sides[side].items(), reverse=side == BID)
         return [(price * price_unit, size * size_unit) for price, size in levels]
 
-    def whole(self, entry: TruthEntry) -> bool:
-        """Whether no frame since the last whole book that came was lost, altered or out of order."""
+    def whole(self, entry: TruthEntry, harmed: int) -> bool:
+        """Whether no frame since the last whole book that came was lost, altered or out of order.
+
+        ``harmed``: the number of the newest frame of this book that was, -1 for none.
+        """
+        self.harmed_at = max(self.harmed_at, harmed)
         if "reorder" in entry.faults:
             self.harmed_at = max(self.harmed_at, self.newest)
         self.newest = max(self.newest, entry.number)
         if entry.kind == FrameKind.SNAPSHOT and not entry.faults and entry.number > self.harmed_at:
-            self.harmed_at = -1
-        return self.harmed_at < 0
+            self.whole_at = entry.number
+        return self.harmed_at < 0 or self.harmed_at < self.whole_at
 
     # truth
 
