@@ -59,6 +59,11 @@ def save(
                     (channel, trades.s.last_id, trades.s.suspect_id)
                     for channel, trades in i.more_trades.items()
                 ],
+                left_trades=[
+                    (channel, trades.s.left_id)
+                    for channel, trades in ((i.trade_channel, i.trades), *i.more_trades.items())
+                    if trades.s.left_id is not None
+                ],
             )
             for i in roster.by_id.values()
         ],
@@ -111,6 +116,8 @@ def _restore_instrument(kept: InstrumentState, roster: Roster, definitions: Defi
     instrument.trades.s = TradeState(kept.last_trade_id, kept.suspect_trade_id)
     for channel, last_id, suspect_id in kept.more_trades:
         instrument.trades_on(channel).s = TradeState(last_id, suspect_id)
+    for channel, left_id in kept.left_trades:
+        instrument.trades_on(channel).s.left_id = left_id
     instrument.book.book.load(kept.bids, kept.asks)
     if kept.definition is not None:
         instrument.current = definitions.all[kept.definition]

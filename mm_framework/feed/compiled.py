@@ -336,11 +336,12 @@ class Compiled:
         for kept in (layout.INSTRUMENT_BIDS, layout.INSTRUMENT_ASKS):
             words[(kept + layout.SIDE_VERSION) // 8] = -1
         words[layout.INSTRUMENT_DEFINED // 8] = instrument.defined
+        trades = instrument.trades.s
         words[layout.INSTRUMENT_HOT_TRADES // 8] = (
-            instrument.defined and instrument.trades.s.suspect_id is None
+            instrument.defined and trades.suspect_id is None and trades.left_id is None
         )
         words[layout.INSTRUMENT_HOT_BOOK // 8] = self._hot(instrument)
-        state, last = instrument.book.s, instrument.trades.s.last_id
+        state, last = instrument.book.s, trades.last_id
         words[layout.INSTRUMENT_SYNCED // 8] = state.state is SyncState.SYNCED
         book = instrument.book.book
         assert isinstance(book, NativeBook)

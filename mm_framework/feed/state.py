@@ -21,7 +21,8 @@ __all__ = ["FeedState", "InstrumentState", "structure", "unstructure"]
 class InstrumentState:
     """One instrument. ``definition``: place in the list of definitions, None before the first.
 
-    ``more_trades``: channel, last and suspect number of trades on a second channel.
+    ``more_trades``: channel, last and suspect number of trades on a second channel; ``left_trades``: channel
+    and last number of those that nobody follows, or that have said nothing new since they are followed again.
     """
 
     id: str
@@ -34,6 +35,7 @@ class InstrumentState:
     last_trade_id: int | None
     suspect_trade_id: int | None = None
     more_trades: list[tuple[str, int | None, int | None]] = attrs.Factory(list)
+    left_trades: list[tuple[str, int]] = attrs.Factory(list)
 
 
 @attrs.frozen
@@ -65,7 +67,7 @@ _LATER: dict[type, tuple[str, ...]] = {
     BookState: ("number", "bridging", "joining", "waiting", "asked", "repeated", "crossed_ns"),
     Link: ("number", "rotation", "rotate_ns", "heir_by_ns", "replaces", "settled_ns", "repeated"),
     Stream: ("fetching", "unanswered", "spare", "floor", "echoes"),
-    InstrumentState: ("more_trades",),
+    InstrumentState: ("more_trades", "left_trades"),
 }
 for _class, _fields in _LATER.items():
     _overrides: dict[str, Any] = {name: override(omit_if_default=True) for name in _fields}

@@ -4,8 +4,8 @@ Written as the faults of an emulator are, and among them: ``name``, ``name:rate`
 
     drop:0.05,link-down:0.01,slow-disk@30,kill@45
 
-The rate of ``rest``, ``late`` and ``cut`` is a probability, of each request, wait and handover; of all others it
-is events a second. Without either, a trouble comes once, at a time drawn from the troubled part of the run.
+The rate of ``rest``, ``late`` and ``cut`` is a probability, of each request, wait and handover; of all others
+it is events a second. Without either, one comes once, at a time drawn from the troubled part of the run.
 ``old-age`` is about a length of time: ``@40`` and ``:0.025`` both say forty seconds.
 """
 
@@ -37,9 +37,9 @@ TROUBLES: Final[Mapping[str, str]] = {
     "disk-full": "the disk fills up; the run must end and say so",
     "fsync-error": "the disk fails to keep what it was given; the run must end and say so",
     "no-folder": "the run's folder is removed; the run must end and say so",
-    "universe": "an instrument is let go, and followed again after some seconds",
+    "universe": "an instrument is let go, and followed again after a second or more",
     "rotate": "the connections of a shard are replaced, as planned",
-    "old-age": "connections are replaced whenever they are 1/RATE seconds old, also while nothing else goes wrong",
+    "old-age": "connections are replaced whenever they are 1/RATE seconds old, to the end of the run",
     "cut": "a connection breaks in the midst of a handover",
     "kill": "the process is killed: what the system was given is a run, and little is lost",
     "power": "the power fails: what was forced to the disk is a run, and little is lost",
@@ -56,6 +56,9 @@ CHANCES: Final = frozenset({"rest", "late", "cut"})
 _ONCE: Final = FATAL | {"kill", "power"}
 _S: Final = 1_000_000_000
 _MEAN_S: Final = {"refused": 5.0, "dns": 5.0, "slow-open": 10.0, "link-down": 4.0, "stall": 3.0}
+_LEAST_S: Final = {"universe": 1.0}
+"""What the venue sent before it knew of the end is not of the next subscription."""
+
 _USUAL_AGE_S: Final = 40.0
 _LONGEST_S: Final = 8.0
 """No window is longer, so that a book's deadlines need not wait for it for ever."""
@@ -132,6 +135,7 @@ def forecast(specs: Iterable[FaultSpec], seed: int, start_ns: int, end_ns: int) 
         draw = random.Random(f"{seed}/trouble/{spec.name}/{number}")
         for begin_ns in _times(spec, draw, start_ns, end_ns):
             length_s = 0.0 if spec.name in _ONCE else draw.expovariate(1 / _MEAN_S.get(spec.name, 3.0))
+            length_s = max(length_s, _LEAST_S.get(spec.name, 0.0))
             length_ns = round(min(length_s, _LONGEST_S) * _S) + 1
             windows.append(Window(spec.name, begin_ns, begin_ns + length_ns, draw.random()))
     windows.sort(key=lambda one: (one.start_ns, one.kind))

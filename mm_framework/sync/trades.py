@@ -32,11 +32,13 @@ PLAUSIBLE_JUMP = 1000
 class TradeState:
     """``last_id``: the trades up to this number are captured or declared, None before the first.
 
-    ``suspect_id``: a number too far ahead to be believed alone, until the next trade tells.
+    ``suspect_id``: a number too far ahead to be believed alone, until the next trade tells. ``left_id``:
+    the last number when nobody followed the trades any more, until the next one.
     """
 
     last_id: int | None = None
     suspect_id: int | None = None
+    left_id: int | None = None
 
 
 class TradeSync:
@@ -82,17 +84,20 @@ class TradeSync:
         return self.s.last_id is None or not numbers or min(numbers) <= self.s.last_id + 1
 
     def forget(self) -> None:
-        """Nobody follows the trades any more: what comes later begins anew."""
-        self.s = TradeState()
+        """Nobody follows the trades any more: what is missing later is no hole, what is known stays known."""
+        s = self.s
+        self.s = TradeState(left_id=s.left_id if s.last_id is None else s.last_id)
 
     def _repeated(self, trade_id: int) -> bool:
-        last = self.s.last_id
-        return last is not None and (trade_id <= last or trade_id == self.s.suspect_id)
+        s = self.s
+        if s.last_id is None:
+            return s.left_id is not None and trade_id <= s.left_id
+        return trade_id <= s.last_id or trade_id == s.suspect_id
 
     def _holes(self, trade_id: int, *, snapshot: bool) -> list[tuple[int, int]]:
         """Take a new number in; the holes before it as (expected, found)."""
         s, last, suspect = self.s, self.s.last_id, self.s.suspect_id
-        s.suspect_id = None
+        s.suspect_id = s.left_id = None
         if self.numbered == "rising":
             s.last_id = trade_id
             return []

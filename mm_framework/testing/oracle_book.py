@@ -37,9 +37,9 @@ class Seen:
     ``misled``: an altered frame came, so that the numbers may be wrong until a loss is declared; the
     times of the frames that were passed over since, None if there was none. ``harmed_at``: the number of
     the newest frame that was harmed, ``newest``: of those that came, ``whole_at``: of the last whole book;
-    all -1 at first. ``units``: what the integers of the definition and of the listing are multiplied with to compare.
-    ``fed_by``: the connection of its last levels; ``told_ns``: when the venue made the newest frame that gave
-    levels.
+    all -1 at first. ``units``: what the integers of the definition and of the listing are multiplied with to
+    compare. ``fed_by``: the connection of its last levels; ``told_ns``: when the venue made the newest frame
+    that gave levels.
     """
 
     definition: Definition

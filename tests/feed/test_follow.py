@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from feed_desk import Desk, book_of, kits_of
+from feed_desk import Desk, book_of, checkpoint_record, kits_of, read
 from toy_venue import ToyLog, ToyMarket, ack, refused, toy_config, toy_kits
 
 from mm_framework.contracts.normalizer import InstrumentInfo
@@ -170,6 +170,24 @@ def test_trades_that_were_missed_on_purpose_are_no_gap() -> None:
     (row,) = desk.frame(desk.market.trade()).events()
     assert (row.kind, row.aux) == (Kind.TRADE, 5)
     assert desk.state() == "SYNCED"
+
+
+def test_trades_that_are_told_again_to_a_new_follower_are_dropped_also_after_a_restart() -> None:
+    desk = Desk(channels=("book", "trade"))
+    desk.synced()
+    told = [desk.market.trade() for _ in range(2)]
+    for frame in told:
+        desk.frame(frame)
+    desk.control("unfollow", book_of("A/B", "trade"))
+    desk.control("follow", book_of("A/B", "trade"))
+    other = Feed(toy_kits())
+    read(other, [checkpoint_record(desk.feed.checkpoint(), desk.log.records[-1])])
+    for frame, ids in ((told[1], []), (desk.market.trade(count=2), [3, 4])):
+        desk.frame(frame)
+        assert [row.aux for row in desk.last.events()] == ids
+        assert bytes(read(other, [desk.log.records[-1]]).rows) == bytes(desk.last.rows)
+    assert desk.feed.counts.duplicate_trades == 1
+    assert desk.feed.counts.gaps == 0
 
 
 def test_what_is_not_followed_can_be_unfollowed() -> None:

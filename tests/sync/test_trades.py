@@ -60,6 +60,24 @@ def test_a_number_seen_before_is_dropped() -> None:
     assert (counts.trades, counts.duplicate_trades) == (3, 4)
 
 
+def test_after_a_time_in_which_nobody_followed_what_is_missing_is_no_hole_and_what_is_known_is_dropped() -> (
+    None
+):
+    sync, emitter, counts = make()
+    sync.apply(7, 2, prints(4, 5), snapshot=False)
+    sync.forget()
+    sync.forget()
+    emitter.clear()
+    assert sync.apply(7, 2, prints(3, 4, 5, 9), snapshot=True) is None
+    assert sync.apply(7, 2, prints(11), snapshot=False) is Reason.TRADE_ID_GAP
+    assert [(kind, aux) for kind, _, _, aux in told(emitter)] == [
+        (Kind.TRADE, 9),
+        (Kind.GAP, Reason.TRADE_ID_GAP),
+        (Kind.TRADE, 11),
+    ]
+    assert (counts.duplicate_trades, counts.gaps) == (3, 1)
+
+
 def test_without_numbers_everything_is_kept() -> None:
     sync, emitter, counts = make(numbered=False)
     sync.apply(7, 2, prints(4, 9, 4, NULL), snapshot=False)
