@@ -17,7 +17,7 @@ reader of the run would. For each frame it takes the entry of the truth log that
 4. no delta crosses an epoch: a book begins with a snapshot;
 5. trades: none is captured twice, and of a frame that came unharmed every one is captured. Where they are
    numbered without holes every number from the first captured one on is captured or lies in a declared gap,
-   until nobody follows them. Of prints without numbers at most as many are captured as one connection says.
+   until nobody follows them. Of prints without numbers as many are captured as one connection says.
 """
 
 from __future__ import annotations

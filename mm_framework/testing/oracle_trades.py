@@ -38,11 +38,12 @@ class _Chapter:
 
 @attrs.define
 class _Prints:
-    """Prints without a number that the venue made at one time: frames by connection, those that gave rows,
-    and those that were changed, which nobody can know for the same.
+    """Prints without a number that the venue made at one time: frames by connection, of these the
+    ``unharmed`` ones, frames that gave rows, and those that were altered, which nobody can know for the same.
     """
 
     said: Counter[int | None] = attrs.field(factory=Counter)
+    unharmed: Counter[int | None] = attrs.field(factory=Counter)
     taken: int = 0
     altered: int = 0
 
@@ -54,6 +55,7 @@ class TradeLedger:
         self.numbered = numbered
         self._chapters: dict[Key, list[_Chapter]] = {}
         self._prints: dict[tuple[Key, int], _Prints] = {}
+        self._left: set[Key] = set()
 
     def captured(self, instrument: str, channel: str | None, number: int, *, altered: bool) -> None:
         """A trade stands in the rows."""
@@ -69,6 +71,7 @@ class TradeLedger:
 
     def left(self, instrument: str, channel: str | None) -> None:
         """Nobody follows these trades any more; what comes from now on belongs to the next chapter."""
+        self._left.add((instrument, channel))
         self._chapters.setdefault((instrument, channel), [_Chapter()]).append(_Chapter(later=True))
 
     def came(self, instrument: str, channel: str | None, numbers: Iterable[int], *, unharmed: bool) -> None:
@@ -97,8 +100,14 @@ class TradeLedger:
         altered: bool,
     ) -> None:
         """A frame with prints without numbers came, and was ``taken`` or not; the venue made it ``at_ns``."""
-        one = self._prints.setdefault(((instrument, channel), at_ns), _Prints())
+        key = instrument, channel
+        if taken:
+            self._left.discard(key)
+        elif key in self._left:
+            return
+        one = self._prints.setdefault((key, at_ns), _Prints())
         one.said[connection] += 1
+        one.unharmed[connection] += not altered
         one.taken += taken
         one.altered += altered
 
@@ -126,11 +135,10 @@ class TradeLedger:
 
     def _check_prints(self) -> None:
         for (key, at_ns), one in self._prints.items():
-            most = max(one.said.values())
-            if one.taken > most + one.altered:
+            least, most = max(one.unharmed.values()), max(one.said.values()) + one.altered
+            if not least <= one.taken <= most:
                 raise FalseBook(
-                    f"{_name(key)}: of the prints at {at_ns} {one.taken} were captured, no connection says"
-                    f" more than {most}"
+                    f"{_name(key)}: {one.taken} prints at {at_ns} were captured, expected {least} to {most}"
                 )
 
 
