@@ -67,9 +67,13 @@ class Operator:
 
 
 class Cutter:
-    """Implements `capture.recorder.Listener`: breaks a connection soon after a heir has opened."""
+    """Implements `capture.recorder.Listener`: breaks a connection soon after a heir has opened.
+
+    ``heirs``: how many have.
+    """
 
     done = False
+    heirs = 0
 
     def __init__(self, forecast: Forecast, network: TroubledNetwork, seed: int) -> None:
         self._chance, self._end_ns = forecast.chances.get("cut", 0.0), forecast.end_ns
@@ -78,9 +82,10 @@ class Cutter:
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `capture.recorder.Listener`."""
         (decoded,) = iter_records(record)
-        if decoded.kind != RecordKind.OPEN or mono_ns >= self._end_ns or read_replaced(decoded) is None:
+        if decoded.kind != RecordKind.OPEN or read_replaced(decoded) is None:
             return
-        if self._draw.random() < self._chance:
+        self.heirs += 1
+        if mono_ns < self._end_ns and self._draw.random() < self._chance:
             delay_s = self._draw.random() ** 2 * LONGEST_CUT_S
             asyncio.get_running_loop().call_later(delay_s, self._network.cut, self._draw.random())
 

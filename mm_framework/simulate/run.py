@@ -292,6 +292,7 @@ class _World:
             "records": sum(kinds.values()),
             "frames": kinds["frame"],
             "connections": kinds["open"],
+            "handovers": self.cutter.heirs,
             "books compared": oracle["compared"],
             "books lost": oracle["books lost"],
             "trades": oracle["trades"],

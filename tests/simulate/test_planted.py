@@ -14,13 +14,16 @@ from simulated import venue
 from mm_framework.bundle.disk import AppendFile
 from mm_framework.capture.recorder import Recorder
 from mm_framework.feed import core
+from mm_framework.feed.admission import Admission
+from mm_framework.feed.handover import Handover
+from mm_framework.feed.links import Link
 from mm_framework.feed.session import Session
 from mm_framework.model.book import OrderBook
 from mm_framework.simulate.report import Found, Wish
 from mm_framework.simulate.run import simulate
 from mm_framework.sync.book import BookSync
 from mm_framework.sync.emit import Emitter
-from mm_framework.sync.trades import TradeSync
+from mm_framework.sync.trades import TradeState, TradeSync
 
 MOST = 100
 
@@ -89,14 +92,37 @@ def no_sync(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AppendFile, "sync", lambda self: None)
 
 
+def hasty_handover(patch: pytest.MonkeyPatch) -> None:
+    """The old connection ends as soon as its heir is open."""
+
+    def look(self: Handover, heir: Link, index: int, now_ns: int) -> bool:
+        self._finish(heir, now_ns)
+        return True
+
+    patch.setattr(Handover, "_look", look)
+
+
+def prints_of_both(patch: pytest.MonkeyPatch) -> None:
+    """Prints without a number are taken from the old connection and from its heir."""
+    patch.setattr(Admission, "_unnumbered", lambda self, stream, trades: True)
+
+
+def trades_begin_anew(patch: pytest.MonkeyPatch) -> None:
+    """What was captured is forgotten when nobody follows it."""
+    patch.setattr(TradeSync, "forget", lambda self: setattr(self, "s", TradeState()))
+
+
 PLANTED: list[tuple[Plant, str, str]] = [
     (no_gap_check, "binance", "false book"),
     (no_trade_holes, "kraken", "neither captured nor declared lost"),
     (one_level_too_many, "kraken", "is declared"),
     (swapped_side, "kraken", ""),
-    (no_resubscribe, "kraken", "not SYNCED"),
+    (no_resubscribe, "kraken", "although nothing has gone wrong for long"),
     (late_deadlines, "kraken", ""),
     (no_sync, "kraken", "records of shard 0 are lost"),
+    (hasty_handover, "binance", "before anything has gone wrong"),
+    (prints_of_both, "polymarket", "prints at"),
+    (trades_begin_anew, "kraken", "was captured twice"),
 ]
 
 

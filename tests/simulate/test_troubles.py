@@ -47,6 +47,17 @@ def test_a_forecast_is_a_function_of_its_seed_and_ends_in_time() -> None:
     assert one.at(("stall",), 0) is None
 
 
+@pytest.mark.parametrize("text", ["old-age@40", "old-age:0.025"])
+def test_an_age_is_a_length_of_time(text: str) -> None:
+    made = forecast(parse_troubles(text, {})[1], 1, 0, 100 * S)
+    assert (made.max_session_s, made.windows) == (40.0, ())
+
+
+def test_who_lets_go_of_an_instrument_waits_a_second_at_least() -> None:
+    made = forecast(parse_troubles("universe:0.5", {})[1], 1, 0, 300 * S)
+    assert min(window.end_ns - window.start_ns for window in made.windows) > S
+
+
 def test_another_trouble_leaves_the_first_as_it_was() -> None:
     alone = forecast(parse_troubles("stall:0.5", {})[1], 1, 0, 100 * S)
     beside = forecast(parse_troubles("stall:0.5,dns:0.5", {})[1], 1, 0, 100 * S)
