@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from mm_framework.emulator.truth import TruthLog
@@ -19,13 +20,21 @@ LATE_NS: Final = 1_500_000_000
 
 
 class Harm:
-    """Looks at everything that may cost a book: what is planned and what is harmless is left out."""
+    """Looks at everything that may cost a book: what is planned and what is harmless is left out.
+
+    ``dropped()``: messages that were not kept, since the disk did not take them fast enough.
+    """
 
     def __init__(
-        self, forecast: Forecast, truth: TruthLog, excuses: Excuses, network: TroubledNetwork
+        self,
+        forecast: Forecast,
+        truth: TruthLog,
+        excuses: Excuses,
+        network: TroubledNetwork,
+        dropped: Callable[[], int],
     ) -> None:
         self._windows = [one for one in forecast.windows if one.kind not in HARMLESS]
-        self._truth, self._excuses, self._network = truth, excuses, network
+        self._truth, self._excuses, self._network, self._dropped = truth, excuses, network, dropped
         self._begun = self._spans = self._struck = 0
         self._until_ns: int | None = None
 
@@ -42,7 +51,7 @@ class Harm:
                 self._harmed(end_ns)
         self._spans = len(self._excuses.spans)
         struck = sum(n for name, n in self._truth.faults.items() if name not in HARMLESS_FAULTS)
-        struck += self._network.failed + self._network.cuts
+        struck += self._network.failed + self._network.cuts + self._dropped()
         if struck != self._struck:
             self._struck = struck
             self._harmed(now_ns)

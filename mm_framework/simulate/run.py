@@ -116,7 +116,8 @@ class _World:
         self.network = TroubledNetwork(EmulatedVenue(self.emulator), self.clock, self.forecast, wish.seed)
         self.cutter = Cutter(self.forecast, self.network, wish.seed)
         self.witness, self.digest = Witness(lambda: self.clock.now_ns), Digest()
-        harm = Harm(self.forecast, self.emulator.truth, self.excuses, self.network)
+        truth, counts = self.emulator.truth, self.oracle.counts
+        harm = Harm(self.forecast, truth, self.excuses, self.network, lambda: counts["dropped"])
         self.quiet = Quiet(harm.until_ns, round(SETTLED_S * _S))
         self.moments: list[Moment] = []
         self.broken_ns: int | None = None

@@ -133,7 +133,7 @@ class Oracle:
         entry = None
         if decoded.kind == RecordKind.FRAME:
             entry = self._next(decoded.connection)
-            self._came(entry)
+            self._came(entry, mono_ns)
         elif decoded.kind == RecordKind.CONTROL:
             self._control(read_control(decoded))
         elif decoded.kind == RecordKind.DROP:
@@ -142,7 +142,7 @@ class Oracle:
         for row in rows:
             self._row(row, entry)
         if entry is not None:
-            self._frame(entry, rows)
+            self._frame(entry, rows, mono_ns)
         self._check_patience(mono_ns)
 
     def next_timer_ns(self) -> int | None:
@@ -217,22 +217,22 @@ class Oracle:
             if seen.suppressed_ns is None:
                 seen.suppressed_ns = entry.at_ns
 
-    def _came(self, entry: TruthEntry) -> None:
+    def _came(self, entry: TruthEntry, mono_ns: int) -> None:
         """Note the trades of a frame, and whether it is as the venue made it, and where the venue put it."""
-        hidden = self._hidden(entry)
+        hidden = self._hidden(entry, mono_ns)
         unharmed = not (hidden or _altered(entry) or "reorder" in entry.faults)
         for seen in self._of(entry) if entry.kind == FrameKind.TRADE else ():
             self.trades.came(seen.definition.id, entry.channel, entry.trade_ids, unharmed=unharmed)
 
-    def _hidden(self, entry: TruthEntry) -> bool:
+    def _hidden(self, entry: TruthEntry, mono_ns: int) -> bool:
         """Whether a number of the connection may have been altered so lately that it hides the frame."""
         connection = entry.connection or 0
         if "corrupt" in entry.faults:
-            self._altered_ns[connection] = entry.at_ns
+            self._altered_ns[connection] = mono_ns
         altered_ns = self._altered_ns.get(connection)
-        return self.connected and altered_ns is not None and entry.at_ns - altered_ns <= HIDDEN_NS
+        return self.connected and altered_ns is not None and mono_ns - altered_ns <= HIDDEN_NS
 
-    def _frame(self, entry: TruthEntry, rows: list[Row]) -> None:
+    def _frame(self, entry: TruthEntry, rows: list[Row], mono_ns: int) -> None:
         """Compare what the frame made of its book with what the venue knew when it made the frame.
 
         A frame that gave no levels (it was altered, and is malformed now) is a lost one.
@@ -256,7 +256,7 @@ class Oracle:
                 self.counts["unread"] += 1
                 self._suppress(entry)
                 if entry.outcome == Outcome.SENT:
-                    seen.passed_over(entry.at_ns, _told(entry))
+                    seen.passed_over(mono_ns, _told(entry))
             elif self._of_book(entry):
                 seen.suppressed_ns, seen.told_ns = None, max(seen.told_ns, entry.at_ns)
                 self._compare(seen, entry)

@@ -18,7 +18,9 @@ __all__ = ["HIDDEN_NS", "FalseBook", "Seen"]
 
 MOST_HIDDEN = 3
 HIDDEN_NS = 5_000_000_000
-"""An altered number may hide so many frames, or more of them for so long, before the loss is declared."""
+"""An altered number may hide so many frames, or more of them for so long after it came, before the loss is
+declared.
+"""
 
 Sides = dict[int, list[Level]]
 """The levels of both sides, best first."""
@@ -137,13 +139,13 @@ class Seen:
         elif self.harm is not None:
             self.harm += max(2, rows)
 
-    def passed_over(self, at_ns: int, told: str) -> None:
+    def passed_over(self, mono_ns: int, told: str) -> None:
         """A frame gave a SYNCED book nothing. Raises FalseBook when an altered number has hidden too many."""
         if self.misled is None or self.state is not SyncState.SYNCED:
             return
-        self.misled.append(at_ns)
+        self.misled.append(mono_ns)
         self.harm = None
-        if len(self.misled) > MOST_HIDDEN and at_ns - self.misled[0] > HIDDEN_NS:
+        if len(self.misled) > MOST_HIDDEN and mono_ns - self.misled[0] > HIDDEN_NS:
             raise FalseBook(f"{self.definition.id}: {len(self.misled)} frames were passed over ({told})")
 
     def doubt(self, truth: Sides, told: str) -> int:

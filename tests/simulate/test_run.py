@@ -67,8 +67,8 @@ def test_instruments_come_and_go_while_connections_are_replaced_and_break(name: 
     faults = "universe:0.1,old-age:0.1,cut:0.5,slow-open:0.05"
     report = simulate(Wish(venue(name), seed=5, seconds=170, faults=faults, shards=2))
     assert report.ok, report
-    assert report.counts["trouble cut"] > 3
-    assert report.counts["trouble universe"] > 3
+    assert report.counts["trouble cut"] > 1
+    assert report.counts["trouble universe"] > 1
 
 
 @pytest.mark.parametrize("name", sorted(FATAL))
