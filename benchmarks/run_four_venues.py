@@ -1,13 +1,14 @@
 """Can one process capture four venues at once, and what does it cost? A JSON line a rate, then a table.
 
-    python benchmarks/run_four_venues.py [--seconds 60] [--scale 0.5,1] [--kraken 420 ...] [--json FILE]
+    python benchmarks/run_four_venues.py [--seconds 60] [--scale 0.5,1] [--kraken 420] [--sinks] [--json FILE]
 
 One process serves the emulators of Kraken, Binance, Bitfinex and Polymarket, ten instruments each; `mm
 capture` records all forty in another one into a bundle, as usual. ``--scale`` multiplies the rates: market
 events a second and instrument. Told are frames a second as captured, frames that the emulators sent and the
-capture did not get, frames dropped, books lost, the memory of the capture over time and the processor time
-of both. The emulators are Python too and take a processor of their own: ``emulator_behind_ms`` says whether
-they kept up.
+capture did not get, frames dropped, books lost, how late the capture's event loop was (percentiles of the
+worst of each heartbeat), the memory of the capture over time and the processor time of both. ``--sinks``
+lets it write day folders, best prices and live files, too. The emulators are Python as well and take a
+processor of their own: ``emulator_behind_ms`` says whether they kept up.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from machine import machine
 from mm_binance.emulator import BinanceDialect
 from mm_binance.markets import SPOT
 from mm_bitfinex.emulator import BitfinexDialect
+from mm_framework.bundle.latency import nearest_rank
+from mm_framework.bundle.run import open_run
 from mm_framework.contracts.emulator import Dialect
 from mm_framework.emulator.server import EmulatorServer
 from mm_framework.emulator.settings import MarketSettings
@@ -40,6 +43,7 @@ COINS: Final = ("BTC", "ETH", "SOL", "XRP", "ADA", "DOT", "LTC", "LINK", "ATOM",
 RATES: Final = {"kraken": 430.0, "binance": 430.0, "bitfinex": 290.0, "polymarket": 90.0}
 """Market events a second and instrument at which the venues send about 10,000 frames a second together."""
 
+SINKS: Final = ("day-files", "bbo-csv", "live")
 WARM_UP_S: Final = 5.0
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -88,8 +92,18 @@ def usage(pid: int) -> tuple[float, float]:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def measure(rates: dict[str, float], seconds: float, transport: str, folder: Path) -> dict[str, Any]:
-    """One capture."""
+def lag_ms(run: Path) -> dict[str, float]:
+    """How late the loop was: percentiles of the worst of each heartbeat, without the first seconds."""
+    beats = [line for line in open_run(run).runlog() if line["event"] == "heartbeat"]
+    begin_ns = beats[0]["mono_ns"] + round(WARM_UP_S * 1e9)
+    lags = sorted(line["loop_lag_ms"] for line in beats if line["mono_ns"] >= begin_ns)
+    return {"p50": nearest_rank(lags, 50), "p99": nearest_rank(lags, 99), "max": lags[-1]}
+
+
+def measure(
+    rates: dict[str, float], seconds: float, transport: str, folder: Path, sinks: bool
+) -> dict[str, Any]:
+    """One capture; ``sinks``: with all files that a run can write beside its bundle."""
     served = [sys.executable, __file__, "--serve", json.dumps(rates)]
     emulators = subprocess.Popen(served, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert emulators.stdout is not None
@@ -98,6 +112,8 @@ def measure(rates: dict[str, float], seconds: float, transport: str, folder: Pat
     words += ["--max-seconds", f"{seconds + WARM_UP_S:g}", "--transport", transport]
     for name, (_, symbols) in dialects().items():
         words += ["--endpoint", f"{name}={endpoints[name]}", *(f"{name}:{symbol}" for symbol in symbols)]
+    for sink in SINKS if sinks else ():
+        words += ["--sink", f"{sink}={folder / sink}"]
     capture = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     samples: list[tuple[float, float, float, float]] = []
     while capture.poll() is None:
@@ -106,7 +122,8 @@ def measure(rates: dict[str, float], seconds: float, transport: str, folder: Pat
     assert capture.stdout is not None
     result = json.loads(capture.stdout.read())
     told = json.loads(emulators.communicate("")[0])
-    return figures(rates, samples, result, told)
+    sunk = list(SINKS) if sinks else []
+    return figures(rates, samples, result, told) | {"sinks": sunk, "loop_lag_ms": lag_ms(folder / "run")}
 
 
 def figures(
@@ -151,15 +168,17 @@ def figures(
 def table(rows: list[dict[str, Any]]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| frames/s | dropped | not received | gaps | memory early, late, most (MiB) | processors | load |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| frames/s | dropped | not received | gaps | lag p50, p99, max (ms)"
+        " | memory early, late, most (MiB) | processors | load |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        memory, used = row["memory_mib"], row["processors"]
+        memory, used, lag = row["memory_mib"], row["processors"], row["loop_lag_ms"]
         missing = row["frames_sent"] - row["frames_captured"]
         lines.append(
             f"| {row['frames_per_s']} | {row['frames_dropped']} | {missing}"
-            f" | {row['gaps']} | {memory['early']}, {memory['late']}, {memory['most']}"
+            f" | {row['gaps']} | {lag['p50']}, {lag['p99']}, {lag['max']}"
+            f" | {memory['early']}, {memory['late']}, {memory['most']}"
             f" | {used['capture']} + {used['emulators']} | {row['load']} |"
         )
     return "\n".join(lines)
@@ -171,6 +190,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0, help="time that is measured, a rate [60]")
     parser.add_argument("--scale", default="0.25,0.5,1", help="multiples of the rates [0.25,0.5,1]")
     parser.add_argument("--transport", default="picows", help="of the capture [picows]")
+    parser.add_argument("--sinks", action="store_true", help="write the files of all sinks, too")
     parser.add_argument("--json", type=Path, help="write the figures here, too")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     for name, rate in RATES.items():
@@ -184,7 +204,7 @@ def main() -> None:
     for scale in map(float, given.scale.split(",")):
         rates = {name: getattr(given, name) * scale for name in RATES}
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(measure(rates, given.seconds, given.transport, Path(folder)))
+            rows.append(measure(rates, given.seconds, given.transport, Path(folder), given.sinks))
         print(json.dumps(rows[-1]), flush=True)
     print(f"\n{table(rows)}")
     if given.json:

@@ -75,6 +75,8 @@ class VirtualKraken:
     faults: str = ALL_FAULTS
     symbols: Sequence[str] = ("BTC/EUR", "MINA/GBP")
     rate: float = 2.0
+    levels: int = 40
+    trade_share: float = 0.06
     shards: int = 1
     deal: Deal | None = None
     busy: bool = False
@@ -95,7 +97,7 @@ class VirtualKraken:
             dialect,
             [dialect.listing(symbol) for symbol in self.symbols],
             seed=self.seed,
-            settings=MarketSettings(rate=self.rate, levels=40),
+            settings=MarketSettings(rate=self.rate, levels=self.levels, trade_share=self.trade_share),
             faults=parse_faults(self.faults, notices_of(dialect)),
             start_ns=self.clock.now_ns,
             wall_ns=self.clock.wall_ns(),
