@@ -18,6 +18,7 @@ from venues import KITS
 from mm_framework.bundle.frames import LogWriter, ShardReader
 from mm_framework.bundle.manifest import Manifest, ShardInfo
 from mm_framework.bundle.run import RunWriter
+from mm_framework.bundle.seal import seal
 from mm_framework.bundle.verify import verify
 from mm_framework.capture.clock import RealClock, Stamp
 from mm_framework.capture.metrics import ShardMeter
@@ -92,6 +93,7 @@ def workloads(folder: Path, own: Path) -> list[Workload]:
         _feed("feed_book25", book25, "book updates of depth 25 through Feed, with checksum"),
         _feed("feed_mixed", mixed, "two books of depth 25, trades and tickers through Feed"),
         *_log(mixed, own),
+        *_sealed(mixed, own),
         _verify(book10),
         _verify(book25),
         _verify(mixed),
@@ -234,6 +236,30 @@ def _log(content: Content, folder: Path) -> list[Workload]:
         Workload(
             "log_walk", "records", len(records), f"records of a log read with CRC, {megabytes:.1f} MB", check
         ),
+    ]
+
+
+def _sealed(content: Content, folder: Path) -> list[Workload]:
+    """A finished run sealed, and its log read from the seal."""
+    path, numbers = folder / "sealed", itertools.count()
+    shutil.copytree(content.run.path, path)
+    report = seal(path).to_json()
+    raw, small = report["raw_bytes"] / 1e6, report["sealed_bytes"] / 1e6
+
+    def write() -> None:
+        copy = folder / f"seal{next(numbers)}"
+        shutil.copytree(content.run.path, copy)
+        seal(copy)
+        shutil.rmtree(copy)
+
+    def walk() -> None:
+        for _ in ShardReader(path / "capture", SHARD).blocks():
+            pass
+
+    size = f"{raw:.1f} MB that become {small:.1f} MB"
+    return [
+        Workload("seal", "records", len(content.records), f"mm seal of a log, proof included, {size}", write),
+        Workload("seal_walk", "records", len(content.records), f"records of a sealed log read, {size}", walk),
     ]
 
 

@@ -13,7 +13,7 @@ from mm_framework.kernels import mode
 
 NAMES = [
     *("decode", "book_checksum", "scan", "deltas", "feed_deep", "feed_book10", "feed_book25", "feed_mixed"),
-    *("log_write", "log_walk", "verify_book10", "verify_book25", "verify_mixed"),
+    *("log_write", "log_walk", "seal", "seal_walk", "verify_book10", "verify_book25", "verify_mixed"),
     *("feed_binance", "verify_binance", "feed_bitfinex", "verify_bitfinex"),
     *("feed_bitfinex_seq", "verify_bitfinex_seq", "feed_polymarket", "verify_polymarket"),
     *("scan_polymarket", "replay"),
