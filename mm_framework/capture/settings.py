@@ -56,7 +56,10 @@ class CaptureSettings:
         aliases=("ws_max_session_s",),
     )
     no_data_warn_s: float = setting(
-        10.0, help="Silence of a connection that is warned about; 0: never.", aliases=("ws_no_data_warn_s",)
+        10.0,
+        help="Silence of a connection that is warned about, and of an instrument that the ledger of its day"
+        " tells; 0: never.",
+        aliases=("ws_no_data_warn_s",),
     )
     heartbeat_s: float = setting(
         1.0, help="Time between heartbeat lines in the run log.", validator=validators.gt(0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mm_framework.capture.settings import CaptureSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.export_events import FORMATS, EventExport, export_events
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
@@ -120,7 +121,8 @@ def _export_sink(app: App, run: str, name: str, out: Path | None) -> None:
     spec, sink = make_sink(app, name, recorded)
     kits = kits_of(app, bundle), kits_of(app, bundle)
     clock = recorded_settings(app, ClockSettings, recorded)
-    told = sink_run(bundle, kits[1], clock, app.load(DataSettings).value.dir)
+    silence_s = recorded_settings(app, CaptureSettings, recorded).no_data_warn_s
+    told = sink_run(bundle, kits[1], clock, app.load(DataSettings).value.dir, silence_s)
     if out is None:
         out = Path(f"{bundle.path.name}-{name}" + (".csv" if "file" in spec.capabilities else ""))
     size = sum(reader.size for reader in bundle.shards)

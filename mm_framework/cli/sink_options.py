@@ -66,6 +66,7 @@ def live_sinks(
     if not requests:
         yield []
         return
+    from mm_framework.capture.settings import CaptureSettings
     from mm_framework.contracts.sink import SinkRun
     from mm_framework.feed.clock_offset import ClockSettings
     from mm_framework.settings import DataSettings
@@ -82,6 +83,7 @@ def live_sinks(
         data_dir=app.load(DataSettings).value.dir,
         clock=app.load(ClockSettings).value,
         start_ns=stamp.wall0_ns,
+        no_data_warn_s=app.load(CaptureSettings).value.no_data_warn_s,
         subscriptions=tuple(one for shard in plan.shards for one in shard.subscriptions),
     )
     sinks = SinkSet([make_sink(app, one.name)[1] for one in requests], kits)

@@ -111,7 +111,7 @@ class SinkRun:
     ``venues``: sorted; ``rules``: how each proves its books. ``data_dir``: where files go unless ``out``
     (what the user named: a file or a folder) says otherwise. ``clock``: guards of the clock offset.
     ``untimed``: the recording has no receive times; ``start_ns``: the receive time of its first record, or
-    a little before that.
+    a little before that. ``no_data_warn_s``: the silence that is told, 0: none is.
     """
 
     run_id: str
@@ -125,6 +125,7 @@ class SinkRun:
     untimed: bool = False
     subscriptions: tuple[Subscription, ...] = ()
     start_ns: int = 0
+    no_data_warn_s: float = 10.0
 
 
 class Sink(Protocol):

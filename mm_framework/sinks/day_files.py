@@ -157,7 +157,7 @@ class DayFiles:
             self._places = places([*self._places, instrument])
         checksum = self._run.rules[instrument.partition(":")[0]].checksum is not None
         lines = DayLines(place, symbol, self._run.run_id, checksum=checksum)
-        tape = DayTape(instrument, symbol, lines, self._settings)
+        tape = DayTape(instrument, symbol, lines, self._settings, self._run.no_data_warn_s)
         kept = self._tapes[instrument] = _Kept(tape, self._folder(tape))
         return kept
 

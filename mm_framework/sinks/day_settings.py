@@ -41,7 +41,6 @@ class DaySettings:
     heartbeat_s: float = setting(
         30.0, help="Time between heartbeats in log and ledger.", aliases=("heartbeat_sec",)
     )
-    no_data_warn_s: float = setting(10.0, help="Silence of an instrument that the ledger tells.")
     sync_warn_after_s: float = setting(
         10.0, help="Time without a proved book that the ledger tells.", aliases=("sync_warn_after_sec",)
     )

@@ -49,11 +49,16 @@ class _Timers:
 
 
 class DayTape:
-    """``lines`` spells and numbers; `take` gives what one record adds to the folder."""
+    """``lines`` spells and numbers; `take` gives what one record adds to the folder.
 
-    def __init__(self, instrument: str, symbol: str, lines: DayLines, settings: DaySettings) -> None:
+    ``no_data_warn_s``: the silence of the instrument that the ledger tells, 0: none.
+    """
+
+    def __init__(
+        self, instrument: str, symbol: str, lines: DayLines, settings: DaySettings, no_data_warn_s: float
+    ) -> None:
         self.instrument, self.symbol, self.lines = instrument, symbol, lines
-        self._settings = settings
+        self._settings, self._no_data_warn_s = settings, no_data_warn_s
         self.book: Book | None = None
         self._state = SyncState.CONNECTING
         self._built = False
@@ -189,7 +194,7 @@ class DayTape:
         timers, settings = self._timers, self._settings
         due = [
             timers.heartbeat_ns if settings.heartbeat_s else None,
-            None if timers.silent_told else _after(timers.last_data_ns, settings.no_data_warn_s),
+            None if timers.silent_told else _after(timers.last_data_ns, self._no_data_warn_s),
             None if timers.unsynced_told else _after(timers.unsynced_ns, settings.sync_warn_after_s),
         ]
         return None if self._over else min((one for one in due if one is not None), default=None)
@@ -204,7 +209,7 @@ class DayTape:
         if settings.heartbeat_s and timers.heartbeat_ns is not None and now_ns >= timers.heartbeat_ns:
             self.lines.event("heartbeat", {"state": self._state.name, "frames": self._frames})
             timers.heartbeat_ns = now_ns + round(settings.heartbeat_s * 1e9)
-        silent_ns = None if timers.silent_told else _after(timers.last_data_ns, settings.no_data_warn_s)
+        silent_ns = None if timers.silent_told else _after(timers.last_data_ns, self._no_data_warn_s)
         if silent_ns is not None and timers.last_data_ns is not None and now_ns >= silent_ns:
             timers.silent_told = True
             self.lines.event("ws_no_data", {"silent_s": round((now_ns - timers.last_data_ns) / 1e9, 3)})

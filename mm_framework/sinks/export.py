@@ -23,7 +23,13 @@ from mm_framework.sinks.driver import SinkSet
 __all__ = ["export", "sink_run"]
 
 
-def sink_run(run: Run, kits: Mapping[str, VenueKit], clock: ClockSettings, data_dir: Path) -> SinkRun:
+def sink_run(
+    run: Run,
+    kits: Mapping[str, VenueKit],
+    clock: ClockSettings,
+    data_dir: Path,
+    no_data_warn_s: float = 10.0,
+) -> SinkRun:
     """A bundle's run as sinks are told of it."""
     manifest = run.manifest
     venues = tuple(sorted({shard.venue for shard in manifest.shards}))
@@ -38,6 +44,7 @@ def sink_run(run: Run, kits: Mapping[str, VenueKit], clock: ClockSettings, data_
         untimed=manifest.untimed,
         subscriptions=tuple(one for shard in manifest.shards for one in shard.subscriptions),
         start_ns=_start_ns(run),
+        no_data_warn_s=no_data_warn_s,
     )
 
 

@@ -294,6 +294,24 @@ def test_a_restart_appends_members_goes_on_counting_and_writes_no_second_header(
         assert len(names) == 2
 
 
+@pytest.mark.parametrize(("warn_s", "told"), [(10.0, True), (40.0, False), (0.0, False)])
+def test_the_ledger_tells_the_silence_that_the_run_warns_of(
+    runs: dict[str, SinkTape], tmp_path: Path, warn_s: float, told: bool
+) -> None:
+    """Half of the records come 30 s later."""
+    tape = runs["kraken"].simulation
+    half = len(tape.tape.records) // 2
+    records = [*tape.tape.records[:half], *(shifted(one, 30 * 10**9) for one in tape.tape.records[half:])]
+    feed, sinks = Feed(tape.venue.kits), SinkSet([DayFiles()], tape.venue.kits)
+    sinks.open([sink_run(tape.venue.kits, tmp_path / "data", no_data_warn_s=warn_s)])
+    for record in records:
+        sinks.take(0, record, feed.feed(record).kept())
+    sinks.close()
+    for folder in folders(tmp_path / "data"):
+        silences = [row for row in folder.rows("events") if row["type"] == "ws_no_data"]
+        assert (len(silences) > 0) == told
+
+
 @pytest.mark.parametrize("torn", [1, 7, 30])
 def test_after_a_kill_the_torn_member_is_cut_and_the_rest_goes_on(
     runs: dict[str, SinkTape], tmp_path: Path, torn: int
