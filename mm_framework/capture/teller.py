@@ -25,6 +25,9 @@ __all__ = ["Teller", "TellerLog"]
 
 LAG_PROBE_S: Final = 0.1
 
+STILL_S: Final = 1.0
+"""A heartbeat that is so late is told: the process was stopped, or something held the loop up."""
+
 logger = logging.getLogger("mm_framework.capture")
 
 
@@ -135,6 +138,8 @@ class Teller:
             await asyncio.sleep(due_s - loop.time())
             now_s = loop.time()
             self._heartbeats.lag(round((now_s - due_s) * 1e9))
+            if now_s - due_s >= STILL_S:
+                self.log(logging.WARNING, "stood_still", late_s=round(now_s - due_s, 3))
             self._heartbeat()
             due_s = max(due_s + interval_s, now_s)
 

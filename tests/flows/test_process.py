@@ -70,8 +70,11 @@ def test_a_stopped_process_goes_on_and_its_books_are_the_venues(tmp_path: Path) 
     report = verify(open_run(run), kraken_kits())
     assert (report.errors, report.crc_mismatch) == (0, 0), report.failures
     assert report.counts.checksums_failed == 0
-    lags = [line["loop_lag_ms"] for line in open_run(run).runlog() if line["event"] == "heartbeat"]
+    log = list(open_run(run).runlog())
+    lags = [line["loop_lag_ms"] for line in log if line["event"] == "heartbeat"]
     assert max(lags) > 1000 * (LONG_STOP_S or 4.0) / 2, "the heartbeat says how late it was"
+    assert max(line["late_s"] for line in log if line["event"] == "stood_still") > (LONG_STOP_S or 4.0) - 1.1
+    assert "stood still" in err
 
 
 def test_a_run_whose_folder_is_removed_ends_and_says_so(tmp_path: Path) -> None:
