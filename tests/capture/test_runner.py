@@ -50,6 +50,25 @@ class Heard:
 # what is recorded
 
 
+def test_a_wall_clock_that_goes_to_1970_and_back_changes_no_order_and_no_receive_time() -> None:
+    world = World()
+    start_ns, away_ns = world.clock.wall_ns(), world.clock.wall_offset_ns
+
+    def turn(to_ns: int) -> None:
+        world.clock.wall_offset_ns = to_ns
+
+    world.at(5, lambda now_ns: turn(1_000_000_000 - now_ns))
+    world.at(15, lambda now_ns: turn(away_ns))
+    result = world.capture(25)
+    assert (result.counts.gaps, result.counts.epochs, result.reconnects["total"]) == (0, 1, 0)
+    there, back = world.log.bodies(KIND.CLOCK)
+    assert there["after_ns"] < 2_000_000_000 < start_ns < there["before_ns"]
+    assert back["before_ns"] < 20_000_000_000 < start_ns < back["after_ns"]
+    records = world.log.of()
+    assert all(one.mono_ns < other.mono_ns for one, other in pairwise(records))
+    assert min(record.wall_ns for record in records) < 2_000_000_000
+
+
 def test_a_shard_begins_with_its_configuration_and_ends_with_stop() -> None:
     world = World()
     result = world.capture(10)
