@@ -134,7 +134,9 @@ class Keeper:
         if refreshed.actions or news:
             level = logging.WARNING if any(left_out) and news else logging.INFO
             followed = len(self._plant.followed(refreshed.venue))
-            run.log(level, "universe", venue=refreshed.venue, followed=followed, **counts)
+            run.log(
+                level, "universe", venue=refreshed.venue, followed=followed, **counts, **_remedy(refreshed)
+            )
 
     async def confirm(self, run: Run) -> None:
         """At the end of the first seconds see who has not spoken."""
@@ -159,3 +161,10 @@ class Keeper:
                     " --plant-confirm-missing continue goes on without them"
                 )
             )
+
+
+def _remedy(refreshed: Refreshed) -> dict[str, str]:
+    """What lets the next run follow what found no room here; connections are not added to a run."""
+    if not refreshed.no_room:
+        return {}
+    return {"remedy": f"start the next run with --plant-shards {refreshed.shards_needed}"}

@@ -20,6 +20,7 @@ from mm_framework.model.instrument import parse_id
 from mm_framework.settings import nearest
 
 __all__ = [
+    "ROOM",
     "Deal",
     "Plan",
     "Seats",

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import attrs
 
 from mm_framework.capture.catalog import select
-from mm_framework.capture.plan import Plan, Seats, subscriptions_of
+from mm_framework.capture.plan import ROOM, Plan, Seats, least_shards, subscriptions_of
 from mm_framework.contracts.adapter import Adapter, Channel, Subscription
 from mm_framework.contracts.catalog import ListedInstrument
 from mm_framework.contracts.normalizer import InstrumentInfo
@@ -62,7 +62,7 @@ class Refreshed:
     """What a list brought: actions, those that end something first, and the units concerned.
 
     ``changed``: the same units under other definitions; ``cut``: how many are above the cap; ``no_room``:
-    units that no shard could take.
+    units that no shard could take, and ``shards_needed`` how many would carry all with room to grow, else 0.
     """
 
     venue: str
@@ -72,6 +72,7 @@ class Refreshed:
     changed: tuple[str, ...] = ()
     cut: int = 0
     no_room: tuple[str, ...] = ()
+    shards_needed: int = 0
 
 
 def meant(
@@ -195,7 +196,16 @@ class Roster:
             tuple(unit for unit in changed if unit not in removed),
             len(names) - len(desired),
             tuple(no_room),
+            self._shards_needed([candidates[unit] for unit in no_room]),
         )
+
+    def _shards_needed(self, outside: Sequence[Unit]) -> int:
+        """How many connections have room for these, too; 0 where nobody is outside."""
+        if not outside:
+            return 0
+        sizes = [len(some) for some in (*self.followed.values(), *outside)]
+        share = max(1, int(self._adapter.limits.subscriptions * (1 - ROOM)))
+        return least_shards(sizes, max(share, *sizes))
 
     def _describe(self, known: Mapping[str, Unit]) -> list[str]:
         """Take in the definitions of what is followed; the units whose have changed."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import attrs
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toy_venue import ToyAdapter
 
@@ -234,7 +234,7 @@ def found(entries: list[tuple[int, str]]) -> list[ListedInstrument]:
     ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(LISTS, st.integers(1, 8), st.sampled_from([Small, TwoAddresses]), st.integers(1, 3))
 def test_whatever_lists_say_nothing_is_lost_double_moved_or_over_a_limit(
     lists: list[list[tuple[int, str]]], cap: int, adapter: type[ToyAdapter], least: int
@@ -244,7 +244,7 @@ def test_whatever_lists_say_nothing_is_lost_double_moved_or_over_a_limit(
         world.list(found(entries))
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(LISTS, st.integers(2, 8), st.randoms(use_true_random=False))
 def test_the_order_of_a_list_does_not_matter(
     lists: list[list[tuple[int, str]]], cap: int, draw: object
@@ -257,7 +257,7 @@ def test_the_order_of_a_list_does_not_matter(
     assert one.shards == other.shards
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(LISTS, st.sets(st.integers(0, 12)), st.integers(2, 8))
 def test_two_equal_lists_say_what_is_followed_whatever_was_before(
     lists: list[list[tuple[int, str]]], last: set[int], cap: int

@@ -89,10 +89,17 @@ class World:
     """One capture of the first ``known`` markets over two shards, or more, into a bundle."""
 
     def __init__(
-        self, path: Path, change: Change, *, known: int = 6, faults: str = "", **settings: Any
+        self,
+        path: Path,
+        change: Change,
+        *,
+        known: int = 6,
+        faults: str = "",
+        max_assets: int = 16,
+        **settings: Any,
     ) -> None:
         clock = self.clock = VirtualClock()
-        self.adapter = PolymarketAdapter(PolymarketSettings(max_assets=16))
+        self.adapter = PolymarketAdapter(PolymarketSettings(max_assets=max_assets))
         self.kits = {"polymarket": VenueKit(self.adapter, PolymarketNormalizer(), RULES)}
         dialect = PolymarketDialect()
         emulator = VenueEmulator(
@@ -219,6 +226,24 @@ def test_a_universe_above_the_cap_is_told_once(tmp_path: Path) -> None:
     assert told == [5, 1, 2, 0, "warning"], "the first ten by id"
     synced = [name for name, one in result.instruments.items() if one["state"] == "SYNCED"]
     assert len(synced) == 20
+
+
+def test_newcomers_without_room_wait_outside_and_the_shards_they_need_are_told(tmp_path: Path) -> None:
+    """Two connections of eight tokens carry eight markets; of twelve four wait."""
+
+    def change(rows: list[dict[str, Any]], at_s: float) -> list[dict[str, Any]]:
+        return only(rows, tokens(*range(6 if at_s < 30 else 12)))
+
+    world = World(tmp_path / "r", change, max_assets=8)
+    result = world.capture(70)
+    first, line = world.events("universe")
+    assert "remedy" not in first
+    assert [line[name] for name in ("added", "no_room", "followed", "level")] == [2, 4, 8, "warning"]
+    assert line["remedy"] == "start the next run with --plant-shards 4"
+    assert {one["state"] for one in result.instruments.values()} == {"SYNCED"}
+    assert len(result.instruments) == 16
+    report = world.verified()
+    assert report.ok, report.failures
 
 
 def test_refreshes_may_be_switched_off(tmp_path: Path) -> None:
