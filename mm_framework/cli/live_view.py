@@ -94,8 +94,8 @@ class LiveView:
             return Panel(Text("waiting for the first heartbeat"), title=self.title)
         left = Group(_panel("run", self._totals(beat)), _panel("machine", self._machine(beat)))
         top = Table.grid(expand=True)
+        top.add_column(ratio=3)
         top.add_column(ratio=5)
-        top.add_column(ratio=7)
         top.add_row(left, _panel("gates so far", self._gates_table()))
         shown = sum(len(books) for books in self._books.values())
         parts = [self._head(beat), top, _panel("shards", _shards(beat))]
