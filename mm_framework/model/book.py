@@ -172,6 +172,11 @@ class OrderBook:
         levels = self._bid if side == BID else self._ask
         return levels.keys[-n] * levels.sign if len(levels.keys) >= n else None
 
+    def size(self, side: int, price: int) -> int:
+        """The size at a price, 0 when there is no such level."""
+        levels = self._bid if side == BID else self._ask
+        return levels.sizes.get(price, 0)
+
     def load(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
         """Replace the book by these levels, in any order; see `Book`."""
         self._bid.load(bids)

@@ -63,6 +63,7 @@ class OrderState(enum.IntEnum):
     CANCELLED = 4
     REJECTED = 5
     EXPIRED = 6
+    PENDING = 7  # sent, not answered yet
 
 
 class Refusal(enum.IntEnum):
@@ -78,6 +79,7 @@ class Refusal(enum.IntEnum):
     BELOW_LOT = 22
     BELOW_TICK = 23
     WOULD_TAKE = 24
+    NOT_DELIVERED = 25
 
     @property
     def text(self) -> str:
@@ -128,7 +130,10 @@ class Order:
 
 @attrs.frozen
 class Fill:
-    """An execution. ``mono_ns`` is the time of the decision step in which it happened."""
+    """An execution. ``mono_ns`` is the time at the venue; without latency that of the decision step.
+
+    ``mid2``: best bid + best ask just before what caused it, the last valid ones; None before the first.
+    """
 
     seq: int
     mono_ns: int
@@ -139,3 +144,4 @@ class Fill:
     price: int
     size: int
     maker: bool
+    mid2: int | None = None

@@ -15,24 +15,38 @@ from typing import Any
 
 import attrs
 
+from mm_framework.contracts.execution_model import LatencyModel
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.feed.output import Defined, Notice, Output
-from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, RowFlag, SyncState
+from mm_framework.model.events import (
+    ASK,
+    BID,
+    NULL,
+    Kind,
+    Reason,
+    RowFlag,
+    SyncState,
+    iter_messages,
+    iter_rows,
+)
 from mm_framework.model.fixed import parse
 from mm_framework.model.frame import RecordKind, encode_json, encode_record
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, Side
 from mm_framework.model.tops import TopEvent
 from mm_framework.sync.emit import Emitter
+from mm_framework.trading.backtest import Backtest, Outcome
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.ledger import AccountResult, money_scale
+from mm_framework.trading.matching import Execution
 from mm_framework.trading.pipeline import Pipeline
 from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.timeline import Clocks, TapeMessage
 
-__all__ = ["FilledAt", "Recorder", "Result", "Step", "Tape", "feed", "run", "tape"]
+__all__ = ["FilledAt", "Recorder", "Result", "Step", "Tape", "backtest", "feed", "run", "tape"]
 
 Levels = Iterable[tuple[str, str]]
 """``(price, size)`` as decimal text."""
@@ -75,6 +89,7 @@ class Tape:
         self._now_ns, self._next_ns = 0, _MS
         self._definitions = 0
         self._current = ""
+        self._feed_latency_ns: int | None = None
 
     def instrument(
         self,
@@ -135,6 +150,23 @@ class Tape:
             raise ValueError(f"at {ms} ms, but the tape is at {self._now_ns / _MS} ms")
         self._next_ns = due_ns
         return self
+
+    def latency(self, ms: float) -> Tape:
+        """From here on market data carries a venue time, ``ms`` before it is received."""
+        self._feed_latency_ns = round(ms * _MS)
+        return self
+
+    def messages(self) -> list[TapeMessage]:
+        """The tape as a backtest reads it."""
+        found: list[TapeMessage] = []
+        for step in self.steps:
+            defined = [n.definition for n in step.output.notices if isinstance(n, Defined)]
+            for message in iter_messages(step.output.messages):
+                first = message.first_row * 64
+                rows = list(iter_rows(step.output.rows[first : first + message.n_rows * 64]))
+                new = defined.pop(0) if message.kind == Kind.DEFINITION else None
+                found.append(TapeMessage(rows[0].ts_recv_ns, len(found), message, rows, new))
+        return found
 
     def book(self, bids: Levels = (), asks: Levels = ()) -> Tape:
         """A snapshot: the whole book, proved; the market is trusted from here on."""
@@ -242,7 +274,11 @@ class Tape:
         self._emitter.at(self._now_ns, _WALL0_NS + self._now_ns, 0, len(self.steps))
 
     def _group(self, one: _Instrument, kind: Kind, entries: list[Any], flags: int = 0) -> None:
-        self._emitter.group(int(kind), one.definition.number, one.epoch, entries, flags=flags)
+        told = self._feed_latency_ns
+        venue_ns = NULL if told is None else _WALL0_NS + self._now_ns - told
+        self._emitter.group(
+            int(kind), one.definition.number, one.epoch, entries, flags=flags, ts_venue_ns=venue_ns
+        )
 
     def _change(self, one: _Instrument, state: SyncState, reason: Reason) -> None:
         if one.state is state:
@@ -375,3 +411,35 @@ def run(
         pipeline.intents.hexdigest(),
         pipeline,
     )
+
+
+def backtest(
+    strategy: Strategy | Mapping[str, Strategy],
+    market: Tape,
+    *,
+    entry: LatencyModel | None = None,
+    response: LatencyModel | None = None,
+    execution: Execution | None = None,
+    clocks: Clocks | None = None,
+    settings: TradingSettings | None = None,
+    limits: LimitSettings | None = None,
+    fee_model: FeeModel | None = None,
+) -> Outcome:
+    """Backtest one strategy (named ``strategy``), or several by name, on a tape, to its end.
+
+    Fees are the flat default unless a model is given. Raises StrategyError when a strategy failed.
+    """
+    strategies = {"strategy": strategy} if isinstance(strategy, Strategy) else strategy
+    outcome = Backtest(
+        strategies,
+        fee_model or FlatFee(FlatFeeSettings()),
+        entry=entry,
+        response=response,
+        execution=execution,
+        clocks=clocks,
+        settings=settings,
+        limits=limits,
+    ).run(market.messages(), _WALL0_NS + market.steps[-1].mono_ns)
+    if outcome.errors:
+        raise outcome.errors[0]
+    return outcome

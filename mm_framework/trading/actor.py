@@ -11,9 +11,9 @@ from typing import Any
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.model.events import Row
-from mm_framework.trading.exchange import SimulatedExchange
-from mm_framework.trading.ledger import Account
+from mm_framework.trading.exchange import Exchange
 from mm_framework.trading.market import Slot
+from mm_framework.trading.positions import Position
 from mm_framework.trading.records import make_record
 from mm_framework.trading.views import Indexed, InstrumentView, MarketView, OutBox, Request, WakeView
 
@@ -35,16 +35,16 @@ class Actor:
         self.wake = WakeView(seed, name)
         self.market = MarketView()
         self.out = OutBox(strategy, self.wake, self.market)
-        self.accounts: list[Account] = []
+        self.held: list[Position] = []
         if strategy.start is not None:
             self._guard("start", 0, strategy.start, self.state)
 
-    def define(self, slot: Slot, account: Account, exchange: SimulatedExchange, seq: int) -> None:
+    def define(self, slot: Slot, held: Position, exchange: Exchange, seq: int) -> None:
         """A definition came into force, the first of its slot or a later one."""
-        if slot.index == len(self.accounts):
-            self.accounts.append(account)
+        if slot.index == len(self.held):
+            self.held.append(held)
             self.at.items.append(make_record(self.strategy.at))
-            self.market.add(InstrumentView(self.strategy, slot, account, exchange))
+            self.market.add(InstrumentView(self.strategy, slot, held, exchange))
         if self.strategy.define is not None:
             self._guard("define", seq, self.strategy.define, self.at[slot.index], slot.definition)
 

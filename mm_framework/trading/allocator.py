@@ -11,9 +11,9 @@ from functools import cache
 
 from mm_framework.contracts.strategy import units
 from mm_framework.model.orders import Intent, IntentKind, Refusal
-from mm_framework.trading.exchange import SimulatedExchange
-from mm_framework.trading.ledger import Ledger
+from mm_framework.trading.exchange import Exchange
 from mm_framework.trading.market import Slot
+from mm_framework.trading.positions import Positions
 from mm_framework.trading.settings import LimitSettings
 
 __all__ = ["Allocator"]
@@ -22,8 +22,8 @@ __all__ = ["Allocator"]
 class Allocator:
     """Checks intents one by one. ``refused`` counts by reason."""
 
-    def __init__(self, limits: LimitSettings, exchange: SimulatedExchange, ledger: Ledger) -> None:
-        self.limits, self.exchange, self.ledger = limits, exchange, ledger
+    def __init__(self, limits: LimitSettings, exchange: Exchange, positions: Positions) -> None:
+        self.limits, self.exchange, self.positions = limits, exchange, positions
         self.refused: Counter[Refusal] = Counter()
 
     def check(self, intent: Intent, slot: Slot, max_orders: int) -> Refusal | None:
@@ -55,12 +55,12 @@ class Allocator:
             if order.side is side and order is not changed:
                 total += order.leaves
                 own += order.leaves if order.strategy == intent.strategy else 0
-        held = self.ledger.account(intent.strategy, slot).position
+        held = self.positions.of(intent.strategy, slot).position
         if _exceeds(size, limits.order_size, slot):
             return Refusal.ORDER_TOO_LARGE
         if _exceeds(side * held + own, limits.strategy_position, slot):
             return Refusal.STRATEGY_POSITION
-        if _exceeds(side * self.ledger.total(slot.id) + total, limits.total_position, slot):
+        if _exceeds(side * self.positions.total(slot.id) + total, limits.total_position, slot):
             return Refusal.TOTAL_POSITION
         return None
 

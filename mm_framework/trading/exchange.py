@@ -16,6 +16,7 @@ What does not: makers earn nothing, every taker pays the buffer.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import attrs
 
@@ -35,7 +36,7 @@ from mm_framework.num import ceil_to, floor_to
 from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import TradingSettings
 
-__all__ = ["Answer", "SimulatedExchange", "taker_price"]
+__all__ = ["Answer", "Exchange", "SimulatedExchange", "taker_price"]
 
 _NEVER = 2**63
 
@@ -48,6 +49,30 @@ class Answer:
     state: OrderState
     refusal: Refusal | None = None
     fill: Fill | None = None
+
+
+class Exchange(Protocol):
+    """What strategies trade against, and the open orders as they are known here."""
+
+    def __len__(self) -> int:
+        """How many orders are open."""
+        ...
+
+    def order(self, strategy: str, number: int) -> Order | None:
+        """An open order, None when there is none of that number."""
+        ...
+
+    def orders(self, instrument: str) -> Iterable[Order]:
+        """The open orders of all strategies in one instrument, oldest first."""
+        ...
+
+    def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
+        """Send one intent; what is known of it at once. ``slot`` is the market of its instrument."""
+        ...
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger."""
+        ...
 
 
 class SimulatedExchange:
@@ -123,7 +148,9 @@ class SimulatedExchange:
         best = _opposite(order.side, slot)
         assert best is not None
         price = taker_price(order.side, best[0], self.slippage_bps, slot.tick)
-        fill = Fill(seq, now_ns, order.strategy, slot.id, order.number, order.side, price, size, maker=False)
+        fill = Fill(
+            seq, now_ns, order.strategy, slot.id, order.number, order.side, price, size, False, slot.mid2
+        )
         state = OrderState.FILLED if size == order.size else OrderState.EXPIRED
         return Answer(order.number, state, fill=fill)
 

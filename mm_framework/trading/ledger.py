@@ -65,7 +65,6 @@ class Account:
     adverse: int = 0
     carried: int = 0
     fallback: int = 0
-    version: int = 0
 
     @property
     def scale(self) -> int:
@@ -89,7 +88,6 @@ class Account:
         self.position += signed
         self.cash -= signed * price
         self.turnover += abs(signed) * price
-        self.version += 1
 
     def rescale(self, price_factor: int, size_factor: int) -> None:
         """Scales became larger."""
@@ -97,7 +95,6 @@ class Account:
             setattr(self, name, getattr(self, name) * price_factor * size_factor)
         self.position *= size_factor
         self.fallback *= price_factor
-        self.version += 1
 
     def mark(self) -> tuple[int, bool]:
         """``(position x mark, stale)``, the mark being conservative."""
@@ -182,7 +179,6 @@ class Ledger:
     def __init__(self, fee_model: FeeModel, horizon_ns: int) -> None:
         self.fee_model, self.horizon_ns = fee_model, horizon_ns
         self.accounts: dict[tuple[str, str], Account] = {}
-        self.totals: dict[str, int] = {}
         self._open: deque[_OpenFill] = deque()
 
     def account(self, strategy: str, slot: Slot) -> Account:
@@ -193,10 +189,6 @@ class Ledger:
             account = self.accounts[key] = Account(strategy, slot)
         return account
 
-    def total(self, instrument: str) -> int:
-        """The position of all strategies together."""
-        return self.totals.get(instrument, 0)
-
     def book(self, fill: Fill, slot: Slot) -> int:
         """Enter a fill; returns its fee in the account's money unit. Raises PluginError."""
         account = self.account(fill.strategy, slot)
@@ -204,16 +196,15 @@ class Ledger:
         fee = self.fee_model.fee(price * fill.size, maker=fill.maker, instrument=fill.instrument)
         if not isinstance(fee, int):
             raise PluginError(f"fee model {self.fee_model.name} gave {fee!r}, expected an integer")
-        if slot.mid2 is None:
+        if fill.mid2 is None:
             account.fills_without_mid += 1
             account.fallback = account.fallback or price
-        mid = account.mid()
+        mid = account.mid() if fill.mid2 is None else fill.mid2 * 5
         account.trade(signed, price)
         account.fees += fee
         account.fills += 1
         account.spread += signed * (mid - price)
         self._open.append(_OpenFill(fill.mono_ns + self.horizon_ns, account, signed, mid))
-        self.totals[slot.id] = self.total(slot.id) + signed
         return fee
 
     def advance(self, now_ns: int) -> None:
@@ -236,8 +227,6 @@ class Ledger:
             if fill.account.slot is slot:
                 fill.signed *= size_factor
                 fill.mid *= price_factor
-        if slot.id in self.totals:
-            self.totals[slot.id] *= size_factor
 
     def results(self) -> list[AccountResult]:
         """All accounts as of now, by strategy and instrument. RuntimeError if the identity fails."""

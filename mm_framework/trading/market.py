@@ -209,6 +209,10 @@ class Markets:
         self._by_number[definition.number] = slot
         return slot, *factors
 
+    def find(self, number: int) -> Slot | None:
+        """The slot of an instrument number; None when it is not followed."""
+        return self._by_number.get(number)
+
     def restore(self, definition: Definition, book: Book, state: SyncState, epoch: int, seq: int) -> None:
         """Take over a book from a checkpoint: what the records before it had built."""
         slot = self._by_number.get(definition.number)
@@ -219,7 +223,7 @@ class Markets:
 
     def apply(self, message: Message, rows: Iterator[Row], seq: int) -> None:
         """Apply one message; `changes` tells the outcome. ``seq`` is the message's number."""
-        slot = self._by_number.get(message.instrument)
+        slot = self.find(message.instrument)
         if slot is None:
             return
         kind = message.kind

@@ -1,96 +1,39 @@
-"""One event through view, strategies, allocator, exchange and ledger. Pure: time is an argument.
-
-    Output of Feed -> timers due before it -> markets (whole record) -> what changed, in order
-        -> every strategy that it wakes, in order of name, on the same state
-        -> their intents one by one: hash, allocator, exchange, ledger
-        -> own fills and refusals wake their strategies, until nobody wishes anything
+"""A run on what `Feed` puts out, live or replayed: a desk whose exchange answers at once. Pure.
 
 `Pipeline` is a listener (`on_output`, `next_timer_ns`, `on_end`), driven by a live capture and by a
-replay alike. Messages are numbered from 0 over the whole run; an event carries the number of its
-message, a timer, a fill and a refusal that of the last message before them: strategies do not shift
-each other's numbers. A timer is due at its own time: before the records that are later, after those
-that are not.
+replay alike.
 """
 
 from __future__ import annotations
 
-import functools
-import heapq
-import operator
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import attrs
 import msgspec
 
 from mm_framework.contracts.fee_model import FeeModel
-from mm_framework.contracts.strategy import On, Strategy
-from mm_framework.errors import StrategyError
+from mm_framework.contracts.strategy import Strategy
 from mm_framework.feed.output import Defined, Output
 from mm_framework.model.events import Kind, Message, Reason, iter_messages, iter_rows
 from mm_framework.model.frame import Block, Record, RecordKind, iter_records
 from mm_framework.model.instrument import Definition
-from mm_framework.model.orders import Fill, Intent, IntentKind, OrderState, Refusal
-from mm_framework.model.tops import TopEvent
-from mm_framework.trading.actor import Actor
-from mm_framework.trading.allocator import Allocator
-from mm_framework.trading.exchange import Answer, SimulatedExchange
-from mm_framework.trading.intents import IntentHash
+from mm_framework.model.orders import Fill
+from mm_framework.trading.desk import Desk, Observer, Probe
+from mm_framework.trading.exchange import SimulatedExchange
 from mm_framework.trading.ledger import Ledger
-from mm_framework.trading.market import Change, Markets, Slot
+from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import LimitSettings, TradingSettings
-from mm_framework.trading.views import Request
 
 if TYPE_CHECKING:
     from mm_framework.feed import Feed
 
 __all__ = ["Observer", "Pipeline", "Probe"]
 
-MAX_ROUNDS = 32
-"""How often strategies may answer their own fills and refusals within one event."""
 
-Probe = Callable[[str], None]
-"""Called at each step of the way with its name: state, strategy, allocator, execution, emitted, done."""
+class Pipeline(Desk):
+    """A run's trading part: the desk, the conservative exchange and the ledger; see `Desk`."""
 
-_EVENTS = On.MARKET | On.TRADE | On.RESYNC
-
-
-class Observer(Protocol):
-    """Sees what a run does, in order; it must not change anything."""
-
-    def on_top(self, event: TopEvent) -> None:
-        """A canonical top-of-book event."""
-        ...
-
-    def on_intent(self, intent: Intent, answer: Answer, definition: Definition | None) -> None:
-        """An intent and what became of it; no definition when its order was not open."""
-        ...
-
-    def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:
-        """A fill and its fee, in the money unit of the definition (`ledger.money_scale`)."""
-        ...
-
-
-@attrs.frozen
-class _Call:
-    """A wake-up to come."""
-
-    actor: Actor
-    instrument: int
-    reasons: int
-    change: Change | None = None
-    order: int = 0
-    filled: int = 0
-    refusal: int = 0
-
-
-class Pipeline:
-    """A run's trading part. ``strategies`` by name; ``only``: the instruments to follow, all when empty.
-
-    ``max_events`` ends the run after so many deliveries; ``done`` says that nothing more will happen.
-    ``canonical_events``: changes of best prices; ``deliveries``: these, prints and resyncs, and book
-    changes where a strategy asks for them. ``rounded``: numbers that the view of an observer rounds.
-    """
+    exchange: SimulatedExchange
 
     def __init__(
         self,
@@ -105,22 +48,19 @@ class Pipeline:
         probe: Probe | None = None,
     ) -> None:
         settings = settings or TradingSettings()
-        self.markets = Markets(settings.price_source, settings.price_sources, only)
-        self.exchange = SimulatedExchange(settings)
+        super().__init__(
+            strategies,
+            SimulatedExchange(settings),
+            settings,
+            limits,
+            only=only,
+            max_events=max_events,
+            observer=observer,
+            probe=probe,
+        )
         self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
-        self.allocator = Allocator(limits or LimitSettings(), self.exchange, self.ledger)
-        self.actors = [Actor(name, strategies[name], settings.seed) for name in sorted(strategies)]
-        self.intents = IntentHash()
-        self.canonical_events = self.deliveries = self.submitted = self.rounded = 0
-        self.done = max_events == 0
-        self._max_events, self._observer, self._probe = max_events, observer, probe
-        self._counted = _EVENTS | _all_wakes(self.actors) & On.BOOK
         self._definitions: dict[int, Definition] = {}
         self._messages = 0
-        self._now_ns = 0
-        self._timers: list[tuple[int, int]] = []
-
-    # the listener
 
     def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:
         """What `Feed` made of a block of records, the last one stamped ``mono_ns``.
@@ -133,245 +73,66 @@ class Pipeline:
             if isinstance(notice, Defined):
                 self._definitions[notice.definition.index] = notice.definition
         for message, when in zip(iter_messages(output.messages), output.mono_ns, strict=True):
-            if not self._reach(when):
+            if not self.reach(when):
                 return
-            self._apply(message, output.rows)
-        if not self._reach(mono_ns):
+            self._read(message, output.rows)
+        if not self.reach(mono_ns):
             return
         self._lose_tickers(record)
-        self._settle()
-        self._fire_timers(mono_ns + 1)
+        self.settle()
+        self.fire_timers(mono_ns + 1)
         self._point("done")
-
-    def next_timer_ns(self) -> int | None:
-        """When the next timer is due; None when there is none or the run is done."""
-        return self._timers[0][0] if self._timers and not self.done else None
 
     def on_end(self, mono_ns: int) -> None:
         """The run ends; strategies that wish it are woken a last time."""
-        if not self.done and self._reach(mono_ns):
-            self._fire_timers(mono_ns + 1)
-        self.done = True
-        wishing = [actor for actor in self.actors if actor.strategy.wakes & On.END]
-        self._carry_out([_Call(actor, -1, int(On.END)) for actor in wishing])
-
-    @property
-    def errors(self) -> list[StrategyError]:
-        """The errors of strategies that were stopped, in order of name."""
-        return [actor.error for actor in self.actors if actor.error is not None]
+        self.end(mono_ns)
 
     def restore(self, feed: Feed, mono_ns: int) -> None:
         """A shard begins with a checkpoint, stamped ``mono_ns``: take over what it brought.
 
         To be called before `on_output` of that record.
         """
-        self._reach(mono_ns)
+        self.reach(mono_ns)
         for definition in feed.definitions:
             self._definitions[definition.index] = definition
-            self._define(definition)
+            self.define(definition)
         for one in feed.instruments():
-            self.markets.restore(one.definition, one.book, one.state, one.epoch, self._last_seq)
+            self.markets.restore(one.definition, one.book, one.state, one.epoch, self.last_seq)
 
-    # one record
+    def define(self, definition: Definition) -> tuple[Slot, int, int] | None:
+        """See `Desk`."""
+        defined = super().define(definition)
+        if defined is not None and defined[1] * defined[2] > 1:
+            self.ledger.rescale(*defined)
+        return defined
 
-    def _reach(self, now_ns: int) -> bool:
-        """A record of ``now_ns`` follows: deliver the one before it, then what is due in between.
-
-        False when the run is done with that.
-        """
-        if now_ns == self._now_ns:
-            return True
-        self._settle()
-        self._fire_timers(now_ns)
-        if self.done:
-            return False
-        self.ledger.advance(now_ns)
-        for order in self.exchange.expire(now_ns):
-            self.ledger.account(order.strategy, self.markets.by_id[order.instrument]).version += 1
-        self._now_ns = now_ns
-        return True
-
-    def _apply(self, message: Message, rows: memoryview) -> None:
+    def _read(self, message: Message, rows: memoryview) -> None:
         start = message.first_row * 64
         group = iter_rows(rows[start : start + message.n_rows * 64])
         if message.kind == Kind.DEFINITION:
-            self._define(self._definitions[next(group).aux])
+            self.last_seq = self._messages
+            self.define(self._definitions[next(group).aux])
         else:
-            self.markets.apply(message, group, self._messages)
+            self.apply(message, group, self._messages)
         self._messages += 1
-
-    def _define(self, definition: Definition) -> None:
-        defined = self.markets.define(definition)
-        if defined is None:
-            return
-        slot, price_factor, size_factor = defined
-        if price_factor * size_factor > 1:
-            self.exchange.rescale(slot, price_factor, size_factor)
-            self.ledger.rescale(slot, price_factor, size_factor)
-        for actor in self.actors:
-            actor.define(slot, self.ledger.account(actor.name, slot), self.exchange, self._messages)
 
     def _lose_tickers(self, record: Block) -> None:
         """A connection is gone; the end of a run or recording is not a loss."""
         lost = next(iter_records(record))
         if lost.kind == RecordKind.LOST and not _is_end(lost):
-            self.markets.lost(lost.connection, self._last_seq)
+            self.markets.lost(lost.connection, self.last_seq)
 
-    def _settle(self) -> None:
-        """The record is whole: deliver what it changed."""
-        changes = self.markets.changes()
-        if not changes:
-            return
-        self._point("state")
-        for change in changes:
-            if self.done:
-                return
-            self._deliver(change)
+    def _advance(self, now_ns: int) -> None:
+        self.ledger.advance(now_ns)
+        for order in self.exchange.expire(now_ns):
+            self.positions.of(order.strategy, self.markets.by_id[order.instrument]).version += 1
 
-    def _deliver(self, change: Change) -> None:
-        if not change.reasons & self._counted:
-            return
-        if change.reasons & On.MARKET:
-            self._tell_top(change)
-        self.deliveries += 1
-        calls = [
-            _Call(actor, change.slot.index, reasons, change=change)
-            for actor in self.actors
-            if (reasons := change.reasons & actor.strategy.wakes)
-        ]
-        self._carry_out(calls)
-        self.done = self.deliveries == self._max_events
-
-    def _tell_top(self, change: Change) -> None:
-        self.canonical_events += 1
+    def _booked(self, fill: Fill, slot: Slot) -> None:
+        fee = self.ledger.book(fill, slot)
         if self._observer is not None:
-            event, rounded = change.slot.event(change.seq, self._now_ns)
-            self.rounded += rounded
-            self._observer.on_top(event)
-
-    def _fire_timers(self, before_ns: int) -> None:
-        while self._timers and self._timers[0][0] < before_ns and not self.done:
-            self._now_ns = due_ns = self._timers[0][0]
-            due = set()
-            while self._timers and self._timers[0][0] == due_ns:
-                due.add(heapq.heappop(self._timers)[1])
-            self._carry_out([_Call(self.actors[index], -1, int(On.TIMER)) for index in sorted(due)])
-
-    # one event
-
-    def _carry_out(self, calls: list[_Call]) -> None:
-        """Wake strategies, carry out their intents, wake them again for what became of these."""
-        for _ in range(MAX_ROUNDS):
-            batches = [(call, self._wake(call)) for call in calls]
-            calls = [own for call, wishes in batches for wish in wishes for own in self._submit(call, wish)]
-            if not calls:
-                return
-        for call in calls:
-            text = (
-                f"strategy {call.actor.name}: answered its own fills and refusals {MAX_ROUNDS} times"
-                f" within event {self._last_seq}; it would never come to rest"
-            )
-            call.actor.stop(StrategyError(text, strategy=call.actor.name, seq=self._last_seq))
-
-    def _wake(self, call: _Call) -> list[Request]:
-        self._point("strategy")
-        requests, timers = call.actor.call(
-            self._now_ns,
-            self._seq_of(call),
-            call.instrument,
-            call.reasons,
-            trade=None if call.change is None else call.change.trade,
-            order=call.order,
-            filled=call.filled,
-            refusal=call.refusal,
-        )
-        index = self.actors.index(call.actor)
-        for due_ns in timers:
-            heapq.heappush(self._timers, (due_ns, index))
-        return requests
-
-    def _submit(self, call: _Call, wish: Request) -> list[_Call]:
-        """One intent through hash, allocator, exchange and ledger; the wake-ups that follow from it."""
-        actor, slot = call.actor, self._slot_of(call.actor, wish)
-        intent = _intent(wish, actor.name, self._seq_of(call), slot)
-        self.intents.add(intent)
-        self._point("allocator")
-        if slot is None:
-            answer = Answer(intent.order, OrderState.REJECTED, Refusal.UNKNOWN_ORDER)
-        else:
-            answer = self._execute(intent, slot, actor)
-        if self._observer is not None:
-            self._observer.on_intent(intent, answer, None if slot is None else slot.definition)
-        if answer.refusal is not None:
-            actor.refused += 1
-        self._point("emitted")
-        return _own_wakes(actor, -1 if slot is None else slot.index, answer)
-
-    def _execute(self, intent: Intent, slot: Slot, actor: Actor) -> Answer:
-        refusal = self.allocator.check(intent, slot, actor.strategy.orders)
-        if refusal is not None:
-            return Answer(intent.order, OrderState.REJECTED, refusal)
-        self.submitted += 1
-        self._point("execution")
-        answer = self.exchange.submit(intent, slot, self._now_ns)
-        self.ledger.account(actor.name, slot).version += 1
-        if answer.fill is not None:
-            fee = self.ledger.book(answer.fill, slot)
-            actor.fills += 1
-            if self._observer is not None:
-                self._observer.on_fill(answer.fill, fee, slot.definition)
-        return answer
-
-    def _slot_of(self, actor: Actor, wish: Request) -> Slot | None:
-        if wish.kind is IntentKind.PLACE:
-            return self.markets.slots[wish.instrument]
-        order = self.exchange.order(actor.name, wish.order)
-        return None if order is None else self.markets.by_id[order.instrument]
-
-    def _seq_of(self, call: _Call) -> int:
-        return self._last_seq if call.change is None else call.change.seq
-
-    @property
-    def _last_seq(self) -> int:
-        return max(0, self._messages - 1)
-
-    def _point(self, name: str) -> None:
-        if self._probe is not None:
-            self._probe(name)
+            self._observer.on_fill(fill, fee, slot.definition)
 
 
 def _is_end(lost: Record) -> bool:
     reason = Reason[msgspec.json.decode(lost.payload)["reason"]]
     return reason in (Reason.SHUTDOWN, Reason.RECORDING_END)
-
-
-def _intent(wish: Request, strategy: str, seq: int, slot: Slot | None) -> Intent:
-    return Intent(
-        seq=seq,
-        strategy=strategy,
-        kind=wish.kind,
-        order=wish.order,
-        instrument=None if slot is None else slot.id,
-        side=wish.side,
-        price=wish.price,
-        size=wish.size,
-        tif=wish.tif,
-        urgency=wish.urgency,
-        tag=wish.tag,
-        expires_ns=wish.expires_ns,
-    )
-
-
-def _own_wakes(actor: Actor, instrument: int, answer: Answer) -> list[_Call]:
-    wakes, calls = actor.strategy.wakes, []
-    if answer.fill is not None and wakes & On.OWN_FILL:
-        filled = answer.fill.side * answer.fill.size
-        calls.append(_Call(actor, instrument, int(On.OWN_FILL), order=answer.order, filled=filled))
-    if answer.refusal is not None and wakes & On.OWN_REJECT:
-        code = int(answer.refusal)
-        calls.append(_Call(actor, instrument, int(On.OWN_REJECT), order=answer.order, refusal=code))
-    return calls
-
-
-def _all_wakes(actors: Sequence[Actor]) -> int:
-    return functools.reduce(operator.or_, (actor.strategy.wakes for actor in actors), 0)

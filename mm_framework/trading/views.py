@@ -1,7 +1,7 @@
 """What ``decide`` is handed: the views of the strategy contract, interpreted. Pure.
 
 Views are brought up to date when a strategy reads ``market[i]``, by the version counters of slot and
-account. `OutBox` checks every argument at once, so that the error is raised where it was made.
+position. `OutBox` checks every argument at once, so that the error is raised where it was made.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import attrs
 from mm_framework.contracts.strategy import NO_TAG, Strategy
 from mm_framework.model.events import ASK, BID
 from mm_framework.model.orders import IntentKind, Side, TimeInForce, Urgency
-from mm_framework.trading.exchange import SimulatedExchange
-from mm_framework.trading.ledger import Account
+from mm_framework.trading.exchange import Exchange
 from mm_framework.trading.market import Slot
+from mm_framework.trading.positions import Position
 from mm_framework.trading.records import int64
 
 __all__ = ["Indexed", "InstrumentView", "MarketView", "OutBox", "Request", "WakeView"]
@@ -66,9 +66,9 @@ class InstrumentView:
     """Implements `contracts.strategy.View` for one strategy and one slot."""
 
     __slots__ = (
-        "_account",
         "_depth",
         "_exchange",
+        "_held",
         "_max_orders",
         "_seen",
         "_slot",
@@ -97,14 +97,14 @@ class InstrumentView:
         "trusted",
     )
 
-    def __init__(self, strategy: Strategy, slot: Slot, account: Account, exchange: SimulatedExchange) -> None:
+    def __init__(self, strategy: Strategy, slot: Slot, held: Position, exchange: Exchange) -> None:
         self._depth, self._max_orders = strategy.depth, strategy.orders
-        self._slot, self._account, self._exchange = slot, account, exchange
+        self._slot, self._held, self._exchange = slot, held, exchange
         self._seen = (-1, -1)
 
     def refresh(self) -> InstrumentView:
         """Take over what changed since the last look."""
-        versions = (self._slot.version, self._account.version)
+        versions = (self._slot.version, self._held.version)
         if versions != self._seen:
             if versions[0] != self._seen[0]:
                 self._read_market()
@@ -131,9 +131,9 @@ class InstrumentView:
         return len(levels), [p for p, _ in levels] + missing, [s for _, s in levels] + missing
 
     def _read_own(self) -> None:
-        account = self._account
-        self.position = account.position
-        own = [o for o in self._exchange.orders(account.slot.id) if o.strategy == account.strategy]
+        held = self._held
+        self.position = held.position
+        own = [o for o in self._exchange.orders(held.slot.id) if o.strategy == held.strategy]
         missing = [0] * (self._max_orders - len(own))
         self.open_orders = len(own)
         self.order_numbers = [o.number for o in own] + missing

@@ -1,0 +1,269 @@
+"""A backtest, interpreted: the reference that says what a run means. Pure.
+
+    tape -> venue order -> matching engine -> reports --latency--> desk
+         -> order of receipt -----------------------------------> desk -> intents --latency--> matching engine
+
+Two clocks' worth of events on one time line, that of our own machine. At each moment, in this order: market
+data at the venue, in tape order; orders that expire; requests, as they were sent; then here: market data,
+answers in the order of the venue, timers. So whatever happens at one nanosecond happens against us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import attrs
+
+from mm_framework.contracts.execution_model import LatencyModel
+from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.contracts.strategy import Strategy
+from mm_framework.errors import StrategyError
+from mm_framework.model.instrument import Definition
+from mm_framework.model.orders import Fill, Intent
+from mm_framework.model.tops import TopEvent
+from mm_framework.trading.desk import Desk
+from mm_framework.trading.exchange import Answer
+from mm_framework.trading.gateway import Gateway
+from mm_framework.trading.latency import Constant
+from mm_framework.trading.ledger import AccountResult, Ledger
+from mm_framework.trading.market import Markets
+from mm_framework.trading.matching import Execution, MatchingEngine, Report
+from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.timeline import Clocks, Stamped, TapeMessage, Timeline, venue_order
+
+__all__ = ["Backtest", "Outcome", "Paid"]
+
+_FOREVER: Final = 2**63
+
+
+@attrs.frozen
+class Paid:
+    """A fill and its fee, in the money unit of the instrument (`ledger.money_scale`)."""
+
+    fill: Fill
+    fee: int
+
+
+@attrs.frozen
+class Outcome:
+    """What a backtest did. ``reports``: all that the venue said, in its order; ``answers`` too, as they came
+    back. ``errors``: strategies that were stopped. ``end_ns``: the last moment.
+    """
+
+    intents: list[Intent]
+    reports: list[Report]
+    fills: list[Paid]
+    accounts: list[AccountResult]
+    final_hash: str
+    errors: list[StrategyError]
+    end_ns: int
+    timeline: Timeline
+
+    @property
+    def refusals(self) -> list[str]:
+        """The reasons of the venue's refusals, in words: ``would take``."""
+        return [report.refusal.text for report in self.reports if report.refusal is not None]
+
+
+class _Source:
+    """The messages of a tape, once in the order of the venue and once in that of receipt."""
+
+    def __init__(self, tape: Iterable[TapeMessage], timeline: Timeline, until_ns: int) -> None:
+        self._waiting: list[Stamped] = []
+        self._first = 0
+        self._last_ns = until_ns
+        self.timeline = timeline
+        self._venue = venue_order(self._stamped(tape), timeline.clocks.longest_ns)
+        self.at_venue = next(self._venue, None)
+
+    def _stamped(self, tape: Iterable[TapeMessage]) -> Iterator[Stamped]:
+        for message in tape:
+            stamped = self.timeline.stamp(message)
+            self._waiting.append(stamped)
+            yield stamped
+
+    def pass_venue(self) -> None:
+        """The message at the venue is done with."""
+        self.at_venue = next(self._venue, None)
+
+    @property
+    def here(self) -> Stamped | None:
+        """The message that is received next; the venue has seen all before it."""
+        return self._waiting[self._first] if self._first < len(self._waiting) else None
+
+    @property
+    def end_ns(self) -> int:
+        """The last moment; nobody knows it before the last message is due."""
+        return _FOREVER - 1 if self.here is not None else self._last_ns
+
+    def pass_here(self) -> None:
+        """The received message is done with."""
+        self._last_ns = max(self._last_ns, self._waiting[self._first].tape.recv_ns)
+        self._first += 1
+        if self._first == 4096:
+            del self._waiting[: self._first]
+            self._first = 0
+
+
+class Backtest:
+    """Strategies by name on a tape. ``entry``, ``response``: latency there and back, none by default."""
+
+    def __init__(
+        self,
+        strategies: Mapping[str, Strategy],
+        fee_model: FeeModel,
+        *,
+        entry: LatencyModel | None = None,
+        response: LatencyModel | None = None,
+        execution: Execution | None = None,
+        clocks: Clocks | None = None,
+        settings: TradingSettings | None = None,
+        limits: LimitSettings | None = None,
+    ) -> None:
+        settings = settings or TradingSettings()
+        self.timeline = Timeline(clocks)
+        self.gateway = Gateway(entry or Constant(), response or Constant())
+        self._log = _Log()
+        self.desk = Desk(strategies, self.gateway, settings, limits, observer=self._log)
+        self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources), execution)
+        self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self._fills: list[Paid] = []
+        self._reports: list[Report] = []
+        self._seq = 0
+        self._now_ns = 0
+
+    def run(self, tape: Iterable[TapeMessage], until_ns: int = 0) -> Outcome:
+        """Play the whole tape, to its last message or on to ``until_ns``. Messages come as received."""
+        source = _Source(tape, self.timeline, until_ns)
+        self._now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
+        steps: tuple[Callable[[_Source], None], ...] = (
+            self._market_at_venue,
+            self._expiry,
+            self._request,
+            self._market_here,
+            self._answer,
+            self._timers,
+        )
+        while True:
+            due = self._due(source)
+            now_ns = min(due)
+            if now_ns > source.end_ns:
+                break
+            steps[due.index(now_ns)](source)
+            self._now_ns = now_ns
+        self._now_ns = source.end_ns
+        self.desk.end(self._now_ns)
+        return Outcome(
+            intents=self._log.intents,
+            reports=self._reports,
+            fills=self._fills,
+            accounts=self.ledger.results(),
+            final_hash=self.desk.intents.hexdigest(),
+            errors=self.desk.errors,
+            end_ns=self._now_ns,
+            timeline=self.timeline,
+        )
+
+    def _due(self, source: _Source) -> tuple[int, ...]:
+        """When each kind of thing happens next, in the order in which those of one moment happen."""
+        at_venue, here = source.at_venue, source.here
+        times = (
+            None if at_venue is None else at_venue.v_ns,
+            self.venue.next_expiry_ns,
+            self.gateway.next_request_ns,
+            None if here is None else here.tape.recv_ns,
+            self.gateway.next_answer_ns,
+            self.desk.next_timer_ns(),
+        )
+        return tuple(_FOREVER if time is None else max(time, self._now_ns) for time in times)
+
+    # at the venue
+
+    def _market_at_venue(self, source: _Source) -> None:
+        stamped = source.at_venue
+        assert stamped is not None
+        source.pass_venue()
+        tape, now_ns = stamped.tape, stamped.v_ns
+        self.ledger.advance(now_ns)
+        if tape.definition is not None:
+            defined = self.venue.define(tape.definition)
+            if defined is not None and defined[1] * defined[2] > 1:
+                self.ledger.rescale(*defined)
+            return
+        self._seq = tape.seq
+        self.venue.on_message(tape.message, tape.rows, tape.seq, now_ns)
+        self._send_reports()
+
+    def _expiry(self, source: _Source) -> None:
+        now_ns = self.venue.next_expiry_ns
+        assert now_ns is not None
+        self.venue.expire(max(now_ns, self._now_ns))
+        self._send_reports()
+
+    def _request(self, source: _Source) -> None:
+        now_ns = self.gateway.next_request_ns
+        assert now_ns is not None
+        request = self.gateway.arrived()
+        self.ledger.advance(now_ns)
+        slot = self.venue.markets.by_id[request.instrument]
+        self.venue.request(request.intent, slot, self._seq, now_ns)
+        self._send_reports()
+
+    def _send_reports(self) -> None:
+        for report in self.venue.take():
+            if report.fill is not None:
+                slot = self.venue.markets.by_id[report.instrument]
+                self._fills.append(Paid(report.fill, self.ledger.book(report.fill, slot)))
+            self._reports.append(report)
+            self.gateway.answer(report)
+
+    # here
+
+    def _market_here(self, source: _Source) -> None:
+        stamped = source.here
+        assert stamped is not None
+        now_ns = stamped.tape.recv_ns
+        self.desk.reach(now_ns)
+        while stamped is not None and stamped.tape.recv_ns == now_ns:
+            source.pass_here()
+            self.gateway.feed_latency_ns = now_ns - stamped.v_ns
+            self._read(stamped.tape)
+            stamped = source.here
+        self.desk.settle()
+
+    def _read(self, tape: TapeMessage) -> None:
+        if tape.definition is not None:
+            self.desk.define(tape.definition)
+        else:
+            self.desk.apply(tape.message, iter(tape.rows), tape.seq)
+
+    def _answer(self, source: _Source) -> None:
+        now_ns = self.gateway.next_answer_ns
+        assert now_ns is not None
+        self.desk.reach(max(now_ns, self._now_ns))
+        report = self.gateway.received()
+        answer = Answer(report.order, report.state, report.refusal, report.fill)
+        self.desk.tell(answer, report.strategy, self.desk.markets.by_id[report.instrument])
+
+    def _timers(self, source: _Source) -> None:
+        due_ns = self.desk.next_timer_ns()
+        assert due_ns is not None
+        self.desk.fire_timers(due_ns + 1)
+
+
+class _Log:
+    """Keeps the intents."""
+
+    def __init__(self) -> None:
+        self.intents: list[Intent] = []
+
+    def on_top(self, event: TopEvent) -> None:
+        """See `desk.Observer`."""
+
+    def on_intent(self, intent: Intent, answer: Answer, definition: Definition | None) -> None:
+        """See `desk.Observer`."""
+        self.intents.append(intent)
+
+    def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:
+        """See `desk.Observer`."""

@@ -1,0 +1,141 @@
+"""Own orders as they are known here, and the way to the venue and back: latency both ways. Pure.
+
+A request leaves at once and arrives later; until its answer is back the order is pending. Answers do not
+overtake each other: they come in the order of the venue. What a strategy knows of its orders is what its
+answers said, never what is true at the venue meanwhile.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+import attrs
+
+from mm_framework.contracts.execution_model import LatencyModel
+from mm_framework.model.orders import Intent, IntentKind, Order, OrderState, Refusal
+from mm_framework.trading.exchange import Answer
+from mm_framework.trading.market import Slot
+from mm_framework.trading.matching import Report, order_of
+
+__all__ = ["Gateway", "Request"]
+
+_ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+
+
+@attrs.frozen
+class Request:
+    """An intent on its way; ``instrument`` is an id."""
+
+    intent: Intent
+    instrument: str
+
+
+class Gateway:
+    """Implements `exchange.Exchange` with latency. ``fifo``: requests do not overtake each other either.
+
+    ``feed_latency_ns`` is that of the market data that arrived last; whoever drives the run sets it.
+    """
+
+    def __init__(self, entry: LatencyModel, response: LatencyModel, *, fifo: bool = True) -> None:
+        self._entry, self._response, self._fifo = entry, response, fifo
+        self.feed_latency_ns = 0
+        self._orders: dict[str, dict[tuple[str, int], Order]] = {}
+        self._by_key: dict[tuple[str, int], Order] = {}
+        self._requests: list[tuple[int, int, Request]] = []
+        self._answers: list[tuple[int, int, Report]] = []
+        self._sent = self._answered = 0
+        self._last_request_ns = self._last_answer_ns = 0
+
+    # the exchange as the desk sees it
+
+    def __len__(self) -> int:
+        """How many orders are open or pending."""
+        return len(self._by_key)
+
+    def order(self, strategy: str, number: int) -> Order | None:
+        """An order that is open or pending, as far as we know."""
+        return self._by_key.get((strategy, number))
+
+    def orders(self, instrument: str) -> Iterable[Order]:
+        """The orders of all strategies in one instrument, oldest first."""
+        return self._orders.get(instrument, {}).values()
+
+    def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
+        """Send an intent; the answer says only that it left."""
+        if intent.kind is IntentKind.PLACE:
+            order = order_of(intent, slot)
+            order.state = OrderState.PENDING
+            key = (order.strategy, order.number)
+            self._by_key[key] = self._orders.setdefault(slot.id, {})[key] = order
+        delay = self._entry.latency(now_ns, self.feed_latency_ns, intent.order)
+        if delay < 0:
+            refused = Report(
+                now_ns,
+                slot.id,
+                intent.strategy,
+                intent.order,
+                OrderState.REJECTED,
+                intent.kind,
+                Refusal.NOT_DELIVERED,
+            )
+            self._push_answer(now_ns - delay, refused)
+        else:
+            self._push_request(now_ns + delay, Request(intent, slot.id))
+        return Answer(intent.order, OrderState.PENDING)
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger."""
+        for order in self.orders(slot.id):
+            order.price *= price_factor
+            order.size *= size_factor
+            order.leaves *= size_factor
+
+    # the way
+
+    @property
+    def next_request_ns(self) -> int | None:
+        """When the next request reaches the venue."""
+        return self._requests[0][0] if self._requests else None
+
+    @property
+    def next_answer_ns(self) -> int | None:
+        """When the next answer is here."""
+        return self._answers[0][0] if self._answers else None
+
+    def arrived(self) -> Request:
+        """The request that reaches the venue next."""
+        return heapq.heappop(self._requests)[2]
+
+    def answer(self, report: Report) -> None:
+        """The venue says what became of an order: it is on its way back."""
+        delay = self._response.latency(report.ts_ns, self.feed_latency_ns, report.order)
+        self._push_answer(report.ts_ns + max(0, delay), report)
+
+    def received(self) -> Report:
+        """The answer that is here next; the orders are as it says."""
+        report = heapq.heappop(self._answers)[2]
+        key = (report.strategy, report.order)
+        order = self._by_key.get(key)
+        if order is None:
+            return report
+        if report.fill is not None:
+            order.leaves -= report.fill.size
+        elif report.kind is IntentKind.REPLACE and report.refusal is None:
+            order.size, order.price, order.leaves = report.size, report.price, report.leaves
+        if report.refusal is None or report.kind is IntentKind.PLACE:
+            order.state = report.state
+            if order.state in _ENDED:
+                del self._by_key[key], self._orders[order.instrument][key]
+        return report
+
+    def _push_request(self, due_ns: int, request: Request) -> None:
+        if self._fifo:
+            due_ns = self._last_request_ns = max(due_ns, self._last_request_ns)
+        self._sent += 1
+        heapq.heappush(self._requests, (due_ns, self._sent, request))
+
+    def _push_answer(self, due_ns: int, report: Report) -> None:
+        due_ns = self._last_answer_ns = max(due_ns, self._last_answer_ns)
+        self._answered += 1
+        heapq.heappush(self._answers, (due_ns, self._answered, report))
