@@ -44,9 +44,21 @@ from mm_framework.trading.ledger import AccountResult, money_scale
 from mm_framework.trading.matching import Execution
 from mm_framework.trading.pipeline import Pipeline
 from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.source import Source
 from mm_framework.trading.timeline import Clocks, TapeMessage
 
-__all__ = ["FilledAt", "Recorder", "Result", "Step", "Tape", "backtest", "feed", "run", "tape"]
+__all__ = [
+    "FilledAt",
+    "Recorder",
+    "Result",
+    "Step",
+    "Tape",
+    "backtest",
+    "check_source",
+    "feed",
+    "run",
+    "tape",
+]
 
 Levels = Iterable[tuple[str, str]]
 """``(price, size)`` as decimal text."""
@@ -443,3 +455,9 @@ def backtest(
     if outcome.errors:
         raise outcome.errors[0]
     return outcome
+
+
+def check_source(strategy: Strategy) -> None:
+    """AssertionError, with file and line, where ``decide`` uses what cannot be compiled."""
+    refusals = Source.of(strategy.decide).refusals
+    assert not refusals, "\n".join(map(str, refusals))

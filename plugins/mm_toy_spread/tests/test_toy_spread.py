@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mm_framework.model.orders import IntentKind, Side, Urgency
-from mm_framework.testing.strategies import Tape, run, tape
+from mm_framework.testing.strategies import Tape, check_source, run, tape
 from mm_toy_spread import mm_register_strategies
 from mm_toy_spread.settings import ToySpreadSettings
 from mm_toy_spread.strategy import toy_spread
@@ -22,6 +22,10 @@ def test_the_plugin_registers_toy_spread_with_its_settings() -> None:
     (spec,) = mm_register_strategies()
     assert (spec.name, spec.settings) == ("toy_spread", ToySpreadSettings)
     assert spec.factory(ToySpreadSettings()).tags == ("quote", "take")
+
+
+def test_decide_keeps_to_what_can_be_compiled() -> None:
+    check_source(toy_spread(MAKER))
 
 
 def test_a_maker_quotes_both_best_prices() -> None:
