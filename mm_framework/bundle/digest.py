@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,12 @@ from mm_framework.model.events import RowFlag, row_dtype
 from mm_framework.model.frame import Block
 from mm_framework.model.instrument import SHARD_SHIFT
 
-__all__ = ["EventDigest"]
+__all__ = ["EventDigest", "places_of"]
+
+Rows = npt.NDArray[Any]
 
 NO_INSTRUMENT = 2**32 - 1
+_TILE: Final = 1 << 14
 
 
 class EventDigest:
@@ -34,31 +37,44 @@ class EventDigest:
         self.rows = 0
         """Rows that were hashed."""
 
-    def update(self, rows: Block, ids: Mapping[int, str]) -> None:
-        """The next rows, 64 bytes each; ``ids`` gives the id of each instrument number.
+    def update(self, rows: Block | Rows, ids: Mapping[int, str]) -> None:
+        """The next rows, 64 bytes each without gaps; ``ids`` gives the id of each instrument number.
 
         Raises KeyError for a row whose instrument is in neither list.
         """
-        table: npt.NDArray[Any] = np.frombuffer(rows, dtype=row_dtype())
-        table = table[table["flags"] & RowFlag.SYNTHETIC == 0].copy()
-        if not len(table):
+        table: Rows = np.frombuffer(rows, dtype=row_dtype())
+        for start in range(0, len(table), _TILE):
+            self._take(table[start : start + _TILE], ids)
+
+    def _take(self, tile: Rows, ids: Mapping[int, str]) -> None:
+        """A few rows, which stay in the processor's cache until they are hashed."""
+        counted = tile["flags"] & RowFlag.SYNTHETIC == 0
+        tile = tile.copy() if counted.all() else tile[counted]
+        if not len(tile):
             return
-        numbers, inverse = np.unique(table["instrument"], return_inverse=True)
+        numbers, inverse = places_of(tile["instrument"])
         # Numbers of messages are those of a shard: a change of shard begins a message, too.
-        messages = table["seq"] + (table["instrument"].astype(np.int64) >> SHARD_SHIFT << 40)
+        messages = tile["seq"] + (tile["instrument"].astype(np.int64) >> SHARD_SHIFT << 40)
         begins = np.diff(messages, prepend=self._last) != 0
         seq = self._seq + np.cumsum(begins)
         self._last, self._seq = int(messages[-1]), int(seq[-1])
         places = [
             self._positions[ids[number]] if number != NO_INSTRUMENT else number for number in numbers.tolist()
         ]
-        table["instrument"] = np.array(places, dtype=np.uint32)[inverse]
-        table["seq"] = seq
-        table["connection"] = 0
-        table["frame"] = 0
-        self._hash.update(table.tobytes())
-        self.rows += len(table)
+        tile["instrument"] = np.array(places, dtype=np.uint32)[inverse]
+        tile["seq"] = seq
+        tile["connection"] = 0
+        tile["frame"] = 0
+        self._hash.update(tile.data)
+        self.rows += len(tile)
 
     def hexdigest(self) -> str:
         """The digest of the rows so far, in hex."""
         return self._hash.hexdigest()
+
+
+def places_of(numbers: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.intp]]:
+    """The different instrument numbers, sorted, and the place of each one among them; mostly there is one."""
+    if len(numbers) and (numbers == numbers[0]).all():
+        return np.array(numbers[:1]), np.zeros(len(numbers), np.intp)
+    return np.unique(numbers, return_inverse=True)

@@ -35,7 +35,7 @@ class RunRows:
     def digest(self) -> str:
         """The event digest of all rows."""
         digest = EventDigest(self.ids.values())
-        digest.update(memoryview(self.rows.tobytes()), self.ids)
+        digest.update(self.rows, self.ids)
         return digest.hexdigest()
 
 

@@ -17,7 +17,7 @@ from mm_framework.contracts.qa_check import Finding, QABatch, QACheck, Result
 from mm_framework.model.events import NULL, RowFlag
 from mm_framework.store.judge import DayRows
 from mm_framework.store.manifest import Verdict
-from mm_framework.store.people import BestPrices, offset_at
+from mm_framework.store.people import offset_at
 
 __all__ = ["batches", "check_day", "judge"]
 
@@ -25,19 +25,17 @@ __all__ = ["batches", "check_day", "judge"]
 def batches(day: DayRows) -> Iterator[QABatch]:
     """The day as checks read it."""
     definitions = {one.number: one for one in day.definitions}
-    prices = BestPrices(day.definitions, day.source)
-    for chunk in day.chunks():
-        for rows in np.split(chunk, np.flatnonzero(np.diff(chunk["instrument"])) + 1):
-            tops = prices.feed(rows)
-            tops = tops[tops["real"]]
-            known = (tops["ts_venue_ns"] != NULL) & bool(day.offsets)
-            raw = np.where(known, (tops["ts_recv_ns"] - tops["ts_venue_ns"]) / 1e6, np.nan)
-            yield QABatch(
-                definitions[int(rows["instrument"][0])],
-                rows[rows["flags"] & RowFlag.SYNTHETIC == 0],
-                tops,
-                raw + offset_at(tops["ts_recv_ns"], day.offsets),
-            )
+    for rows, tops in zip(day.pieces(), day.tops(), strict=True):
+        tops = tops[tops["real"]]
+        known = (tops["ts_venue_ns"] != NULL) & bool(day.offsets)
+        raw = np.where(known, (tops["ts_recv_ns"] - tops["ts_venue_ns"]) / 1e6, np.nan)
+        counted = rows["flags"] & RowFlag.SYNTHETIC == 0
+        yield QABatch(
+            definitions[int(rows["instrument"][0])],
+            rows if counted.all() else rows[counted],
+            tops,
+            raw + offset_at(tops["ts_recv_ns"], day.offsets),
+        )
 
 
 def check_day(day: DayRows, checks: Sequence[QACheck]) -> list[Finding]:

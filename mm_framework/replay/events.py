@@ -88,7 +88,7 @@ def replay_events(
     for sink in sinks:
         sink.begin(metadata, definitions)
     for block in selection.blocks():
-        digest.update(memoryview(block.tobytes()), ids)
+        digest.update(block, ids)
         for sink in sinks:
             sink.rows(block)
         progress(len(block))

@@ -16,7 +16,9 @@ from mm_framework.model.events import Kind
 from mm_framework.model.instrument import Definition
 from mm_framework.store.holes import Holes
 from mm_framework.store.manifest import Note, Verdict
+from mm_framework.store.mapped import give_back
 from mm_framework.store.partitions import DAY_NS
+from mm_framework.store.people import BestPrices
 from mm_framework.store.schema import ROW_GROUP
 
 __all__ = ["DayRows", "Judge", "holes_of", "judge_sync", "notes_of"]
@@ -37,6 +39,7 @@ class DayRows:
     definitions: Sequence[Definition]
     offsets: Mapping[int, float] = attrs.field(factory=dict)
     notes: Sequence[Note] = ()
+    _tops: list[Rows] = attrs.field(factory=list, init=False, repr=False)
 
     @property
     def source(self) -> str:
@@ -47,6 +50,19 @@ class DayRows:
         """The rows in pieces of a row group; a message may lie in two of them."""
         for start in range(0, len(self.rows), ROW_GROUP):
             yield np.ascontiguousarray(self.rows[start : start + ROW_GROUP])
+            give_back(self.rows)
+
+    def pieces(self) -> Iterator[Rows]:
+        """The same, cut where another instrument number begins."""
+        for chunk in self.chunks():
+            yield from np.split(chunk, np.flatnonzero(np.diff(chunk["instrument"])) + 1)
+
+    def tops(self) -> list[Rows]:
+        """Where the best prices become others, of `top_dtype`, for each of the pieces; found once."""
+        if not self._tops:
+            prices = BestPrices(self.definitions, self.source)
+            self._tops.extend(map(prices.feed, self.pieces()))
+        return self._tops
 
 
 Judge = Callable[[DayRows], Verdict]

@@ -6,6 +6,7 @@ behind the cut, with its book as it was then.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,8 +71,8 @@ def without(
     walk: BookWalk | None = None
     number, state = -1, SyncState.CONNECTING
     for from_ns, to_ns in (*_united(cuts), (None, None)):
-        first = len(rows) if from_ns is None else int(np.searchsorted(times, from_ns))
-        end = len(rows) if to_ns is None else int(np.searchsorted(times, to_ns))
+        first = len(rows) if from_ns is None else bisect_left(times, from_ns)
+        end = len(rows) if to_ns is None else bisect_left(times, to_ns)
         pieces.append(rows[place:first])
         for part in np.split(rows[place:end], np.flatnonzero(np.diff(rows["instrument"][place:end])) + 1):
             if len(part):

@@ -16,7 +16,7 @@ from mm_framework.model.events import RowFlag
 from mm_framework.store.judge import DayRows, Judge
 from mm_framework.store.manifest import Part, Stretch
 from mm_framework.store.partitions import Partition, part_name
-from mm_framework.store.people import BestPrices, best_prices, trades
+from mm_framework.store.people import best_prices, trades
 from mm_framework.store.root import Root
 from mm_framework.store.schema import ROW_GROUP, Scales, event_columns, writer
 
@@ -40,6 +40,7 @@ class PartWriter:
         self._judge = context.judge
         self._paths = {table: folder / f"{table}.parquet" for table in ("events", "bbo", "trades")}
         self._writers: dict[str, pq.ParquetWriter] = {}
+        self._waiting: dict[str, list[pa.Table]] = {table: [] for table in self._paths}
         self._counts = dict.fromkeys(self._paths, 0)
         self._stretches: list[Stretch] = []
         self._synthetic = 0
@@ -49,30 +50,25 @@ class PartWriter:
         scales = {one.number: Scales(one.id, one.price_scale, one.size_scale) for one in day.definitions}
         ids = {one.number: one.id for one in day.definitions}
         digest, verdict = EventDigest([day.instrument]), self._judge(day)
-        prices, tops = BestPrices(day.definitions, day.source), []
+        counted: list[int] = []
         for rows in day.chunks():
             self._write("events", event_columns(rows, self._run, scales))
-            digest.update(memoryview(rows.tobytes()), ids)
-            self._synthetic += int(np.count_nonzero(rows["flags"] & RowFlag.SYNTHETIC))
+            digest.update(rows, ids)
+            places = np.flatnonzero(rows["flags"] & RowFlag.SYNTHETIC == 0)
+            self._synthetic += len(rows) - len(places)
+            counted += rows["ts_recv_ns"][places[[0, -1]]].tolist() if len(places) else []
             self._write("trades", trades(rows, day.instrument, self._run, scales))
-            tops.append(prices.feed(rows))
-        found = np.concatenate(tops)
+        found = np.concatenate(day.tops())
         self._write("bbo", best_prices(found, day, self._run, self._source, verdict))
-        if digest.rows:
-            real = day.rows[day.rows["flags"] & RowFlag.SYNTHETIC == 0]
+        if counted:
             self._stretches.append(
-                Stretch(
-                    day.instrument,
-                    digest.rows,
-                    digest.hexdigest(),
-                    int(real["ts_recv_ns"][0]),
-                    int(real["ts_recv_ns"][-1]),
-                    verdict,
-                )
+                Stretch(day.instrument, digest.rows, digest.hexdigest(), counted[0], counted[-1], verdict)
             )
 
     def finish(self, root: Root) -> Part | None:
         """Close the files and put them into the store; None when no row counts."""
+        for table in self._paths:
+            self._flush(table)
         for one in self._writers.values():
             one.close()
         if not self._stretches:
@@ -87,14 +83,25 @@ class PartWriter:
         return Part(self._partition, self._run, files, tuple(self._stretches), self._synthetic)
 
     def _write(self, table: str, columns: pa.Table) -> None:
-        if not columns.num_rows:
+        """Take rows; they wait until they are worth a row group."""
+        if columns.num_rows:
+            self._waiting[table].append(columns)
+            self._counts[table] += columns.num_rows
+        if sum(one.num_rows for one in self._waiting[table]) >= ROW_GROUP:
+            self._flush(table)
+
+    def _flush(self, table: str) -> None:
+        waiting = self._waiting[table]
+        if not waiting:
             return
         path = self._paths[table]
         with writing(path):
             if table not in self._writers:
                 self._writers[table] = writer(path, table)
-            self._writers[table].write_table(columns, row_group_size=ROW_GROUP)
-        self._counts[table] += columns.num_rows
+            self._writers[table].write_table(
+                pa.concat_tables(waiting).unify_dictionaries(), row_group_size=ROW_GROUP
+            )
+        waiting.clear()
 
 
 def _sha256(path: Path) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +12,12 @@ import pyarrow as pa
 
 from mm_framework.model.events import NULL, Kind, RowFlag, SyncState, row_dtype
 from mm_framework.model.instrument import Definition
-from mm_framework.store.judge import DayRows
 from mm_framework.store.manifest import Status, Verdict
 from mm_framework.store.schema import BBO, TRADES, Scales, decimals
 from mm_framework.store.walk import BookWalk, change_dtype
+
+if TYPE_CHECKING:
+    from mm_framework.store.judge import DayRows
 
 __all__ = ["BestPrices", "best_prices", "offset_at", "top_dtype", "trades"]
 
@@ -150,13 +153,21 @@ def _joined(changes: Rows, rows: Rows, synced: npt.NDArray[np.bool_], definition
 
 def _qa(times: npt.NDArray[np.int64], verdict: Verdict) -> tuple[pa.Array, pa.Array]:
     """The columns ``qa_status`` and ``qa_flags`` of rows at these times."""
+    outside: Status = "PASS" if verdict.status == "QUARANTINE" else verdict.status
+    begins: dict[int, list[tuple[Status, str]]] = {}
+    ends: dict[int, list[tuple[Status, str]]] = {}
     told: list[tuple[Status, tuple[int, int, str]]] = [("QUARANTINE", one) for one in verdict.intervals]
     told += [("WARN", one) for one in verdict.tagged]
-    edges = sorted({edge for _, (from_ns, to_ns, _) in told for edge in (from_ns, to_ns)})
-    outside: Status = "PASS" if verdict.status == "QUARANTINE" else verdict.status
+    for status, (from_ns, to_ns, flag) in told:
+        begins.setdefault(from_ns, []).append((status, flag))
+        ends.setdefault(to_ns, []).append((status, flag))
+    edges = sorted(begins.keys() | ends.keys())
+    here: Counter[tuple[Status, str]] = Counter()
     statuses, flags = [], []
-    for start in (-(2**63), *edges):
-        here = [(status, flag) for status, (from_ns, to_ns, flag) in told if from_ns <= start < to_ns]
+    for edge in (-(2**63), *edges):
+        here.update(begins.get(edge, ()))
+        here.subtract(ends.get(edge, ()))
+        here = +here
         flags.append(sorted({flag for _, flag in here}))
         statuses.append(Verdict.worst(Verdict(status) for status in [outside, *(s for s, _ in here)]).status)
     places = pa.array(np.searchsorted(np.array(edges, np.int64), times, side="right"))

@@ -27,10 +27,10 @@ import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import writing
 from mm_framework.errors import ManifestMismatch
-from mm_framework.model.events import row_dtype
 from mm_framework.store.manifest import Part
+from mm_framework.store.mapped import map_rows
 from mm_framework.store.root import Root
-from mm_framework.store.schema import SCHEMA_VERSION, check_schema, rows_of
+from mm_framework.store.schema import ROW_COLUMNS, SCHEMA_VERSION, check_schema, rows_of
 from mm_framework.store.settings import StoreSettings
 
 __all__ = ["RowCache", "part_rows"]
@@ -77,7 +77,7 @@ class RowCache:
             if magic != MAGIC or schema != SCHEMA_VERSION or size != _HEADER.size * (count + 1):
                 return None
             os.utime(path)
-            return np.memmap(path, dtype=row_dtype(), mode="r", offset=_HEADER.size, shape=(count,))
+            return map_rows(path, _HEADER.size, count)
         except (OSError, struct.error, ValueError):
             return None
 
@@ -90,7 +90,7 @@ class RowCache:
                     file.write(bytes(_HEADER.size))
                     for rows in part_rows(root, part):
                         count += len(rows)
-                        file.write(rows.tobytes())
+                        file.write(rows.data)
                     file.seek(0)
                     file.write(_HEADER.pack(MAGIC, SCHEMA_VERSION, count))
                     file.close()
@@ -126,9 +126,12 @@ def part_rows(root: Root, part: Part) -> Iterator[Rows]:
             raise ManifestMismatch(f"{root.location(name)} is not readable: {error}", path=name) from None
         check_schema(reader.schema_arrow, "events", root.location(name))
         found = 0
+        shared = reader.metadata.num_rows != rows + part.synthetic  # a compacted file has several runs
+        columns = [*ROW_COLUMNS, *(["run"] if shared else [])]
         for group in range(reader.num_row_groups):
-            table = reader.read_row_group(group, use_threads=False)
-            table = table.filter(pc.equal(table["run"], part.run))  # a compacted file has several
+            table = reader.read_row_group(group, columns=columns, use_threads=False)
+            if shared:
+                table = table.filter(pc.equal(table["run"], part.run))
             found += table.num_rows
             yield rows_of(table)
         if found != rows + part.synthetic:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mm_framework.bundle.digest import places_of
 from mm_framework.errors import SchemaMismatch
 from mm_framework.model.events import NULL, row_dtype
 
@@ -23,6 +24,7 @@ __all__ = [
     "EVENTS",
     "FIXED_POINT",
     "INSTRUMENTS",
+    "ROW_COLUMNS",
     "ROW_GROUP",
     "SCHEMA_VERSION",
     "TRADES",
@@ -37,7 +39,10 @@ __all__ = [
 Rows = npt.NDArray[Any]
 
 SCHEMA_VERSION: Final = 1
-ROW_GROUP: Final = 1 << 20
+ROW_GROUP: Final = 1 << 17
+"""Rows of a row group, and of a piece in which rows are worked on: what a query leaves out, and small enough
+that memory is used again instead of asked for."""
+
 FIXED_POINT: Final = pa.decimal128(38, 18)
 """Prices and sizes of the tables for people: every scale up to 18 fits without rounding."""
 
@@ -134,6 +139,10 @@ _SORTED: Final = frozenset({"ts_recv_ns", "ts_venue_ns", "ts_capture", "ts_excha
 """Columns of numbers that mostly rise: stored as differences."""
 
 _NULLABLE: Final = ("ts_venue_ns", "seq", "price", "size", "aux")
+_TILE: Final = 1 << 14
+
+ROW_COLUMNS: Final = tuple("number" if name == "instrument" else name for name in row_dtype().names or ())
+"""The columns of ``events`` that rows are made of."""
 
 
 @attrs.frozen
@@ -147,11 +156,10 @@ class Scales:
 
 def event_columns(rows: Rows, run: str, scales: dict[int, Scales]) -> pa.Table:
     """Rows of `row_dtype` as the ``events`` table; ``scales`` by instrument number."""
-    numbers, inverse = np.unique(rows["instrument"], return_inverse=True)
+    numbers, inverse = places_of(rows["instrument"])
     known = [scales[number] for number in numbers.tolist()]
     columns: dict[str, pa.Array] = {}
-    for name in row_dtype().names or ():
-        values = np.ascontiguousarray(rows[name])
+    for name, values in _columns(rows).items():
         columns["number" if name == "instrument" else name] = (
             _nullable(values) if name in _NULLABLE else pa.array(values)
         )
@@ -163,13 +171,18 @@ def event_columns(rows: Rows, run: str, scales: dict[int, Scales]) -> pa.Table:
 
 
 def rows_of(table: pa.Table) -> Rows:
-    """The inverse of `event_columns`; instrument numbers are those of their runs."""
-    rows = np.empty(table.num_rows, dtype=row_dtype())
-    for name in row_dtype().names or ():
-        column = table.column("number" if name == "instrument" else name)
-        if name in _NULLABLE and column.null_count:
+    """The inverse of `event_columns`, from `ROW_COLUMNS` or more; instrument numbers are as in their runs."""
+    columns: dict[str, npt.NDArray[Any]] = {}
+    for name, stored in zip(row_dtype().names or (), ROW_COLUMNS, strict=True):
+        column = table.column(stored)
+        if column.null_count:
             column = column.fill_null(NULL)
-        rows[name] = column.to_numpy()
+        columns[name] = column.to_numpy()
+    rows = np.empty(table.num_rows, dtype=row_dtype())
+    for start in range(0, len(rows), _TILE):
+        tile = rows[start : start + _TILE]
+        for name, values in columns.items():
+            tile[name] = values[start : start + _TILE]
     return rows
 
 
@@ -221,6 +234,16 @@ def check_schema(found: pa.Schema, table: str, path: str) -> None:
         " build the store anew from its bundles",
         path=path,
     )
+
+
+def _columns(rows: Rows) -> dict[str, npt.NDArray[Any]]:
+    """Each field by itself. A tile of rows stays in the processor's cache while all its fields are taken."""
+    columns = {name: np.empty(len(rows), row_dtype()[name]) for name in row_dtype().names or ()}
+    for start in range(0, len(rows), _TILE):
+        tile = rows[start : start + _TILE]
+        for name, column in columns.items():
+            column[start : start + _TILE] = tile[name]
+    return columns
 
 
 def _nullable(values: npt.NDArray[np.int64]) -> pa.Array:

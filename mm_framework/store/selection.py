@@ -10,6 +10,7 @@ an interval that the policy leaves out, the book stands as SYNTHETIC rows. In wh
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -18,10 +19,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mm_framework.bundle.digest import EventDigest
+from mm_framework.bundle.digest import EventDigest, places_of
 from mm_framework.model.events import RowFlag, row_dtype
 from mm_framework.model.instrument import SHARD_SHIFT, Definition
 from mm_framework.store.manifest import Part, Stored, Verdict
+from mm_framework.store.mapped import give_back
 from mm_framework.store.overlap import without
 from mm_framework.store.partitions import FIRST_NS
 from mm_framework.store.root import Root
@@ -33,7 +35,7 @@ __all__ = ["Policy", "Selection", "usable"]
 Rows = npt.NDArray[Any]
 Policy = Literal["pass", "warn", "any"]
 
-_BLOCK: Final = 1 << 20
+_BLOCK: Final = 1 << 17
 
 
 def usable(verdict: Verdict, policy: Policy) -> bool:
@@ -65,17 +67,19 @@ class Selection:
     def blocks(self, rows: int = _BLOCK) -> Iterator[Rows]:
         """All rows in order, about so many at a time. Raises StoreError for a part that is not as named."""
         numbers = {key: place for place, (key, _) in enumerate(self._numbered())}
-        seq, last = -1, np.array([-1, -1], dtype=np.int64)
+        seq, last = -1, (-1, -1)
         for date in sorted({one.partition.date for one in self.partitions}):
             streams = [_Stream(*one, numbers) for one in self._streams(date)]
             while streams := [stream for stream in streams if stream.left]:
                 until = min(stream.horizon(max(1, rows // len(streams))) for stream in streams)
-                block, messages = _ordered([stream.take(until) for stream in streams])
+                block, origins = _ordered([stream.take(until) for stream in streams])
                 if not len(block):
                     continue
-                begins = np.any(np.diff(messages, axis=0, prepend=last[np.newaxis]) != 0, axis=1)
+                begins = np.diff(origins, prepend=last[0]) != 0
+                begins |= np.diff(block["seq"], prepend=last[1]) != 0
+                last = int(origins[-1]), int(block["seq"][-1])
                 block["seq"] = seq + np.cumsum(begins)
-                seq, last = int(block["seq"][-1]), messages[-1]
+                seq = int(block["seq"][-1])
                 yield block
 
     def digest(self) -> str:
@@ -83,7 +87,7 @@ class Selection:
         digest = EventDigest(definition.id for definition in self.definitions)
         ids = dict(enumerate(definition.id for definition in self.definitions))
         for block in self.blocks():
-            digest.update(memoryview(block.tobytes()), ids)
+            digest.update(block, ids)
         return digest.hexdigest()
 
     def count(self) -> int:
@@ -143,18 +147,15 @@ class Selection:
         if cuts:
             own = [one for (run, _), one in self.known.items() if run == part.run and one.id == instrument]
             rows = without(rows, cuts, own, ended=True)
-        end = int(np.searchsorted(rows["ts_recv_ns"], self.to_ns))
-        return rows[:end]
+        return rows[: bisect_left(rows["ts_recv_ns"], self.to_ns)]
 
 
 class _Stream:
     """The rows of one instrument in one run, as far as they are taken."""
 
     def __init__(self, rows: Rows, run: str, rank: int, numbers: Mapping[tuple[str, int], int]) -> None:
-        self._rows, self._run, self._place = rows, rank, 0
-        found = np.unique(rows["instrument"]) if len(rows) else np.empty(0, np.uint32)
-        self._found = found
-        self._numbers = np.array([numbers[run, number] for number in found.tolist()], np.uint32)
+        self._rows, self._times = rows, rows["ts_recv_ns"]
+        self._run, self._rank, self._numbers, self._place = run, rank, numbers, 0
 
     @property
     def left(self) -> bool:
@@ -163,18 +164,19 @@ class _Stream:
 
     def horizon(self, rows: int) -> int:
         """The receive time up to which there are about so many rows."""
-        return int(self._rows["ts_recv_ns"][min(self._place + rows, len(self._rows)) - 1])
+        return int(self._times[min(self._place + rows, len(self._rows)) - 1])
 
     def take(self, until_ns: int) -> tuple[Rows, npt.NDArray[np.int64]]:
-        """Rows up to a time; for each the pair of numbers that tells its message from all others."""
-        rest = self._rows["ts_recv_ns"][self._place :]
-        end = self._place + int(np.searchsorted(rest, until_ns, side="right"))
+        """Rows up to a time; for each the run and shard whose messages ``seq`` counts."""
+        end = bisect_right(self._times, until_ns, self._place)
         rows = np.array(self._rows[self._place : end])
         self._place = end
-        shard = rows["instrument"].astype(np.int64) >> SHARD_SHIFT
-        messages = np.stack([(self._run << SHARD_SHIFT) + shard, rows["seq"]], axis=1)
-        rows["instrument"] = self._numbers[np.searchsorted(self._found, rows["instrument"])]
-        return rows, messages
+        give_back(self._rows)
+        origins = (self._rank << SHARD_SHIFT) + (rows["instrument"].astype(np.int64) >> SHARD_SHIFT)
+        found, places = places_of(rows["instrument"])
+        wanted = np.array([self._numbers[self._run, number] for number in found.tolist()], np.uint32)
+        rows["instrument"] = wanted[places]
+        return rows, origins
 
 
 def _ordered(parts: Sequence[tuple[Rows, npt.NDArray[np.int64]]]) -> tuple[Rows, npt.NDArray[np.int64]]:
@@ -182,6 +184,6 @@ def _ordered(parts: Sequence[tuple[Rows, npt.NDArray[np.int64]]]) -> tuple[Rows,
     if len(parts) == 1:
         return parts[0]
     rows = np.concatenate([rows for rows, _ in parts])
-    messages = np.concatenate([message for _, message in parts])
-    order = np.lexsort((messages[:, 1], messages[:, 0], rows["ts_recv_ns"]))
-    return rows[order], messages[order]
+    origins = np.concatenate([origins for _, origins in parts])
+    order = np.lexsort((rows["seq"], origins, rows["ts_recv_ns"]))
+    return rows[order], origins[order]

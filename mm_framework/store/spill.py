@@ -22,6 +22,7 @@ from mm_framework.feed import Feed, VenueKit
 from mm_framework.model.events import row_dtype
 from mm_framework.model.frame import HEADER, RecordKind
 from mm_framework.model.instrument import Definition
+from mm_framework.store.mapped import map_rows
 from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.synthetic import book_rows
 
@@ -29,7 +30,7 @@ __all__ = ["Key", "Spill", "spill_run"]
 
 Rows = npt.NDArray[Any]
 
-_BUFFERED: Final = 1 << 20
+_BUFFERED: Final = 1 << 17
 """Rows that wait in memory before they go to their files."""
 
 
@@ -64,7 +65,7 @@ class Spill:
 
     def rows(self, key: Key) -> Rows:
         """All rows of a key, mapped into memory. Call `flush` before."""
-        return np.memmap(self._path(key), dtype=row_dtype(), mode="r")
+        return map_rows(self._path(key))
 
     def flush(self) -> None:
         """Write what waits. Raises EnvironmentFailed."""

@@ -93,7 +93,7 @@ def _digest_faults(store: Store, part: Part) -> Iterator[StoreFault]:
             for some in np.split(rows, np.flatnonzero(np.diff(rows["instrument"])) + 1):
                 if len(some):
                     instrument = ids[int(some["instrument"][0])]
-                    digests[instrument].update(memoryview(some.tobytes()), ids)
+                    digests[instrument].update(some, ids)
     except (StoreError, KeyError) as error:
         yield StoreFault(store.root.location(name), "rows", str(error))
         return
