@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from toy_store import MIDNIGHT_NS, build_toy, make_kits, opened, toy_run
 
@@ -294,3 +295,15 @@ def test_time_of_building_is_not_in_the_digest(runs: list[Path], tmp_path: Path)
     first = build_toy(tmp_path / "one", *runs)
     time.sleep(1.1)
     assert build_toy(tmp_path / "two", *runs).digest == first.digest
+
+
+def test_small_tables_are_not_cut_into_small_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trades of many pieces of a day wait until they are worth a row group."""
+    monkeypatch.setattr("mm_framework.store.judge.ROW_GROUP", 50)
+    report = build_toy(tmp_path / "store", toy_run(tmp_path / "run", steps=400))
+    store = opened(tmp_path / "store", tmp_path)
+    files = [store.root.location(name) for part in store.manifest.parts for name, _, _ in part.files.values()]
+    assert report.rows > 200
+    assert {pq.read_metadata(file).num_row_groups for file in files} == {1}
