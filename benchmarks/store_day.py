@@ -94,7 +94,7 @@ def make(build: Path, rows: int) -> Day:
 def frames(part: float) -> Iterator[tuple[int, str]]:
     """Receive time and text of each frame, and of the REST snapshot, of the first ``part`` of the day."""
     draw, venue = np.random.default_rng(_SEED), _Venue()
-    updates, number = round(part * _UPDATES_A_DAY), 0
+    updates, number = round(part * _UPDATES_A_DAY) - 1, 0  # the next one arrives after midnight
     while number < updates:
         for one in _chunk(draw):
             number += 1
