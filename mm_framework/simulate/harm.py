@@ -38,6 +38,11 @@ class Harm:
         self._begun = self._spans = self._struck = 0
         self._until_ns: int | None = None
 
+    @property
+    def altered(self) -> bool:
+        """Whether a digit of a frame was changed."""
+        return self._truth.faults["corrupt"] > 0
+
     def until_ns(self, now_ns: int) -> int | None:
         """Until when something was wrong, as far as is known ``now_ns``; None: nothing ever was.
 

@@ -118,7 +118,7 @@ class _World:
         self.witness, self.digest = Witness(lambda: self.clock.now_ns), Digest()
         truth, counts = self.emulator.truth, self.oracle.counts
         harm = Harm(self.forecast, truth, self.excuses, self.network, lambda: counts["dropped"])
-        self.quiet = Quiet(harm.until_ns, round(SETTLED_S * _S))
+        self.quiet = Quiet(harm, round(SETTLED_S * _S))
         self.moments: list[Moment] = []
         self.broken_ns: int | None = None
         self.removed = False

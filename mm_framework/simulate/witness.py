@@ -9,6 +9,7 @@ from collections.abc import Callable
 from mm_framework.feed import Feed, Output
 from mm_framework.model.events import Kind, Reason, Row, SyncState, iter_rows
 from mm_framework.model.frame import HEADER, Block, RecordKind
+from mm_framework.simulate.harm import Harm
 
 __all__ = ["Digest", "Punctual", "Quiet", "Violation", "Witness"]
 
@@ -91,23 +92,25 @@ class Witness:
 class Quiet:
     """The loss of a book that is declared long after anything went wrong, or before, was made up.
 
-    ``wrong_until_ns(now_ns)``: see `harm.Harm`; ``settled_ns``: so long after that no book may be lost any
-    more. A hole in the trades shows with the next trade, whenever that comes.
+    ``harm``: what went wrong; ``settled_ns``: so long after that no book may be lost any more. A hole in the
+    trades shows with the next trade, whenever that comes, and a level that an altered digit made false may
+    cross the book much later.
     """
 
     done = False
 
-    def __init__(self, wrong_until_ns: Callable[[int], int | None], settled_ns: int) -> None:
-        self._wrong_until_ns, self._settled_ns = wrong_until_ns, settled_ns
+    def __init__(self, harm: Harm, settled_ns: int) -> None:
+        self._harm, self._settled_ns = harm, settled_ns
 
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `capture.recorder.Listener`. Raises Violation."""
-        until_ns = self._wrong_until_ns(mono_ns)
+        until_ns = self._harm.until_ns(mono_ns)
         if not output.n_rows or (until_ns is not None and mono_ns < until_ns + self._settled_ns):
             return
         when = "anything has gone wrong" if until_ns is None else "nothing has gone wrong for long"
+        late = {Reason.TRADE_ID_GAP, Reason.CROSSED} if self._harm.altered else {Reason.TRADE_ID_GAP}
         for row in iter_rows(output.rows):
-            if _lost(row) and (row.aux != Reason.TRADE_ID_GAP or until_ns is None):
+            if _lost(row) and (row.aux not in late or until_ns is None):
                 raise Violation(
                     "made up",
                     f"the loss of instrument {row.instrument} is declared ({Reason(row.aux).name})"
