@@ -6,6 +6,7 @@ those between; but no trade of an earlier chapter may be captured again.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
@@ -34,6 +35,13 @@ class _Chapter:
     harmed: set[int] = attrs.field(factory=set)
     holes: list[range] = attrs.field(factory=list)
     newest: int = -1
+
+    @property
+    def first(self) -> float:
+        """Trades after this number are awaited when they come: all, or those after the first captured one."""
+        if not self.later:
+            return -1
+        return self.captured[0] if self.captured else math.inf
 
 
 @attrs.define
@@ -86,7 +94,7 @@ class TradeLedger:
         for number in numbers:
             if not unharmed:
                 one.harmed.add(number)
-            elif number > newest and number not in one.harmed and (one.captured or not one.later):
+            elif number > max(newest, one.first) and number not in one.harmed:
                 one.came.add(number)
 
     def printed(

@@ -62,6 +62,17 @@ def test_what_was_missed_while_nobody_followed_is_no_hole() -> None:
     assert made.check() == 4
 
 
+def test_after_the_return_a_trade_that_comes_late_and_is_older_than_the_first_one_is_not_awaited() -> None:
+    made = ledger(4)
+    made.left(NAME, CHANNEL)
+    take(made, (9,))
+    made.came(NAME, CHANNEL, [8], unharmed=True)
+    assert made.check() == 2
+    made.came(NAME, CHANNEL, [10], unharmed=True)
+    with pytest.raises(FalseBook, match="trade 10 came unharmed"):
+        made.check()
+
+
 def test_a_trade_of_an_earlier_following_that_is_captured_again_is_found() -> None:
     made = ledger(4, 5)
     made.left(NAME, CHANNEL)
