@@ -1,7 +1,8 @@
 """What a live run knows of its venues' clocks: a listener that tells each decision of `ClockOffset`.
 
 Where a venue answers pings with its time the offset is refreshed by these alone; one that tells it over
-HTTP is asked there, as `stale` says.
+HTTP is asked there, as `stale` says; one that tells it in acknowledgements only is subscribed on a new
+connection, which takes over from the old one without a hole, as `worn` says.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from mm_framework.capture.clock import Clock, Stamp
 from mm_framework.contracts.adapter import Adapter, HttpRequest, TimeSource
 from mm_framework.feed import Output
 from mm_framework.feed.clock_offset import ClockOffsets, ClockSettings, OffsetDecision
+from mm_framework.feed.output import ClockSample
+from mm_framework.model.events import Reason
 
 __all__ = ["RETRY_NS", "ClockWatch"]
 
@@ -34,6 +37,10 @@ class Refresher(Protocol):
         """Make an HTTP request in its turn; the answer becomes a record of the shard."""
         ...
 
+    def rotate(self, shard: int, reason: Reason) -> None:
+        """Replace the connections of a shard without a hole."""
+        ...
+
 
 class ClockWatch:
     """Implements `capture.recorder.Listener`. ``tell(shard, decision)`` hears each decision."""
@@ -52,9 +59,11 @@ class ClockWatch:
         self._adapters, self._tell = adapters, tell
         self._asked_ns = dict.fromkeys(adapters, stamp.mono0_ns)
         self._kept: list[dict[str, Any]] = []
+        self._sources: dict[int, set[str]] = {shard: set() for shard in adapters}
 
     def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
         """See `Listener`."""
+        self._sources[shard].update(one.source for one in output.notices if isinstance(one, ClockSample))
         for decision in self.offsets.take(shard, record, output):
             if len(self._kept) < KEPT:
                 self._kept.append({"shard": shard, **decision.to_json()})
@@ -70,11 +79,24 @@ class ClockWatch:
                 self._asked_ns[shard] = now_ns + min(self._refresh_ns, RETRY_NS)
         return found
 
+    def worn(self, now_ns: int) -> list[int]:
+        """The shards whose connections are to be replaced now, since only acknowledgements tell the time."""
+        found = []
+        for shard, sources in self._sources.items():
+            due_ns = max(self.offsets.of(shard).due_ns, self._asked_ns[shard])
+            alone = sources == {"acknowledgement"} and not isinstance(self._adapters[shard], TimeSource)
+            if self._refresh_ns and alone and now_ns >= due_ns:
+                found.append(shard)
+                self._asked_ns[shard] = now_ns + self._refresh_ns
+        return found
+
     async def refresh(self, run: Refresher, clock: Clock) -> None:
-        """Do what `stale` says, now and again, until it is cancelled."""
+        """Do what `stale` and `worn` say, now and again, until it is cancelled."""
         while True:
             for shard, adapter in self.stale(clock.mono_ns()):
                 run.ask_time(shard, adapter.time_request())
+            for number in self.worn(clock.mono_ns()):
+                run.rotate(number, Reason.CLOCK_REFRESH)
             await asyncio.sleep(LOOK_S)
 
     def next_timer_ns(self) -> int | None:

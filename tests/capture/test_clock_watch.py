@@ -132,10 +132,61 @@ def test_a_time_over_http_is_asked_for_at_once_and_when_it_is_due() -> None:
     assert stale(watch, 961) == [0]
 
 
+def worn(watch: ClockWatch, seconds: float) -> list[int]:
+    return watch.worn(1_000_000_000 + round(seconds * S))
+
+
 def test_a_venue_that_never_tells_its_time_is_left_alone() -> None:
     watch = watch_of(Timeless())
+    assert [stale(watch, seconds) + worn(watch, seconds) for seconds in (0, 1000, 5000)] == [[], [], []]
+
+
+def test_where_only_acknowledgements_tell_the_time_a_new_connection_asks_for_one_when_it_is_due() -> None:
+    watch = watch_of(Timeless())
     heard(watch, 0, "acknowledgement")
-    assert [stale(watch, seconds) for seconds in (0, 1000, 5000)] == [[], [], []]
+    assert worn(watch, 899) == []
+    assert worn(watch, 900) == [0]
+    assert worn(watch, 1000) == []  # the new connection is on its way
+    heard(watch, 905, "acknowledgement")
+    assert worn(watch, 1804) == []
+    assert worn(watch, 1805) == [0]
+    assert stale(watch, 5000) == []
+
+
+@pytest.mark.parametrize(("adapter", "source"), [(Timeless(), "pong"), (Timed(), "http")])
+def test_where_something_else_tells_the_time_connections_stay(adapter: ToyAdapter, source: str) -> None:
+    watch = watch_of(adapter)
+    heard(watch, 0, "acknowledgement")
+    heard(watch, 1, source)
+    assert worn(watch, 5000) == []
+
+
+class Acknowledging(ToyServer):
+    """Tells its time, 20 ms ahead of ours, in acknowledgements only."""
+
+    ahead_ns = 0
+
+    def _say(self, wire: Wire, frame: bytes, now_ns: int) -> None:
+        body = json.loads(frame)
+        if body.get("op") == "ack":
+            body["in"] = body["out"] = now_ns + self.ahead_ns
+            frame = encode_json(body)
+        super()._say(wire, frame, now_ns)
+
+
+def test_the_offset_of_such_a_venue_is_refreshed_without_a_hole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teller, "LAG_PROBE_S", 60.0)
+    settings = CaptureSettings(jitter_seed=1, heartbeat_s=3600, no_data_warn_s=0)
+    server = Acknowledging(rate=0.5)
+    world = World(server, adapter=Timeless(), settings=settings)
+    server.ahead_ns = world.clock.wall_offset_ns + 20 * MS
+    result = world.capture(HOUR_S)
+    kept: list[dict[str, Any]] = list(world.log.manifest["clock_samples"])
+    assert {one["connection"] for one in kept} == {0, 1, 2, 3}
+    assert {one["source"] for one in kept} == {"acknowledgement"}
+    assert all(abs(one["in_force_ns"] - 20 * MS) < 10 * MS for one in kept)
+    assert result.reconnects["by_reason"]["clock_refresh"] == 3
+    assert result.reconnects["total"] == result.counts.gaps == 0
 
 
 def test_zero_asks_for_nothing() -> None:
