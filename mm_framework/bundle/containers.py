@@ -31,7 +31,7 @@ from mm_framework.errors import MMError, StoreError
 from mm_framework.model.fixed import parse
 from mm_framework.model.frame import MAX_FRAME_BYTES, RecordKind
 
-__all__ = ["FORMATS", "Item", "detect", "read"]
+__all__ = ["FORMATS", "Item", "detect", "lines", "read"]
 
 _GZIP: Final = b"\x1f\x8b"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,9 +47,9 @@ class Item:
     """One thing that was recorded.
 
     ``kind``: OPEN, SENT, FRAME, HTTP, or None where the container does not tell a frame from a REST
-    body. ``payload``: its bytes, empty for OPEN. ``wall_ns``: receive time, ns since the epoch, None
-    without one. ``url``: as far as the container tells. ``line``: of the file, from 1; 0 when the file
-    has no lines.
+    body; of data sets also CONTROL and LOST. ``payload``: its bytes, empty for OPEN, the name of a
+    `Reason` for LOST. ``wall_ns``: receive time, ns since the epoch, None without one. ``url``: as far as
+    the container tells. ``line``: of the file, from 1; 0 when the file has no lines.
     """
 
     kind: RecordKind | None
@@ -81,7 +81,7 @@ def read(path: Path, container: str) -> Iterator[Item]:
 
 def _line_by_line(path: Path, container: str) -> Iterator[Item]:
     parser = _LINES[container]()
-    for number, line in _lines(path):
+    for number, line in lines(path):
         try:
             item = parser(line)
         except (_BadLine, msgspec.DecodeError, UnicodeError, RecursionError, MMError) as error:
@@ -100,8 +100,8 @@ def _whole_file(path: Path, container: str) -> Iterator[Item]:
 
 def detect(path: Path) -> str:
     """Which of FORMATS a file is. Raises StoreError when none fits."""
-    with contextlib.closing(_lines(path)) as lines:
-        first = list(itertools.islice(lines, 2))
+    with contextlib.closing(lines(path)) as content:
+        first = list(itertools.islice(content, 2))
     if not first:
         raise StoreError(f"{path} is empty", path=path)
     line = first[0][1]
@@ -277,7 +277,7 @@ def _iso_ns(written: str) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
-def _lines(path: Path) -> Generator[tuple[int, bytes], None, None]:
+def lines(path: Path) -> Generator[tuple[int, bytes], None, None]:
     """``(number, line)`` of the lines that are not blank, without their ends."""
     with _opened(path) as file:
         number = 0

@@ -66,6 +66,12 @@ class ImportLog:
             if not item.url:
                 meta["instrument"] = self._only_instrument()
             self._add(kind, encode_http(meta, item.payload))
+        elif kind is RecordKind.CONTROL:
+            self._received(item)
+            self._add(kind, item.payload)
+        elif kind is RecordKind.LOST:
+            self._received(item)
+            self._end(item)
         else:
             connection = self._connection(item.url)
             self._received(item)
@@ -98,6 +104,16 @@ class ImportLog:
             same = link.place == self._place and link.url == (opened.url or "")
             if same or (link.place < self._place and later):
                 self._lose(link, Reason.DROPPED, "another recording of the connection begins")
+
+    def _end(self, ended: Item) -> None:
+        """End the connections to an address, for the reason that the item names."""
+        reason = Reason[ended.payload.decode()]
+        detail = (
+            "the file ends" if reason is Reason.RECORDING_END else "days are missing before the next file"
+        )
+        for link in list(self._links.values()):
+            if link.url == ended.url:
+                self._lose(link, reason, detail)
 
     def _open(self, url: str) -> int:
         link = _Link(self._opened, url, self._place)

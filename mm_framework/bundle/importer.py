@@ -35,7 +35,15 @@ from mm_framework.bundle.run import RunWriter
 from mm_framework.errors import ConfigError, MMError, StoreError
 from mm_framework.feed import Feed, FeedConfig, VenueKit
 
-__all__ = ["TIMED", "ImportReport", "ImportRequest", "import_recording"]
+__all__ = [
+    "TIMED",
+    "ImportReport",
+    "ImportRequest",
+    "ImportedFile",
+    "import_recording",
+    "make_bundle",
+    "refuse_existing",
+]
 
 TIMED: Final = frozenset({"recorder", "log", "headered"})
 """The containers that hold receive times."""
@@ -90,9 +98,8 @@ def import_recording(
     that are assumed although there are some), StoreError (a file cannot be read; it names the line),
     EnvironmentFailed. After an error nothing of the bundle is left.
     """
-    if request.out.exists():
-        raise _exists(request.out)
-    files = [_File.examine(path, request.container) for path in request.files]
+    refuse_existing(request.out)
+    files = [_examined(path, request.container) for path in request.files]
     rule = AssumeReceive.parse(request.assume_receive) if request.assume_receive else None
     timed = _check_times(files, rule)
     items = _items(files)
@@ -123,12 +130,16 @@ def import_recording(
         config=dict(config or {}),
         source={"files": [file.to_json() for file in files], "symbols": list(feed_config.symbols)},
     )
-    return _write(request.out, manifest, feed_config, kit, itertools.chain([first], items))
+    return make_bundle(request.out, manifest, feed_config, kit, itertools.chain([first], items))
 
 
-def _write(
+def make_bundle(
     out: Path, manifest: Manifest, config: FeedConfig, kit: VenueKit, items: Iterable[tuple[int, Item]]
 ) -> ImportReport:
+    """Write the bundle of ``items`` (number of the file, item), whole or not at all.
+
+    Raises ConfigError, StoreError, EnvironmentFailed.
+    """
     probe = Probe(kit.normalizer)
     with _in_its_place(out) as path:
         writer = RunWriter.create(path, manifest)
@@ -162,16 +173,17 @@ def _report(out: Path, log: ImportLog) -> ImportReport:
 
 
 @attrs.frozen
-class _File:
+class ImportedFile:
+    """A file that was read: ``container`` is its format."""
+
     path: Path
     container: str
     size: int
     sha256: str
 
     @classmethod
-    def examine(cls, path: Path, container: str) -> _File:
-        if container != "auto" and container not in FORMATS:
-            raise ConfigError(f"format {container!r}: expected auto, {', '.join(FORMATS)}", key="format")
+    def examine(cls, path: Path, container: str) -> ImportedFile:
+        """Size and hash of a file. Raises StoreError when it cannot be read."""
         digest = hashlib.sha256()
         try:
             with path.open("rb") as file:
@@ -180,13 +192,21 @@ class _File:
                 size = file.tell()
         except OSError as error:
             raise StoreError(f"cannot read {path}: {error.strerror or error}", path=path) from None
-        return cls(path, detect(path) if container == "auto" else container, size, digest.hexdigest())
+        return cls(path, container, size, digest.hexdigest())
 
     def to_json(self) -> dict[str, Any]:
+        """As the manifest tells it."""
         return {"name": self.path.name, "format": self.container, "bytes": self.size, "sha256": self.sha256}
 
 
-def _check_times(files: Sequence[_File], rule: AssumeReceive | None) -> bool:
+def _examined(path: Path, container: str) -> ImportedFile:
+    if container != "auto" and container not in FORMATS:
+        raise ConfigError(f"format {container!r}: expected auto, {', '.join(FORMATS)}", key="format")
+    file = ImportedFile.examine(path, container)
+    return attrs.evolve(file, container=detect(path)) if container == "auto" else file
+
+
+def _check_times(files: Sequence[ImportedFile], rule: AssumeReceive | None) -> bool:
     """Whether records get receive times."""
     timed = [file for file in files if file.container in TIMED]
     if timed and rule is not None:
@@ -205,7 +225,7 @@ def _check_times(files: Sequence[_File], rule: AssumeReceive | None) -> bool:
     return bool(timed) or rule is not None
 
 
-def _items(files: Sequence[_File]) -> Iterator[tuple[int, Item]]:
+def _items(files: Sequence[ImportedFile]) -> Iterator[tuple[int, Item]]:
     for place, file in enumerate(files):
         for item in read(file.path, file.container):
             yield place, item
@@ -236,15 +256,16 @@ def _in_its_place(out: Path) -> Iterator[Path]:
     try:
         yield folder / out.name
         with writing(out):
-            if out.exists():
-                raise _exists(out)
+            refuse_existing(out)
             (folder / out.name).rename(out)
             sync_folder(out.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _exists(out: Path) -> ConfigError:
-    return ConfigError(
-        f"run {out} exists and is never overwritten: choose another run id", key="out", value=str(out)
-    )
+def refuse_existing(out: Path) -> None:
+    """Raise ConfigError when there is something at ``out``."""
+    if out.exists():
+        raise ConfigError(
+            f"run {out} exists and is never overwritten: choose another run id", key="out", value=str(out)
+        )

@@ -13,11 +13,12 @@ from mm_framework.errors import ConfigError
 
 if TYPE_CHECKING:
     from mm_framework.replay.hftbacktest import HftBacktestFile
+    from mm_framework.replay.tardis_csv import TardisFolder
     from mm_framework.store.selection import Policy
 
 __all__ = ["FORMATS", "EventExport", "export_events"]
 
-FORMATS: Final = {"hftbacktest": ".npz"}
+FORMATS: Final = {"hftbacktest": ".npz", "tardis-csv": ""}
 """What events are written as -> how the name of the output ends, nothing for a folder."""
 
 
@@ -68,9 +69,12 @@ def export_events(app: App, wanted: EventExport) -> None:
     app.out.emit(document, lambda: _shown(document))
 
 
-def _sink(wanted: EventExport, out: Path) -> HftBacktestFile:
+def _sink(wanted: EventExport, out: Path) -> HftBacktestFile | TardisFolder:
     from mm_framework.replay.hftbacktest import HftBacktestFile
+    from mm_framework.replay.tardis_csv import TardisFolder
 
+    if wanted.format == "tardis-csv":
+        return TardisFolder(out)
     return HftBacktestFile(out, round(wanted.assumed_latency_ms * 1e6))
 
 

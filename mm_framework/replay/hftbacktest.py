@@ -28,6 +28,7 @@ from mm_framework.bundle.disk import writing
 from mm_framework.errors import ConfigError
 from mm_framework.model.events import NULL, Kind, Reason, RowFlag
 from mm_framework.model.instrument import Definition
+from mm_framework.replay.cut_levels import CutLevels
 
 __all__ = ["HftBacktestFile", "event_dtype", "in_both_orders", "nearest_doubles", "venue_times"]
 
@@ -86,12 +87,13 @@ class HftBacktestFile:
                 key="instrument",
             )
         self._definition = definitions[-1]
+        self._cut = CutLevels(definitions)
         self._scales = np.array([(one.price_scale, one.size_scale) for one in definitions], dtype=np.int64)
 
     def rows(self, block: Rows) -> None:
         """See `EventSink`."""
         first_ns, self._last_ns = self._last_ns, int(block["ts_recv_ns"][-1])
-        block = _with_ends(block, first_ns)
+        block = _with_ends(self._cut.told(block), first_ns)
         what = _what(block)
         self._left_out += int(np.count_nonzero((what == _OTHER) & np.isin(block["kind"], _TOLD)))
         taken = block[what != _OTHER]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import data_sets
 import pytest
 import toy_venue as toy
 from click.testing import CliRunner, Result
@@ -92,8 +93,8 @@ def test_options_reach_the_import(tmp_path: Path, recording: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "line"),
     [
-        (["--venue", "toy"], 2, "Missing option '--out'"),
-        (["--out", "x"], 2, "Missing option '--venue'"),
+        (["--venue", "toy"], 2, "name the new run with --out"),
+        (["--out", "x"], 2, "name the venue that was recorded with --venue"),
         (["--venue", "moon", "--out", "x"], 2, "there is no venue 'moon' among the installed plugins"),
         (["--venue", "toy", "--out", "../x/.."], 2, "cannot be used"),
         (["--venue", "toy", "--out", "x", "--format", "tar"], 2, "'tar' is not one of 'auto', 'raw'"),
@@ -126,3 +127,47 @@ def test_an_existing_run_is_refused(tmp_path: Path, recording: Path) -> None:
     assert result.exit_code == 2
     assert "exists and is never overwritten" in result.stderr
     assert runs(tmp_path) == ["first"]
+
+
+def test_a_data_set_says_itself_whose_it_is(tmp_path: Path) -> None:
+    trades = data_sets.gz(tmp_path / "trades.csv.gz", data_sets.TRADE_HEADER, data_sets.trade_lines(5))
+    result = mm(tmp_path, "import", trades, "--format", "tardis-csv", "--out", "first", "--json")
+    told = document(result)
+    assert told["instruments"] == ["deribit:BTC-PERPETUAL"]
+    assert told["counts"]["trades"] == 5
+    renamed = mm(
+        tmp_path, "import", trades, "--format", "tardis-csv", "--venue", "toy", "--out", "again", "--json"
+    )
+    assert document(renamed)["instruments"] == [toy.ToyAdapter().instrument_id("BTC-PERPETUAL")]
+    assert mm(tmp_path, "verify", "first").exit_code == 0
+
+
+def test_a_recording_needs_its_venue_and_a_damaged_zip_is_unreadable_input(
+    tmp_path: Path, recording: Path
+) -> None:
+    missing = mm(tmp_path, "import", recording, "--out", "first")
+    assert missing.exit_code == 2
+    assert "name the venue that was recorded with --venue" in missing.stderr
+    name = "BTCUSDT-aggTrades-2026-11-01"
+    path = data_sets.archive(tmp_path / "spot", name, [f"1,1.5,1,1,1,{data_sets.T0_US},True,True"])
+    path.with_name(f"{name}.zip.CHECKSUM").write_text(f"{'0' * 64}  {name}.zip\n")
+    result = mm(tmp_path, "import", path, "--format", "binance-zip", "--out", "first")
+    assert result.exit_code == 4
+    assert result.stderr.count("\n") == 1
+    assert "its .CHECKSUM says 000000000000" in result.stderr
+    assert runs(tmp_path) == []
+
+
+def test_candles_become_files_of_the_day_folders(tmp_path: Path) -> None:
+    line = f"{data_sets.T0_US},4.15,4.16,4.14,4.155,539.23,{data_sets.T0_US + 1},2240.39,13,401.82,1669.98,0"
+    zipped = data_sets.archive(tmp_path / "in", "BTCUSDT-1m-2023-11", [line])
+    told = document(mm(tmp_path, "import", zipped, "--format", "binance-zip", "--venue", "binance", "--json"))
+    (path,) = told["paths"]
+    assert told["candles"] == 1
+    assert Path(path) == tmp_path / "data/binance/BTCUSDT/20231115/history/candles_1m_BTCUSDT_20231115.csv.gz"
+    assert Path(path).is_file()
+    trades = data_sets.archive(tmp_path / "in", "BTCUSDT-trades-2023-11", ["1,1,1,1,1,True"])
+    mixed = mm(tmp_path, "import", zipped, trades, "--format", "binance-zip", "--venue", "binance")
+    assert mixed.exit_code == 2
+    assert "import them apart" in mixed.stderr
+    assert runs(tmp_path) == []

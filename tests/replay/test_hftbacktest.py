@@ -22,6 +22,7 @@ from toy_store import MIDNIGHT_NS, build_toy, opened, toy_run
 from mm_framework.errors import ConfigError
 from mm_framework.model.events import NULL, Kind, Reason, RowFlag
 from mm_framework.model.fixed import text
+from mm_framework.replay.cut_levels import CutLevels
 from mm_framework.replay.events import ReplayRequest, replay_events
 from mm_framework.replay.hftbacktest import (
     BUY_EVENT,
@@ -85,11 +86,13 @@ def test_the_layout_is_the_one_of_hftbacktest() -> None:
 
 
 def test_each_level_and_trade_stands_in_both_orders_with_its_value(store: Store, tmp_path: Path) -> None:
+    """Levels that fall out of the ten of the venue are told, too: as removals that no row speaks of."""
     data, facts = written(store, tmp_path / "x.npz")
     assert in_order(data)
     assert facts["rows"] == len(data)
     selection = store.events(["toy:A/B"], policy="any")
-    rows = np.concatenate([*selection.blocks()])
+    cut = CutLevels(selection.definitions)
+    rows = np.concatenate([cut.told(block) for block in selection.blocks()])
     scales = selection.definitions[0].price_scale, selection.definitions[0].size_scale
     valued = rows[np.isin(rows["kind"], (Kind.LEVEL, Kind.TRADE))]
     expected = [
