@@ -5,6 +5,7 @@ record -> each instrument's tape -> lines -> its folder of the day
 
 from __future__ import annotations
 
+import heapq
 from typing import Final
 
 from mm_framework.contracts.normalizer import Requested
@@ -50,7 +51,9 @@ class DayFiles:
         self._places: dict[str, DayPlace] = places(one.instrument for one in run.subscriptions)
         self._tapes: dict[str, _Kept] = {}
         self._symbols: dict[tuple[int, str], str] = {}
-        self._flush_ns = self._time_ns = NEVER
+        self._time_ns = NEVER
+        self._open_members: list[tuple[int, str]] = []
+        self._has_open: set[str] = set()
         self._day: int | None = None
         self._turn(run.start_ns)
         try:
@@ -64,8 +67,7 @@ class DayFiles:
         """See the contract."""
         assert seen.ts_recv_ns is not None
         now_ns, recv_ns = seen.record.mono_ns, seen.ts_recv_ns
-        if now_ns >= self._flush_ns:
-            self._flush(now_ns)
+        self._flush(now_ns)
         if recv_ns // DAY_NS != self._day and not self._settings.folder_date:
             self._turn(recv_ns)
             for kept in self._tapes.values():
@@ -95,10 +97,9 @@ class DayFiles:
             raise first
 
     def _concerned(self, seen: Seen) -> list[_Kept]:
-        """The instruments of the shard that a record says something of, in the order of the run."""
-        mine = [kept for kept in self._tapes.values() if kept.shard == seen.shard]
+        """The instruments of the shard that a record says something of."""
         if seen.record.kind not in _ABOUT_SOME:
-            return mine
+            return [kept for kept in self._tapes.values() if kept.shard == seen.shard]
         ids = {one.instrument for one in seen.told}
         ids |= {seen.definitions[one.instrument].id for one in iter_messages(seen.output.messages)}
         ids |= {one.instrument for one in seen.output.notices if isinstance(one, StateChanged)}
@@ -106,7 +107,8 @@ class DayFiles:
         for control in seen.controls:
             if isinstance(control, Requested):
                 ids |= {self._symbols.get((seen.shard, one), "") for one in control.venue_symbols}
-        return [kept for kept in mine if kept.tape.instrument in ids]
+        found = [self._tapes[one] for one in sorted(ids) if one in self._tapes]
+        return [kept for kept in found if kept.shard == seen.shard]
 
     def _pass_time(self, now_ns: int, recv_ns: int) -> None:
         for kept in self._tapes.values():
@@ -116,13 +118,24 @@ class DayFiles:
     def _add(self, kept: _Kept, out: list[Line | Snapshot], now_ns: int, recv_ns: int) -> None:
         if out:
             kept.folder.add(out, now_ns, recv_ns // 1_000_000)
-            self._flush_ns = min(self._flush_ns, kept.folder.due_ns or NEVER)
+            if kept.tape.instrument not in self._has_open:
+                self._wait_for(kept)
+
+    def _wait_for(self, kept: _Kept) -> None:
+        """Note when the first of a folder's open members is to be closed; those it opens later are later."""
+        due_ns = kept.folder.due_ns
+        if due_ns is not None:
+            heapq.heappush(self._open_members, (due_ns, kept.tape.instrument))
+            self._has_open.add(kept.tape.instrument)
 
     def _flush(self, now_ns: int) -> None:
         """Close the members whose time is over."""
-        for kept in self._tapes.values():
+        while self._open_members and self._open_members[0][0] <= now_ns:
+            _, instrument = heapq.heappop(self._open_members)
+            self._has_open.remove(instrument)
+            kept = self._tapes[instrument]
             kept.folder.flush_if_due(now_ns)
-        self._flush_ns = min((kept.folder.due_ns or NEVER for kept in self._tapes.values()), default=NEVER)
+            self._wait_for(kept)
 
     def _turn(self, recv_ns: int) -> None:
         self._day = recv_ns // DAY_NS
