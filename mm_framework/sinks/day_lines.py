@@ -31,6 +31,9 @@ from mm_framework.sinks.day_schema import (
 
 __all__ = ["DayLines", "Line", "Snapshot"]
 
+MOST_TEXTS: Final = 256
+"""Texts of levels that are kept of an instrument, of which a plant has thousands."""
+
 _SIDES: Final = {BID: "buy", ASK: "sell", 0: ""}
 _BUYER_IS_MAKER: Final = {BID: "false", ASK: "true", 0: ""}
 
@@ -63,6 +66,8 @@ class DayLines:
         self._book_seq = 0
         self.epoch = 1
         self._out: list[Line | Snapshot] = []
+        self._scales: tuple[int, int] | None = None
+        self._texts: dict[Level, str] = {}
 
     def take(self) -> list[Line | Snapshot]:
         """The lines since the last call."""
@@ -127,13 +132,26 @@ class DayLines:
     ) -> None:
         """The best ``n`` levels, under the number of the update before it; missing ones are 0."""
         cells: list[str] = []
+        known = self._known_levels(definition)
         for k in range(n):
             for levels in (bids, asks):
-                price, size = levels[k] if k < len(levels) else (0, 0)
-                cells += [text(price, definition.price_scale), text(size, definition.size_scale)]
+                level = levels[k] if k < len(levels) else (0, 0)
+                found = known.get(level)
+                if found is None:
+                    price, size = level
+                    found = f"{text(price, definition.price_scale)},{text(size, definition.size_scale)}"
+                    known[level] = found
+                cells.append(found)
         event_ms = milliseconds(ts_venue_ns)
         head = ("" if event_ms is None else event_ms, self.recv_ms, self._book_seq, self._run_id, self.epoch)
         self._out.append(Line(ORDERBOOK, ",".join((*map(str, head), *cells)) + "\n"))
+
+    def _known_levels(self, definition: Definition) -> dict[Level, str]:
+        """Texts of levels: most of a book's are those of the one before. Few are kept."""
+        scales = (definition.price_scale, definition.size_scale)
+        if scales != self._scales or len(self._texts) > MOST_TEXTS:
+            self._scales, self._texts = scales, {}
+        return self._texts
 
     def snapshot(
         self,
