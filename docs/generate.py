@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+import notebook_pages
 import venue_pages
 
 if TYPE_CHECKING:
@@ -264,6 +265,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "layouts": layouts,
     "records": records,
     "states": states,
+    **notebook_pages.regions(),
     **venue_pages.regions(table),
 }
 

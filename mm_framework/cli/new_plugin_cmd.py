@@ -1,4 +1,4 @@
-"""``mm new-plugin venue | strategy | sink``: a package to begin from, which works and is tested as it is.
+"""``mm new-plugin venue | strategy | sink | check``: a package that works and is tested as it is.
 
 Templates are folders of this package; copier renders them into a folder of its own beside the new one,
 which is moved into place when it is whole. They hold no tasks and no extensions: nothing of them runs.
@@ -30,6 +30,7 @@ _WORDS: Final = re.compile(r"[a-z][a-z0-9]+(_[a-z0-9]+)*")
 _NAMES: Final = {
     "venue": (re.compile(r"[a-z][a-z0-9]+"), "lower-case letters and digits, such as northex"),
     "strategy": (_WORDS, "lower-case words joined by underscores, such as wide_quotes"),
+    "check": (_WORDS, "lower-case words joined by underscores, such as wide_spread"),
     "sink": (_WORDS, "lower-case words joined by underscores, such as trade_lines"),
 }
 
@@ -40,7 +41,7 @@ _out = click.option(
 
 @click.group("new-plugin", cls=VerbGroup)
 def command() -> None:
-    """Make the package of a new venue, strategy or sink.
+    """Make the package of a new venue, strategy, sink or check.
 
     It can be installed as it is and its tests pass; what it does is an example to change. Needs the
     extra mm-framework[templates].
@@ -84,6 +85,19 @@ def sink(app: App, name: str, out: Path | None) -> None:
     NAME is what --sink and --to name.
     """
     _make(app, "sink", name, out)
+
+
+@command.command("check")
+@click.argument("name")
+@_out
+@json_option
+@pass_app
+def check(app: App, name: str, out: Path | None) -> None:
+    """Make a check of data quality: settings, what it finds in a day, and its tests.
+
+    NAME is what its findings carry, and the section of its settings.
+    """
+    _make(app, "check", name, out)
 
 
 def _make(app: App, kind: str, name: str, out: Path | None) -> None:

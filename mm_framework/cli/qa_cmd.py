@@ -19,9 +19,14 @@ from mm_framework.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from mm_framework.quality.daily import DayReport
+    from mm_framework.quality.daily_pages import Plots
     from mm_framework.quality.file_check import FileReport
+    from mm_framework.store.partitions import Partition
+    from mm_framework.store.reader import Store
 
 __all__ = ["command"]
+
+_DAY_NS = 86_400 * 10**9
 
 
 class _TargetGroup(VerbGroup):
@@ -98,19 +103,26 @@ def _check_days(app: App, target: str, strict: bool) -> int:
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the reports. [data/reports]"
 )
+@click.option("--plots", is_flag=True, help="Draw each instrument's day too; needs mm-framework[plot].")
 @click.option("--strict", is_flag=True, help="Exit 1 when a partition is REJECT or QUARANTINE.")
 @settings_options(StoreSettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def daily(app: App, store: str | None, dates: tuple[str, ...], out: Path | None, strict: bool) -> int:
+def daily(
+    app: App, store: str | None, dates: tuple[str, ...], out: Path | None, plots: bool, strict: bool
+) -> int:
     """Judge the days of a store anew, write a report of each, and put the verdicts into the store.
 
-    Writes qa_DATE.json, qa_DATE.md and qa_DATE.html. No row is changed.
+    Writes qa_DATE.json, qa_DATE.md and qa_DATE.html; with --plots charts below plots/, which the reports
+    show. No row is changed.
     """
     from mm_framework.api import InstalledJudge
     from mm_framework.quality.daily import judge_store, update_store, write_reports
+    from mm_framework.report.extra import need_plot_extra
 
+    if plots:
+        need_plot_extra()
     opened = opened_store(app, store)
     for one in dates:
         if one not in {stored.partition.date for stored in opened.partitions()}:
@@ -119,9 +131,34 @@ def daily(app: App, store: str | None, dates: tuple[str, ...], out: Path | None,
             )
     with app.out.progress("judging", total=opened.manifest.rows, unit="rows") as advance:
         reports = judge_store(opened, InstalledJudge(app.config).checks, dates, advance)
-    written = write_reports(out or app.load(DataSettings).value.dir / "reports", reports)
     update_store(opened, reports)
+    folder = out or app.load(DataSettings).value.dir / "reports"
+    drawn = _drawn(app, opened_store(app, store), reports, folder / "plots") if plots else {}
+    written = write_reports(folder, reports, drawn)
+    written += [path for charts in drawn.values() for one in charts for path in (one.png, one.html)]
     return _told(app, opened.root.url, reports, strict, [str(path) for path in written])
+
+
+def _drawn(app: App, store: Store, reports: list[DayReport], folder: Path) -> Plots:
+    """A chart of each instrument's day that has best prices, by partition."""
+    from mm_framework.bundle.times import parse_utc
+    from mm_framework.cli.plot_cmd import draw
+    from mm_framework.quality.chart_store import chart_of_store
+    from mm_framework.quality.daily_pages import Plot
+
+    found: dict[Partition, list[Plot]] = {}
+    partitions = [one.stored for report in reports for one in report.partitions]
+    with app.out.progress("drawing", total=len(partitions), unit="partitions") as advance:
+        for stored in partitions:
+            start = parse_utc(stored.partition.date)
+            for name in sorted({s.instrument for part in stored.parts for s in part.stretches}):
+                if not store.bbo([name], start, start + _DAY_NS, "any").num_rows:
+                    continue
+                chart = chart_of_store(store, name, start, start + _DAY_NS)
+                png, html = draw(chart, folder, "both", "light")
+                found.setdefault(stored.partition, []).append(Plot(name, png, html))
+            advance(1)
+    return found
 
 
 def _told(

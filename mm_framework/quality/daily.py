@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -26,6 +26,9 @@ from mm_framework.store.judge import DayRows, notes_of
 from mm_framework.store.manifest import Part, Stored, Verdict
 from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.reader import Store
+
+if TYPE_CHECKING:
+    from mm_framework.quality.daily_pages import Plots
 
 __all__ = ["DayReport", "PartitionReport", "judge_store", "update_store", "write_reports"]
 
@@ -134,8 +137,11 @@ QA = pa.schema(
 )
 
 
-def write_reports(folder: Path, reports: Sequence[DayReport]) -> list[Path]:
-    """``qa_<date>.json``, ``.md`` and ``.html`` of each day, each file at once. Raises EnvironmentFailed."""
+def write_reports(folder: Path, reports: Sequence[DayReport], plots: Plots | None = None) -> list[Path]:
+    """``qa_<date>.json``, ``.md`` and ``.html`` of each day, each file at once. Raises EnvironmentFailed.
+
+    ``plots``: charts by partition, whose files lie in ``plots`` of the folder.
+    """
     from mm_framework.quality.daily_pages import markdown, page
 
     written = []
@@ -144,8 +150,8 @@ def write_reports(folder: Path, reports: Sequence[DayReport]) -> list[Path]:
     for report in reports:
         texts = {
             "json": json.dumps(report.to_json(), indent=2, allow_nan=False) + "\n",
-            "md": markdown(report),
-            "html": page(report),
+            "md": markdown(report, plots),
+            "html": page(report, plots),
         }
         for ending, content in texts.items():
             written.append(folder / f"qa_{report.date}.{ending}")

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from mm_framework.cli import main
 from mm_framework.cli.new_plugin_cmd import TEMPLATES
 
-KINDS = {"venue": "northex", "strategy": "wide_quotes"}
+KINDS = {"venue": "northex", "strategy": "wide_quotes", "sink": "trade_lines", "check": "wide_spread"}
 
 
 @pytest.fixture(autouse=True)

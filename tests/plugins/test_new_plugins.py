@@ -13,7 +13,7 @@ from plugin_environment import PluginEnvironment
 
 from mm_framework.cli.new_plugin_cmd import render
 
-KINDS = {"venue": "northex", "strategy": "wide_quotes", "sink": "trade_lines"}
+KINDS = {"venue": "northex", "strategy": "wide_quotes", "sink": "trade_lines", "check": "wide_spread"}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,7 @@ def test_mm_finds_what_was_installed(made: Path, environment: PluginEnvironment)
     assert found["mm-northex"] == ("loaded", [f"{kind}.northex" for kind in kinds])
     assert found["mm-wide-quotes"] == ("loaded", ["strategies.wide_quotes"])
     assert found["mm-trade-lines"] == ("loaded", ["sinks.trade_lines"])
+    assert found["mm-wide-spread"] == ("loaded", ["qa_checks.wide_spread"])
     venues = json.loads(environment.mm("venues", "--json", cwd=made).stdout)["venues"]
     (venue,) = (venue for venue in venues if venue["name"] == "northex")
     assert [channel["proof"] for channel in venue["channels"]] == ["sequence", "ids"]
@@ -57,7 +58,7 @@ def test_mm_finds_what_was_installed(made: Path, environment: PluginEnvironment)
 
 def test_what_it_imports_is_declared(made: Path, environment: PluginEnvironment, repository: Path) -> None:
     script = repository / "tests" / "matrix" / "imports.py"
-    done = environment.run(["-P", str(script), "mm_northex", "mm_wide_quotes", "mm_trade_lines"], made)
+    done = environment.run(["-P", str(script), *(f"mm_{name}" for name in KINDS.values())], made)
     assert done.returncode == 0, done.stdout
 
 
@@ -69,6 +70,8 @@ def test_what_it_imports_is_declared(made: Path, environment: PluginEnvironment,
         ("venue", "a" * 24),
         ("strategy", "ab"),
         ("sink", "ab"),
+        ("check", "ab"),
+        ("check", "a_rather_long_name_of_it"),
         ("sink", "a_rather_long_name_of_it"),
         ("strategy", "a_rather_long_name_of_it"),
     ],

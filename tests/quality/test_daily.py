@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ from toy_store import MIDNIGHT_NS, build_toy, opened, toy_run
 from mm_framework.contracts.qa_check import Finding, QACheck
 from mm_framework.quality.check_settings import CrossedLimits, GapLimits
 from mm_framework.quality.daily import judge_store, update_store, write_reports
-from mm_framework.quality.daily_pages import markdown, page
+from mm_framework.quality.daily_pages import Plot, markdown, page
 from mm_framework.quality.day_checks import Crossed, Gaps
 from mm_framework.store.reader import Store
 from mm_framework.store.verify import verify_store
@@ -90,3 +91,36 @@ def test_reports_are_written_and_escaped(store: Store, tmp_path: Path) -> None:
     assert "bad</b>\\|" in markdown(reports[0])
     assert "http" not in page(reports[0])
     assert "A/B" in page(reports[0])
+
+
+def test_a_page_draws_each_day_with_what_was_recorded_and_left_out(store: Store) -> None:
+    first, second = judge_store(store, make_checks)
+    strips = re.findall(r'<svg class="day".*?</svg>', page(first), re.DOTALL)
+    assert len(strips) == len(first.partitions) == 2
+    assert 'class="rec"' in strips[0]
+    assert re.search(r'class="out"[^>]*><title>left out: reset, 23:59:59', strips[0])
+    assert 'class="out"' not in page(second)
+    xs = [
+        float(x) + float(width) for x, width in re.findall(r'x="([\d.]+)" y="0" width="([\d.]+)"', strips[0])
+    ]
+    assert max(xs) <= 1440
+
+
+def test_a_rejected_day_is_left_out_as_a_whole(store: Store) -> None:
+    report = judge_store(store, lambda: [Harsh()], ["2023-11-14"])[0]
+    assert "left out: &lt;b&gt;bad" in page(report)
+
+
+def test_pictures_of_plots_are_inside_the_page_and_beside_the_markdown(store: Store, tmp_path: Path) -> None:
+    png = tmp_path / "plots" / "a.png"
+    png.parent.mkdir()
+    png.write_bytes(b"\x89PNG")
+    reports = judge_store(store, make_checks)
+    partition = reports[0].partitions[0].stored.partition
+    plots = {partition: [Plot("toy:A/B", png, png.with_suffix(".html"))]}
+    _, text, web = write_reports(tmp_path, reports[:1], plots)
+    assert "[![toy:A/B](plots/a.png)](plots/a.html)" in text.read_text(encoding="utf-8")
+    assert 'href="plots/a.html"><img alt="toy:A/B" src="data:image/png;base64,iVBORw=="' in web.read_text(
+        encoding="utf-8"
+    )
+    assert "<img" not in page(reports[1], plots)

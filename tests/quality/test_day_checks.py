@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-import attrs
 import numpy as np
 import pytest
 
 from mm_framework.contracts.qa_check import Finding, QACheck
-from mm_framework.model.events import ASK, BID, NULL, ROW, Kind, Reason, RowFlag, SyncState, row_dtype
-from mm_framework.model.instrument import Definition
+from mm_framework.model.events import ASK, BID, Kind, Reason, SyncState, row_dtype
 from mm_framework.quality import check_settings as limits
 from mm_framework.quality.day_checks import BackwardTime, Crossed, Duplicates, Gaps, NonPositive
 from mm_framework.quality.judge import check_day, judge
 from mm_framework.quality.price_checks import LatencyRegime, Spikes, Stale, Widths
 from mm_framework.store.judge import DayRows
+from mm_framework.testing.qa_day import QADay
 
-START = 1_700_000_000 * 10**9
 MS = 1_000_000
-DEFINITION = Definition(0, 0, "toy:A/B", "A/B", 2, 3, tick_size="0.01")
 
 
-@attrs.define
-class Tape:
-    """Rows of one instrument, a message every 10 ms, venue time 5 ms before receipt."""
-
-    packed: bytearray = attrs.field(factory=bytearray)
-    now: int = START
-    seq: int = 0
-
-    def message(
-        self, entries: Sequence[tuple[int, int, int, int, int]], flags: int = 0, venue: int | None = None
-    ) -> None:
-        self.now += 10 * MS
-        self.seq += 1
-        ts_venue = self.now - 5 * MS if venue is None else venue
-        for place, (kind, side, price, size, aux) in enumerate(entries):
-            last = RowFlag.LAST if place == len(entries) - 1 else 0
-            self.packed += ROW.pack(
-                self.now, ts_venue, self.seq, price, size, aux, 0, 0, kind, side, flags | last, 1, self.seq
-            )
-
-    def state(self, old: SyncState, new: SyncState, reason: Reason = Reason.NONE) -> None:
-        self.message([(Kind.SYNC_CHANGE, 0, old, new, reason)], venue=NULL)
-
-    def begin(self) -> None:
-        levels = [(Kind.LEVEL, BID, 10_000, 500, NULL), (Kind.LEVEL, ASK, 10_002, 500, NULL)]
-        self.message([(Kind.SNAPSHOT_START, 0, NULL, 2, NULL), *levels], RowFlag.SNAPSHOT)
-        self.state(SyncState.SYNCING, SyncState.SYNCED, Reason.VERIFIED)
-
-    def level(self, side: int, price: int, size: int, **more: Any) -> None:
-        self.message([(Kind.LEVEL, side, price, size, NULL)], **more)
-
-    def trade(self, price: int, number: int, size: int = 10, **more: Any) -> None:
-        self.message([(Kind.TRADE, 1, price, size, number)], **more)
-
-    def quiet(self, messages: int) -> None:
-        for n in range(messages):
-            self.level(BID, 10_000, 400 + n % 50)
-
-    def day(self, **more: Any) -> DayRows:
-        rows: Any = np.frombuffer(bytes(self.packed), dtype=row_dtype())
-        return DayRows("toy:A/B", rows, (DEFINITION,), **more)
-
-
-def started(messages: int = 50) -> Tape:
-    tape = Tape()
+def started(messages: int = 50) -> QADay:
+    tape = QADay()
     tape.begin()
     tape.quiet(messages)
     return tape
@@ -96,27 +50,27 @@ def crossed() -> DayRows:
     tape.level(BID, 10_005, 7)
     tape.level(BID, 10_005, 0)
     tape.quiet(10)
-    return tape.day()
+    return tape.rows()
 
 
 def locked() -> DayRows:
     tape = started()
     tape.level(BID, 10_002, 7)
     tape.level(BID, 10_002, 0)
-    return tape.day()
+    return tape.rows()
 
 
 def negative_size() -> DayRows:
     tape = started()
     tape.trade(10_001, 1, size=0)
-    return tape.day()
+    return tape.rows()
 
 
 def backward() -> DayRows:
     tape = started(100)
     tape.level(BID, 10_000, 1, venue=tape.now - 2_500 * MS)
     tape.quiet(10)
-    return tape.day()
+    return tape.rows()
 
 
 def gap() -> DayRows:
@@ -126,7 +80,7 @@ def gap() -> DayRows:
     tape.state(SyncState.SYNCED, SyncState.RESYNCING, Reason.SEQUENCE_GAP)
     tape.begin()
     tape.quiet(200)
-    return tape.day()
+    return tape.rows()
 
 
 def mostly_lost() -> DayRows:
@@ -134,28 +88,28 @@ def mostly_lost() -> DayRows:
     tape.state(SyncState.SYNCED, SyncState.RESYNCING, Reason.SILENT)
     tape.now += 10**10
     tape.begin()
-    return tape.day()
+    return tape.rows()
 
 
 def trade_gap() -> DayRows:
     tape = started(200)
     tape.message([(Kind.GAP, 0, 5, 9, Reason.TRADE_ID_GAP)])
     tape.quiet(5)
-    return tape.day()
+    return tape.rows()
 
 
 def conflicting_trade() -> DayRows:
     tape = started()
     for price in (10_001, 10_002):
         tape.trade(price, 7)
-    return tape.day()
+    return tape.rows()
 
 
 def repeated_trade() -> DayRows:
     tape = started()
     for _ in range(2):
         tape.trade(10_001, 7)
-    return tape.day()
+    return tape.rows()
 
 
 def spike() -> DayRows:
@@ -166,7 +120,7 @@ def spike() -> DayRows:
     tape.level(ASK, 10_900, 5)
     tape.level(ASK, 10_002, 5)
     tape.quiet(10)
-    return tape.day()
+    return tape.rows()
 
 
 def wide() -> DayRows:
@@ -174,7 +128,7 @@ def wide() -> DayRows:
     tape.level(ASK, 10_900, 5)
     tape.level(ASK, 10_002, 0)
     tape.level(ASK, 10_002, 500)
-    return tape.day()
+    return tape.rows()
 
 
 def stale() -> DayRows:
@@ -183,19 +137,19 @@ def stale() -> DayRows:
         tape.now += 30 * 10**9
         tape.trade(10_100, number)
     tape.quiet(2)
-    return tape.day()
+    return tape.rows()
 
 
 def slow() -> DayRows:
-    return started(300).day(offsets={0: 60.0})
+    return started(300).rows({0: 60.0})
 
 
 def unsafe() -> DayRows:
-    return started(300).day(offsets={0: 1_300.0})
+    return started(300).rows({0: 1_300.0})
 
 
 def ahead() -> DayRows:
-    return started(300).day(offsets={0: -50.0})
+    return started(300).rows({0: -50.0})
 
 
 PLANTED: list[tuple[Callable[[], DayRows], str, str, str]] = [
@@ -218,7 +172,7 @@ PLANTED: list[tuple[Callable[[], DayRows], str, str, str]] = [
 
 
 def test_a_clean_day_passes() -> None:
-    assert found(started(300).day(offsets={0: 0.0})) == []
+    assert found(started(300).rows({0: 0.0})) == []
 
 
 @pytest.mark.parametrize(("plant", "result", "flag", "status"), PLANTED, ids=[one[2] for one in PLANTED])
@@ -252,14 +206,8 @@ def test_a_gap_is_out_from_the_loss_until_it_is_mended() -> None:
 
 def test_a_value_on_a_limit_belongs_to_the_better_class() -> None:
     tape = started(300)
-    assert (
-        judge(check_day(tape.day(offsets={0: 15.0}), [LatencyRegime(limits.LatencyLimits())])).status
-        == "PASS"
-    )
-    assert (
-        judge(check_day(tape.day(offsets={0: 15.1}), [LatencyRegime(limits.LatencyLimits())])).status
-        == "WARN"
-    )
+    assert judge(check_day(tape.rows({0: 15.0}), [LatencyRegime(limits.LatencyLimits())])).status == "PASS"
+    assert judge(check_day(tape.rows({0: 15.1}), [LatencyRegime(limits.LatencyLimits())])).status == "WARN"
 
 
 def test_an_empty_day_fails() -> None:
@@ -279,7 +227,7 @@ def test_a_check_that_raises_is_an_error_of_its_own() -> None:
         def findings(self) -> list[Finding]:
             return []
 
-    findings = check_day(started().day(), [Broken(), *all_checks()])
+    findings = check_day(started().rows(), [Broken(), *all_checks()])
     assert [(one.result, one.flag, one.detail) for one in findings] == [
         ("ERROR", "broken_error", "ZeroDivisionError: no numbers")
     ]

@@ -9,10 +9,11 @@
 
 Each class holds one part of the venue to its contract. What a venue does not declare (an emulator, fees,
 shapes, depths, a REST snapshot, a ping) is skipped, and the skip says so. It needs the extra ``testing``.
-`SinkConformance` is for sinks and needs no venue.
+`SinkConformance` is for sinks, `CheckConformance` for checks of quality; they need no venue.
 """
 
 from mm_framework.testing.conformance.adapter import AdapterConformance
+from mm_framework.testing.conformance.checks import CheckConformance
 from mm_framework.testing.conformance.emulator import EmulatorConformance
 from mm_framework.testing.conformance.fees import FeeModelConformance
 from mm_framework.testing.conformance.normalizer import Golden, NormalizerConformance
@@ -23,6 +24,7 @@ from mm_framework.testing.writer import ToldMessage
 
 __all__ = [
     "AdapterConformance",
+    "CheckConformance",
     "EmulatorConformance",
     "FeeModelConformance",
     "Golden",

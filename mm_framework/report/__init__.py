@@ -1,0 +1,1 @@
+"""What people look at: charts as pictures and as pages for a browser."""
