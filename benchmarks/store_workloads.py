@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from mm_framework.replay.events import ReplayRequest, replay_events
 from mm_framework.store.builder import Build, build
 from mm_framework.store.inputs import find_source
 from mm_framework.store.manifest import Part
+from mm_framework.store.mapped import give_back
 from mm_framework.store.query import query
 from mm_framework.store.reader import Store, open_store
 from mm_framework.store.row_cache import RowCache, part_rows
@@ -237,9 +238,8 @@ def _scales(store: Store, part: Part) -> dict[int, Scales]:
 
 def _written(rows: npt.NDArray[Any], path: Path, run: str, scales: dict[int, Scales]) -> None:
     with writer(path, "events") as sink:
-        for start in range(0, len(rows), ROW_GROUP):
-            columns = event_columns(rows[start : start + ROW_GROUP], run, scales)
-            sink.write_table(columns, row_group_size=ROW_GROUP)
+        for chunk in _chunks(rows):
+            sink.write_table(event_columns(chunk, run, scales), row_group_size=ROW_GROUP)
 
 
 def _groups(path: Path) -> Any:
@@ -254,7 +254,14 @@ def _asked(store: Store, sql: str) -> Callable[[], int]:
 
 
 def _summed(store: Store, part: Part) -> int:
-    return int(store.rows(part)["price"].sum())
+    return sum(int(rows["price"].sum()) for rows in _chunks(store.rows(part)))
+
+
+def _chunks(rows: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Mapped rows as they go by, without staying in memory."""
+    for start in range(0, len(rows), ROW_GROUP):
+        yield rows[start : start + ROW_GROUP]
+        give_back(rows)
 
 
 def _drain(many: Any) -> None:

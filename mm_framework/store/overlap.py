@@ -7,7 +7,7 @@ behind the cut, with its book as it was then.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -17,6 +17,8 @@ import numpy.typing as npt
 from mm_framework.model.events import Kind, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.store.manifest import Overlap, Part
+from mm_framework.store.mapped import give_back
+from mm_framework.store.schema import ROW_GROUP
 from mm_framework.store.synthetic import book_rows
 from mm_framework.store.walk import BookWalk
 
@@ -74,7 +76,7 @@ def without(
         first = len(rows) if from_ns is None else bisect_left(times, from_ns)
         end = len(rows) if to_ns is None else bisect_left(times, to_ns)
         pieces.append(rows[place:first])
-        for part in np.split(rows[place:end], np.flatnonzero(np.diff(rows["instrument"][place:end])) + 1):
+        for part in _pieces(rows[place:end]):
             if len(part):
                 if walk is None or part["instrument"][0] != number:
                     number = int(part["instrument"][0])
@@ -88,6 +90,14 @@ def without(
             pieces.append(book_rows(walk.book, number, state, epoch, to_ns))
         place = end
     return np.concatenate(pieces)
+
+
+def _pieces(rows: Rows) -> Iterator[Rows]:
+    """Rows in pieces of one instrument number each, which do not stay in memory."""
+    for start in range(0, len(rows), ROW_GROUP):
+        chunk = rows[start : start + ROW_GROUP]
+        yield from np.split(chunk, np.flatnonzero(np.diff(chunk["instrument"])) + 1)
+        give_back(rows)
 
 
 def _united(cuts: Sequence[Interval]) -> list[Interval]:

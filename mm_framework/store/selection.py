@@ -141,6 +141,7 @@ class Selection:
 
     def _cut(self, rows: Rows, stored: Stored, part: Part, instrument: str) -> Rows:
         """Without what lies outside of the time, and in intervals that the policy leaves out."""
+        rows = rows[: bisect_left(rows["ts_recv_ns"], self.to_ns)]
         cuts = [] if self.policy == "any" else [(a, b) for a, b, _ in stored.verdict.intervals]
         if self.from_ns > int(rows["ts_recv_ns"][0]):
             cuts.append((FIRST_NS, self.from_ns))
