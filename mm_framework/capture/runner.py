@@ -134,7 +134,7 @@ class Capture:
         )
         self._shards = {shard.number: shard for shard in self._make_shards(plan, kits, transport, tls)}
         self._fetcher = self._make_fetcher(transport, tls)
-        asked = ("snapshot_request", "time_request")
+        asked = ("snapshot_request", "time_request", "witness_request")
         self._fetches = any(hasattr(kits[s.venue].adapter, name) for s in plan.shards for name in asked)
         self._notices = NoticeLog()
         self._connections = 0

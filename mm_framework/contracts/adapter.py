@@ -19,6 +19,7 @@ __all__ = [
     "Subscription",
     "TimeSource",
     "VenueLimits",
+    "WitnessSource",
 ]
 
 
@@ -161,6 +162,18 @@ class SnapshotSource(Protocol):
     def snapshot_request(self, subscription: Subscription) -> HttpRequest:
         """The request for a snapshot of a book; its body goes to ``Normalizer.http``, which begins a
         message with ``snapshot`` and ends it with the snapshot's number as ``last``.
+        """
+        ...
+
+
+@runtime_checkable
+class WitnessSource(Protocol):
+    """What an adapter offers besides, when REST tells a whole book with a hash (`SyncRules.hash`)."""
+
+    def witness_request(self, subscription: Subscription) -> HttpRequest:
+        """The request for a book that is compared with ours and never applied; its ``what`` is ``witness``.
+
+        Its body goes to ``Normalizer.http``, which writes a snapshot with venue time and digest.
         """
         ...
 

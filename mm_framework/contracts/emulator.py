@@ -172,9 +172,9 @@ class Outgoing(NamedTuple):
     """A frame to send, with what the truth log and the faults need to know of it.
 
     ``channel`` and ``symbol`` name the stream of a data frame and of an acknowledgement; ``depth`` is
-    a book subscription's; ``checksum`` is where the checksum's digits stand in the payload, as
-    ``(start, end)``. An empty acknowledgement is not sent: it tells of a subscription to a venue that
-    does not answer.
+    a book subscription's; ``checksum`` is where the digits of the checksum, or of the SHA-1 of the book,
+    stand in the payload, as ``(start, end)``. An empty acknowledgement is not sent: it tells of a
+    subscription to a venue that does not answer.
     """
 
     payload: bytes

@@ -18,8 +18,10 @@ from mm_framework.contracts.shapes import Shape
 from mm_framework.model.events import NULL
 
 __all__ = [
+    "Alive",
     "ConnectionInfo",
     "Control",
+    "Ended",
     "FrameClass",
     "GoingAway",
     "InstrumentInfo",
@@ -95,6 +97,14 @@ class Pong:
 
 
 @attrs.frozen
+class Alive:
+    """A subscription goes on, and has nothing new to say (a heartbeat of its own)."""
+
+    channel: str
+    venue_symbol: str
+
+
+@attrs.frozen
 class VenueStatus:
     """The state of the venue (or, with ``venue_symbol``, of an instrument); ``online`` if it trades."""
 
@@ -142,7 +152,16 @@ class MetadataDone:
 
 
 Control = (
-    Subscribed | Refused | Requested | Pong | VenueStatus | Ended | GoingAway | InstrumentInfo | MetadataDone
+    Subscribed
+    | Refused
+    | Requested
+    | Pong
+    | Alive
+    | VenueStatus
+    | Ended
+    | GoingAway
+    | InstrumentInfo
+    | MetadataDone
 )
 
 

@@ -93,11 +93,11 @@ class SyncRules:
     ``resync`` (the book is wrong), ``grace`` (it is wrong if it stays so for a second, unless the
     venue's checksum holds for it) or ``ignore``. ``sequence``: numbers of book messages or frames.
     ``window``: the venue itself keeps books at the subscribed depth and deletes what it pushes out.
-    ``hash``: a digest; one that differs is counted and marks the book as unverified, a REST witness
-    decides (a mismatch alone is no loss); ``hash_text``: the same as data, without which books of a venue
-    with a digest are not for compiled kernels. ``trade_ids``: trades are numbered without holes, a
-    jump is a declared gap and a number seen before is a repetition; ``rising``: the numbers only rise, a
-    repetition is known and a hole is not.
+    ``hash``: a digest; one that differs is counted, and after one that held a witness decides
+    (`contracts.adapter.WitnessSource`; a mismatch alone is no loss); ``hash_text``: the same as data, without
+    which books of a venue with a digest are not for compiled kernels. ``trade_ids``: trades are numbered
+    without holes, a jump is a declared gap and a number seen before is a repetition; ``rising``: the numbers
+    only rise, a repetition is known and a hole is not.
     """
 
     checksum: ChecksumSpec | None = None

@@ -46,7 +46,7 @@ FAULTS: Final = {
     "repeat": "a frame is sent twice",
     "reorder": "a frame is sent after the next one of its connection",
     "corrupt": "one digit of a frame becomes another one (the frame may then be no JSON)",
-    "checksum": "a frame's checksum is wrong",
+    "checksum": "a frame's checksum, or its hash of the book, is wrong",
     "silent": "one instrument of a connection falls silent until it is subscribed again",
     "mute": "a connection is accepted and never answered (rate: probability of each connection)",
     "half-open": "a connection stays open, but nothing is sent or read any more",
@@ -72,6 +72,9 @@ USUAL_RATES: Final = {
 
 NOTICE_RATE: Final = 0.004
 """The usual rate of a fault of a venue's own."""
+
+HASH_DIGITS: Final = 40
+"""Of a SHA-1 in hex."""
 
 FRAME_FAULTS: Final = frozenset({"drop", "repeat", "reorder", "corrupt", "checksum"})
 CONNECT_FAULTS: Final = frozenset({"mute"})
@@ -234,10 +237,17 @@ def corrupt(payload: bytes, draw: random.Random) -> bytes:
 
 
 def wrong_checksum(frame: Outgoing, draw: random.Random) -> bytes:
-    """The frame's payload with another number in place of its checksum (``frame.checksum`` is set)."""
+    """The frame's payload with another number in place of its checksum (``frame.checksum`` is set), or with
+    another digit in its hash.
+    """
     if frame.checksum is None:
         raise RuntimeError("the frame has no checksum")
     start, end = frame.checksum
-    old = int(frame.payload[start:end])
-    wrong = old ^ draw.randrange(1, 2**31)
-    return frame.payload[:start] + str(wrong).encode() + frame.payload[end:]
+    told = frame.payload[start:end]
+    if len(told) == HASH_DIGITS:
+        place = draw.randrange(HASH_DIGITS)
+        digit = int(told[place : place + 1], 16) ^ draw.randrange(1, 16)
+        wrong = told[:place] + f"{digit:x}".encode() + told[place + 1 :]
+    else:
+        wrong = str(int(told) ^ draw.randrange(1, 2**31)).encode()
+    return frame.payload[:start] + wrong + frame.payload[end:]

@@ -8,7 +8,7 @@ part is not shown.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -36,7 +36,7 @@ class Told(NamedTuple):
 
 
 class Candle(NamedTuple):
-    """The trades of a period: prices, sizes at the listing's scales, ``notional`` at their sum.
+    """The trades of a period: prices, sizes at the listing's scales, ``notional`` as the history counts it.
 
     ``bought`` and ``bought_notional`` are those of takers that bought; ``trades``: how many.
     """
@@ -71,10 +71,20 @@ class Period:
         return open_ms + self.length_ms if self.length_ms else _month(open_ms, 1)
 
 
-class TradeHistory:
-    """The past of one instrument. ``trades`` are the last ones, oldest first."""
+def _product(made: Print) -> int:
+    return made.price * made.size
 
-    def __init__(self, prints: Iterable[Print], clock: VenueClock) -> None:
+
+class TradeHistory:
+    """The past of one instrument. ``trades`` are the last ones, oldest first.
+
+    ``worth``: what a trade adds to a candle's ``notional``; price times size, at the sum of the scales.
+    """
+
+    def __init__(
+        self, prints: Iterable[Print], clock: VenueClock, worth: Callable[[Print], int] = _product
+    ) -> None:
+        self._worth = worth
         self.trades: deque[Told] = deque(maxlen=TRADES)
         self._clock = clock
         self._minutes: dict[int, Candle] = {}
@@ -88,7 +98,7 @@ class TradeHistory:
             if len(self.trades) == TRADES:
                 self._lost_trade_ms = max(self._lost_trade_ms, self.trades[0].time_ms)
             self.trades.append(told)
-            _join(self._minutes, _candle(told, told.time_ms - told.time_ms % _MINUTE_MS))
+            _join(self._minutes, self._candle(told, told.time_ms - told.time_ms % _MINUTE_MS))
             if len(self._minutes) > MINUTES:
                 lost_ms = min(self._minutes)
                 del self._minutes[lost_ms]
@@ -101,12 +111,19 @@ class TradeHistory:
         parts = (
             (self._minutes[at] for at in sorted(self._minutes))
             if whole
-            else (_candle(told, told.time_ms) for told in self.trades)
+            else (self._candle(told, told.time_ms) for told in self.trades)
         )
         for part in parts:
             _join(joined, part._replace(open_ms=period.open_ms(part.open_ms)))
         lost_ms = self._lost_minute_ms if whole else self._lost_trade_ms
         return [joined[at] for at in sorted(joined) if at > lost_ms]
+
+    def _candle(self, told: Told, open_ms: int) -> Candle:
+        _, side, price, size, *_ = told.made
+        notional, bought = self._worth(told.made), side > 0
+        return Candle(
+            open_ms, price, price, price, price, size, notional, size * bought, notional * bought, trades=1
+        )
 
 
 def unbroken(candles: Iterable[Candle], period: Period, now_ms: int) -> list[Candle]:
@@ -123,14 +140,6 @@ def _fill(found: list[Candle], period: Period, until_ms: int) -> None:
     while found and (open_ms := period.next_ms(found[-1].open_ms)) < until_ms:
         close = found[-1].close
         found.append(Candle(open_ms, close, close, close, close, 0, 0, 0, 0, 0))
-
-
-def _candle(told: Told, open_ms: int) -> Candle:
-    _, side, price, size, *_ = told.made
-    notional, bought = price * size, side > 0
-    return Candle(
-        open_ms, price, price, price, price, size, notional, size * bought, notional * bought, trades=1
-    )
 
 
 def _join(candles: dict[int, Candle], later: Candle) -> None:

@@ -230,6 +230,7 @@ class Compiled:
                 proofs = instrument.book.proofs
                 setattr(proofs, count, getattr(proofs, count) + own[word])
                 own[word] = 0
+        state.hashed = bool(own[layout.INSTRUMENT_HASH_HELD // 8])
         number = own[layout.INSTRUMENT_LAST // 8]
         state.number = None if number == NULL else number
         trade = own[layout.INSTRUMENT_TRADE // 8]
@@ -357,6 +358,7 @@ class Compiled:
         numbered = sequence is not None and sequence.scope == "instrument"
         words[layout.INSTRUMENT_WITNESS // 8] = witness.address if numbered else 0
         words[layout.INSTRUMENT_LAST // 8] = NULL if state.number is None else state.number
+        words[layout.INSTRUMENT_HASH_HELD // 8] = state.hashed
         if instrument.defined:
             self._push_definition(words, instrument)
         return memory.address
@@ -409,7 +411,7 @@ class Compiled:
             return False
         if state.unverified or state.probing or state.bridging or state.joining:
             return False
-        if state.crossed_ns is not None or not self._hashes(instrument):
+        if state.crossed_ns is not None or state.doubt is not None or not self._hashes(instrument):
             return False
         return spec is None or not spec.truncate or instrument.definition.depth is not None
 

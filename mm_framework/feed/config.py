@@ -58,6 +58,17 @@ class FeedSettings:
         help="Questions in a row about one subscription that have no answer, after which its connection is"
         " replaced; after as many more its book is declared lost and asked for slowly; 0: never.",
     )
+    witness_wait_s: float = setting(
+        2.0,
+        help="How long a book's hash may differ before REST is asked for a witness, and how long frames that"
+        " are on their way are awaited before its word counts against the book.",
+    )
+    witness_pause_s: float = setting(10.0, help="Shortest pause between witnesses of two doubts of one book.")
+    witness_attempts: int = setting(
+        3,
+        help="Questions to a witness about one doubt, after which the subscription is asked anew; 0: a hash"
+        " that differs is only counted.",
+    )
     handover_timeout_s: float = setting(
         30.0, help="Longest wait for the connection that is to replace another one."
     )
@@ -112,7 +123,15 @@ class FeedConfig:
         return _converter.structure(value, cls)
 
 
-_LATER: Final = ("unanswered_reconnect", "handover_timeout_s", "handover_retry_s", "handover_settle_s")
+_LATER: Final = (
+    "unanswered_reconnect",
+    "handover_timeout_s",
+    "handover_retry_s",
+    "handover_settle_s",
+    "witness_wait_s",
+    "witness_pause_s",
+    "witness_attempts",
+)
 _converter = cattrs.Converter(forbid_extra_keys=True)
 # Fields that came after the first release are left out while they say nothing: older logs stay as they are.
 _omitted: dict[str, Any] = {name: override(omit_if_default=True) for name in _LATER}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mm_framework.contracts.normalizer import (
+    Alive,
     Control,
     Ended,
     GoingAway,
@@ -29,7 +30,7 @@ __all__ = ["Controls", "is_local"]
 
 def is_local(event: Control) -> bool:
     """Whether an event changes one instrument and no more, as a tick size beside each book does."""
-    return isinstance(event, InstrumentInfo)
+    return isinstance(event, InstrumentInfo | Alive)
 
 
 class Controls:
@@ -64,6 +65,8 @@ class Controls:
             case Pong():
                 session.pong(connection)
                 session.answered(connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "pong")
+            case Alive():
+                self._alive(event)
             case VenueStatus():
                 self._status(event)
             case Ended():
@@ -114,6 +117,12 @@ class Controls:
                 continue
             if wanted.instrument == instrument_id if instrument_id else stream.req_id == event.req_id:
                 self._session.refused(stream, event.text)
+
+    def _alive(self, event: Alive) -> None:
+        stream = self._session.streams.get((self._roster.id_of(event.venue_symbol), event.channel))
+        if stream is not None and stream.connection == self._turn.connection:
+            self._turn.touched.add(stream.subscription.instrument)
+            self._session.alive(stream, self._turn.now_ns)
 
     def _status(self, event: VenueStatus) -> None:
         if event.venue_symbol is not None:

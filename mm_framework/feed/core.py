@@ -33,6 +33,7 @@ from mm_framework.feed.output import Command, Notice, Output
 from mm_framework.feed.roster import Roster
 from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
+from mm_framework.feed.witnesses import Witnesses
 from mm_framework.kernels.loader import active
 from mm_framework.model.book import Book, OrderBook
 from mm_framework.model.events import NULL, Reason, SyncState
@@ -323,19 +324,20 @@ class Feed:
             self._intake.malformed(str(error))
             return
         bad = bool(meta.get("error")) or not 200 <= int(meta.get("status") or 200) < 300
-        snapshot, instrument = meta.get("what") == "snapshot", str(meta.get("instrument"))
-        if snapshot and not self._session.awaits_snapshot(instrument):
-            return
-        if snapshot:
+        what, instrument = meta.get("what"), str(meta.get("instrument"))
+        self._turn.witness = what == "witness"
+        if what == "snapshot":
+            if not self._session.awaits_snapshot(instrument):
+                return
             self._session.fetched_snapshot(instrument, record.mono_ns, good=not bad)
-        if bad:
-            return
-        if meta.get("what") == "time":
+        if what == "time" and not bad:
             self._session.told_time(body, int(meta.get("elapsed_ns") or 0), record.mono_ns)
-            return
-        kind = self._intake.read(lambda writer: self._kit.normalizer.http(meta, body, writer))
-        if kind is None and snapshot:
-            self._session.fetched_snapshot(instrument, record.mono_ns, good=False)
+        elif not bad:
+            bad = self._intake.read(lambda writer: self._kit.normalizer.http(meta, body, writer)) is None
+            if bad and what == "snapshot":
+                self._session.fetched_snapshot(instrument, record.mono_ns, good=False)
+        if what == "witness" and instrument in self._roster.by_id:
+            self._witnesses.heard(self._roster.by_id[instrument], record.mono_ns)
 
     def _on_frame(self, record: Record) -> None:
         self._counts.frames += 1
@@ -390,7 +392,10 @@ class Feed:
             kit, config, session, self._definitions, counts, make_book, make_witness
         )
         controls = Controls(session, roster, emitter, counts, notices, turn)
-        messages = Messages(kit.rules, session, emitter, counts, turn, Admission(kit.rules, session, turn))
+        self._witnesses = witnesses = Witnesses(session, kit.rules.hash)
+        session.watched.append(witnesses)
+        admission = Admission(kit.rules, session, turn)
+        messages = Messages(kit.rules, session, emitter, counts, turn, admission, witnesses)
         names = None if self._compiled is None else self._names
         self._intake = Intake(
             kit, config, session, roster, messages, controls, emitter, counts, notices, turn, names

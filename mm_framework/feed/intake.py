@@ -142,7 +142,8 @@ class Intake:
             except Overflow as overflow:
                 self._overflow(overflow.instrument)
                 self.writer.forget(overflow.instrument)
-        whole = [m.instrument for m in messages if isinstance(m, BookDelta) and m.message.snapshot]
+        applied = () if self._turn.witness else messages
+        whole = [m.instrument for m in applied if isinstance(m, BookDelta) and m.message.snapshot]
         for instrument in lost:
             if instrument not in whole:
                 self._session.broken(instrument, self._turn.now_ns)
@@ -185,7 +186,7 @@ class Intake:
     def _may_feed(self, stream: Stream, *, snapshot: bool) -> bool:
         """Whether the present connection has something to say of a stream."""
         connection, session = self._turn.connection, self._session
-        if stream.connection in (None, connection):
+        if stream.connection in (None, connection) or self._turn.witness:
             return True
         if stream.spare is not None and stream.spare.connection == connection:
             return snapshot or not session.handover.by_snapshot(stream)

@@ -8,6 +8,7 @@ from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.links import Stream
 from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
+from mm_framework.feed.witnesses import Witnesses
 from mm_framework.feed.writer import BookDelta, Pending, Tops, Trades
 from mm_framework.model.events import NULL, Kind, Reason, SyncState
 from mm_framework.model.frame import RecordKind
@@ -30,12 +31,17 @@ class Messages:
         counts: Counts,
         turn: Turn,
         admission: Admission,
+        witnesses: Witnesses,
     ) -> None:
-        self._rules, self._session, self._turn = rules, session, turn
+        self._rules, self._session, self._turn, self._witnesses = rules, session, turn, witnesses
         self._emitter, self._counts, self._admission = emitter, counts, admission
 
     def take(self, pending: Pending) -> None:
-        """Apply one message of the present record."""
+        """Apply one message of the present record, or hear the witness."""
+        if self._turn.witness:
+            if isinstance(pending, BookDelta):
+                self._witnesses.answered(pending.instrument, pending.message, self._turn.now_ns)
+            return
         stream = self._session.streams[pending.instrument.id, pending.channel]
         if not self._admission.admits(stream, pending):
             self._counts.foreign_frames += 1
@@ -52,6 +58,7 @@ class Messages:
         now, instrument, session = self._turn.now_ns, delta.instrument, self._session
         if delta.message.snapshot or instrument.book.s.built:
             session.heard(stream, now)  # an update of a book not built yet puts off no deadline
+        self._witnesses.replaced(instrument, delta.message, self._turn.connection, now)
         broken = instrument.book.apply(
             delta.message, now, online=session.online, numbered=self._turn.numbered
         )
@@ -93,9 +100,16 @@ class Messages:
             if equal is not None:
                 book.count("tops_compared")
                 book.count("tops_equal", equal)
-        check = self._rules.hash
+        equal = self._hash(instrument, message)
+        if self._turn.record.kind == RecordKind.FRAME:
+            turn = self._turn
+            self._witnesses.compared(instrument, message, equal, turn.connection, turn.now_ns)
+
+    def _hash(self, instrument: Instrument, message: BookMessage) -> bool | None:
+        """Whether the hash of a message is that of the book after it; None when it tells none."""
+        book, check = instrument.book, self._rules.hash
         if check is None or message.digest is None or not book.s.built:
-            return
+            return None
         scales = instrument.definition.price_scale, instrument.definition.size_scale
         equal = check.verify(book.book, scales, message.digest, instrument.venue_symbol)
         if equal:
@@ -104,6 +118,7 @@ class Messages:
             book.count("hashes_failed")
         else:
             book.count("hashes_unverified")
+        return bool(equal)
 
     def _witness(self, instrument: Instrument, tops: Tops) -> None:
         """A ticker that carries the number of an update."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import cast
+from typing import Protocol, cast
 
 from mm_framework.contracts.adapter import Adapter, SnapshotSource, TimeSource
 from mm_framework.contracts.sync_engine import SyncRules
@@ -32,8 +32,22 @@ MAX_STREAM_IDLE_S = 3600.0
 MAX_REQUESTS = 1024
 
 
+class Watch(Protocol):
+    """What has deadlines of its own."""
+
+    def arm(self) -> None:
+        """Tell the session of each (`Session.arm`)."""
+        ...
+
+    def due(self, now_ns: int) -> None:
+        """Act on those that have passed."""
+        ...
+
+
 class Session:
     """All connections and subscriptions of a shard. Commands and notices go to the given lists.
+
+    ``watched``: what else has deadlines.
 
     ``fetched``: books begin with a snapshot over REST (`SequenceSpec.bridge`).
     """
@@ -54,6 +68,7 @@ class Session:
         self.links: dict[int, Link] = {}
         self.streams: dict[tuple[str, str], Stream] = {}
         self.handover = Handover(self)
+        self.watched: list[Watch] = [self.handover]
         self._first_s = max(config.settings.ack_timeout_s, adapter.limits.first_data_s)
         self.req_id = 0
         self.online = True
@@ -284,6 +299,18 @@ class Session:
         if self.config.live:
             self._await(stream, now_ns + ns(self._idle_s(stream)))
 
+    def alive(self, stream: Stream, now_ns: int) -> None:
+        """The venue says that a subscription goes on: its silence is none. It answers no question of ours."""
+        asked = stream.probed or (stream.carries == "book" and self._missing(stream))
+        if stream.phase == "active" and not asked and self.config.live:
+            stream.last_ns = now_ns
+            self._await(stream, now_ns + ns(self._idle_s(stream)))
+
+    def _missing(self, stream: Stream) -> bool:
+        """Whether there is no book yet of the instrument."""
+        instrument = self.instruments.get(stream.subscription.instrument)
+        return instrument is not None and not instrument.book.s.built
+
     def broken(self, instrument: Instrument, now_ns: int) -> None:
         """A book was lost on a live connection: ask for it anew, after a pause that grows."""
         stream = next((s for s in self.streams_of(instrument) if s.carries == "book"), None)
@@ -303,7 +330,7 @@ class Session:
             stream.retry_ns, stream.deadline_ns = now_ns + ns(pause_s), NEVER
             self.arm(stream.retry_ns)
         else:
-            self._renew(stream, now_ns)
+            self.renew(stream, now_ns)
 
     # deadlines
 
@@ -313,7 +340,8 @@ class Session:
             return
         for link in list(self.links.values()):
             self._link_due(link, now_ns)
-        self.handover.due(now_ns)
+        for watch in self.watched:
+            watch.due(now_ns)
         for stream in list(self.streams.values()):
             self._stream_due(stream, now_ns)
         self.rearm()
@@ -323,7 +351,8 @@ class Session:
         self.bound_ns = NEVER
         if not self.config.live:
             return
-        self.handover.arm()
+        for watch in self.watched:
+            watch.arm()
         for link in self.links.values():
             if not link.closing:
                 self.arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
@@ -380,17 +409,15 @@ class Session:
             return
         if book is not None and book.unverified:
             stream.retry_ns = now_ns + ns(self.settings.unverified_retry_s)
-            self._renew(stream, now_ns, keep_retry=True)
+            self.renew(stream, now_ns, keep_retry=True)
         else:
-            self._renew(stream, now_ns)
+            self.renew(stream, now_ns)
 
     def _asked(self, stream: Stream) -> bool:
         """Whether the venue owes an answer about a stream, on its connection."""
         if stream.phase == "requested" or stream.probed:
             return True
-        instrument = self.instruments.get(stream.subscription.instrument)
-        missing = stream.carries == "book" and instrument is not None and not instrument.book.s.built
-        return missing and not self.fetched
+        return stream.carries == "book" and self._missing(stream) and not self.fetched
 
     def _unanswered(self, stream: Stream, now_ns: int) -> bool:
         """Count a question without an answer; whether something else was done than to ask again.
@@ -418,11 +445,10 @@ class Session:
 
     def _begins_by_rest(self, stream: Stream) -> bool:
         """Whether a book waits for a snapshot that is fetched, on a subscription that works."""
-        instrument = self.instruments.get(stream.subscription.instrument)
         wanted = self.fetched and stream.carries == "book" and stream.phase == "active"
-        return wanted and instrument is not None and not instrument.book.s.built
+        return wanted and self._missing(stream)
 
-    def _renew(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
+    def renew(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
         """Ask anew for what a stream begins with."""
         if self._begins_by_rest(stream):
             stream.retry_ns = stream.retry_ns if keep_retry else NEVER

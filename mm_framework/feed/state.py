@@ -64,7 +64,18 @@ class FeedState:
 _converter = cattrs.Converter(forbid_extra_keys=True)
 # Fields that came after the first release are left out while they say nothing: older logs stay as they are.
 _LATER: dict[type, tuple[str, ...]] = {
-    BookState: ("number", "bridging", "joining", "waiting", "asked", "repeated", "crossed_ns"),
+    BookState: (
+        "number",
+        "bridging",
+        "joining",
+        "waiting",
+        "asked",
+        "repeated",
+        "crossed_ns",
+        "hashed",
+        "doubt",
+        "witness_ns",
+    ),
     Link: ("number", "rotation", "rotate_ns", "heir_by_ns", "replaces", "settled_ns", "repeated"),
     Stream: ("fetching", "unanswered", "spare", "floor", "echoes"),
     InstrumentState: ("more_trades", "left_trades"),

@@ -15,17 +15,19 @@ class Turn:
     """One for a `Feed`; begun anew with each record that the reference path takes.
 
     ``acted``: the record changed more than the books and streams of ``touched``, which are instruments.
-    ``numbered``: the frame has the number that was due on its connection.
+    ``numbered``: the frame has the number that was due on its connection. ``witness``: an HTTP answer that is
+    compared with a book and not applied.
     """
 
     record: Record = Record(0, 0, 0, 0, 0, NULL, memoryview(b""))  # noqa: RUF009  # a tuple
     acted: bool = False
     numbered: bool = False
+    witness: bool = False
     touched: set[str] = attrs.Factory(set)
 
     def begin(self, record: Record) -> None:
         """The next record."""
-        self.record, self.acted, self.numbered = record, False, False
+        self.record, self.acted, self.numbered, self.witness = record, False, False, False
         self.touched.clear()
 
     @property

@@ -52,6 +52,7 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_COMPARED,
     INSTRUMENT_DEPTH,
     INSTRUMENT_EQUAL,
+    INSTRUMENT_HASH_HELD,
     INSTRUMENT_HASHED,
     INSTRUMENT_HOT_BOOK,
     INSTRUMENT_LAST,
@@ -185,16 +186,21 @@ def look(ctx: int, instrument: int) -> int:
 
 @helper
 def _hashed(ctx: int, told: int, instrument: int) -> int:
-    """Compare the book with the hash of a message, if it has one."""
+    """Compare the book with the hash of a message, if it has one; the first that differs is a doubt."""
     if load_i8(ctx + CTX_HASH) == 0 or load_i8(told + TOLD_DIGEST) <= 0:
         return GOOD
     holds = digest_holds(ctx, told, instrument)
     if holds < 0:
         store_8(ctx + CTX_FULL, instrument)
         return NO_TEXT
+    held = instrument + INSTRUMENT_HASH_HELD
+    if holds == 0 and load_i8(held):
+        return STATE
     tally(ctx, HASHES_VERIFIED if holds else HASHES_UNVERIFIED, 1)
     count = instrument + (INSTRUMENT_HASHED if holds else INSTRUMENT_NOT_HASHED)
-    return GOOD if change(ctx, count, load_i8(count) + 1) else NO_UNDO
+    fits = change(ctx, count, load_i8(count) + 1)
+    fits &= change(ctx, held, holds)
+    return GOOD if fits else NO_UNDO
 
 
 @inline

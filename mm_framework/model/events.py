@@ -113,6 +113,7 @@ class Reason(enum.IntEnum):
     UNSUBSCRIBED = 19
     MALFORMED = 20
     STALE_SNAPSHOT = 21
+    HASH_MISMATCH = 22
     # losses of a connection that nobody asked for
     CONNECT_FAILED = 30
     REMOTE_CLOSED = 31

@@ -23,6 +23,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.sync.checksum import checksum, learn
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
+from mm_framework.sync.doubt import Doubt, told_book
 from mm_framework.sync.emit import Emitter, Entry
 from mm_framework.sync.proofs import Proofs
 from mm_framework.sync.repeated import Repeated, again
@@ -95,7 +96,9 @@ class BookState:
     joined yet; ``joining``: another connection feeds it from now on, whose updates may overlap with what
     it has; ``waiting``: updates that wait for a snapshot; ``asked``: the levels a side that a snapshot
     was asked for, of a venue whose books may hold more; ``repeated``: the last row of seeming
-    repetitions; ``crossed_ns``: since when it is crossed, where that is not an error at once.
+    repetitions; ``crossed_ns``: since when it is crossed, where that is not an error at once; ``hashed``: the
+    last hash that decided something held; ``doubt``: one after it did not; ``witness_ns``: mono_ns of the
+    last question to a witness.
     """
 
     state: SyncState = SyncState.CONNECTING
@@ -115,6 +118,9 @@ class BookState:
     asked: int | None = None
     repeated: Repeated | None = None
     crossed_ns: int | None = None
+    hashed: bool = False
+    doubt: Doubt | None = None
+    witness_ns: int | None = None
 
 
 class BookSync:
@@ -368,7 +374,7 @@ class BookSync:
     def _accept(self, message: BookMessage, now_ns: int) -> None:
         """Make room for a snapshot: same epoch if nothing was lost, else the one that waits for it."""
         s = self.s
-        if s.built and s.probing and not self._same(message):
+        if s.built and s.probing and not self.is_same(message):
             self.lose(Reason.SILENT, now_ns)
         s.probing = False
         self.book.clear()
@@ -376,10 +382,9 @@ class BookSync:
             s.built = True
             self.counts.epochs += 1
 
-    def _same(self, message: BookMessage) -> bool:
-        told = OrderBook()
-        for side, price, size in message.levels:
-            told.apply(side, price, size)
+    def is_same(self, message: BookMessage) -> bool:
+        """Whether a snapshot is the book that is there."""
+        told = told_book(message.levels)
         return told.bids() == self.book.bids() and told.asks() == self.book.asks()
 
     def _apply_levels(self, message: BookMessage) -> None:
@@ -493,7 +498,7 @@ class BookSync:
         if s.synced_ns is not None and now_ns - s.synced_ns >= self.stable_ns:
             s.attempts = 0
         s.built, s.synced_ns, s.crossed_ns = False, None, None
-        s.number, s.bridging, s.joining, s.repeated = None, False, False, None
+        s.number, s.bridging, s.joining, s.repeated, s.doubt = None, False, False, None, None
         s.attempts += 1
         s.epoch = min(s.epoch + 1, MAX_EPOCH)
 

@@ -15,7 +15,8 @@ class Counts:
     whose value a checksum proved at their message, ``levels_not_covered`` those beyond its depth.
     ``foreign_frames``: messages of a connection that does not feed their subscription;
     ``unfollowed_frames``: of a subscription that has ended. ``sequence_*``: numbered messages that
-    followed, were repetitions, broke the chain.
+    followed, were repetitions, broke the chain. ``witnesses_*``: books asked for over REST because a hash did
+    not match; that proved ours; that refuted it.
     """
 
     records: int = 0
@@ -55,6 +56,9 @@ class Counts:
     hashes_unverified: int = 0
     hashes_failed: int = 0
     depth_unproved_messages: int = 0
+    witnesses_asked: int = 0
+    witnesses_equal: int = 0
+    witnesses_refuted: int = 0
     dropped_frames: int = 0
 
     def add(self, other: Counts) -> None:

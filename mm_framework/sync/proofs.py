@@ -20,7 +20,8 @@ class Proofs:
     ``tops_compared``: tickers that carry the number of an update after which the book was looked at;
     ``tops_equal``: of those, both best prices and sizes were the book's. ``hashes_*``: digests of the
     whole book that were equal; could not be computed or differ (a message alone decides nothing); differ
-    from a snapshot that was fetched.
+    from a snapshot that was fetched. ``witnesses_*``: books asked for because a hash did not match, that
+    proved ours, that refuted it.
     """
 
     sequence_applied: int = 0
@@ -32,6 +33,9 @@ class Proofs:
     hashes_unverified: int = 0
     hashes_failed: int = 0
     depth_unproved_messages: int = 0
+    witnesses_asked: int = 0
+    witnesses_equal: int = 0
+    witnesses_refuted: int = 0
 
 
 MAX_TOPS = 512

@@ -11,7 +11,7 @@ reader of the run would. For each frame it takes the entry of the truth log that
    with a checksum in each message none is ever doubted. If the digit is one of a number, some frames after
    it may seem to be repetitions, but few: then the loss is declared. A hash tells that something is wrong,
    and not what: where books are proved by it, one whose frames were harmed is compared again from the next
-   whole book on;
+   whole book on, and may be false until then for no longer than ``patience_ns``;
 3. a book of which frames were suppressed does not stay SYNCED without a message for longer than
    ``patience_ns``;
 4. no delta crosses an epoch: a book begins with a snapshot;
@@ -287,6 +287,7 @@ class Oracle:
             self.counts["doubted"] += seen.doubt(truth, _told(entry))
         if self.values == "hash" and not seen.whole(entry, self._harmed.get(entry.symbol or "", -1)):
             self.counts["unproved"] += 1
+            seen.harmed(truth, entry.at_ns, self.patience_ns, _told(entry))
         elif seen.state is SyncState.SYNCED:
             self.counts["compared"] += 1
             seen.compare(truth, min(self.n, seen.definition.depth or self.n), _told(entry))

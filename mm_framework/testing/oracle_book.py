@@ -41,7 +41,7 @@ class Seen:
     the newest frame that was harmed, ``newest``: of those that came, ``whole_at``: of the last whole book;
     all -1 at first. ``units``: what the integers of the definition and of the listing are multiplied with to
     compare. ``fed_by``: the connection of its last levels; ``told_ns``: when the venue made the newest frame
-    that gave levels.
+    that gave levels; ``false_ns``: since when a harmed book that is SYNCED is another one than the truth.
     """
 
     definition: Definition
@@ -59,6 +59,7 @@ class Seen:
     newest: int = -1
     whole_at: int = -1
     units: tuple[int, int] = (1, 1)
+    false_ns: int | None = None
 
     # rows
 
@@ -70,7 +71,7 @@ class Seen:
 
     def lost(self) -> None:
         """The book is not the venue's any more; what waited for a snapshot is gone."""
-        self.fresh, self.harm, self.misled = True, 0, None
+        self.fresh, self.harm, self.misled, self.false_ns = True, 0, None, None
         self.doubted.clear()
 
     def level(self, row: Row, *, cut: bool) -> None:
@@ -147,6 +148,18 @@ class Seen:
         self.harm = None
         if len(self.misled) > MOST_HIDDEN and mono_ns - self.misled[0] > HIDDEN_NS:
             raise FalseBook(f"{self.definition.id}: {len(self.misled)} frames were passed over ({told})")
+
+    def harmed(self, truth: Sides, at_ns: int, patience_ns: int, told: str) -> None:
+        """Raises FalseBook when the book has been a false one for longer than ``patience_ns``."""
+        if self.state is not SyncState.SYNCED or not self._differing(truth):
+            self.false_ns = None
+        elif self.false_ns is None:
+            self.false_ns = at_ns
+        elif at_ns - self.false_ns > patience_ns:
+            raise FalseBook(
+                f"{self.definition.id} is SYNCED, and false for {(at_ns - self.false_ns) / 1e9:.1f} s by now"
+                f" ({told})"
+            )
 
     def doubt(self, truth: Sides, told: str) -> int:
         """Doubt what is false by now; how many levels that are. Raises FalseBook for more than may be.

@@ -102,6 +102,16 @@ def test_a_payload_without_digits_stays() -> None:
     assert corrupt(b'{"a":"b"}', random.Random(1)) == b'{"a":"b"}'
 
 
+def test_a_wrong_hash_has_another_digit_at_the_same_place() -> None:
+    digest = b"0123456789abcdef0123456789abcdef01234567"
+    frame = Outgoing(b'{"hash":"' + digest + b'","x":1}', FrameKind.BOOK, checksum=(9, 49))
+    for seed in range(50):
+        wrong = wrong_checksum(frame, random.Random(seed))
+        assert (wrong[:9], wrong[49:]) == (frame.payload[:9], frame.payload[49:])
+        assert sum(a != b for a, b in zip(wrong[9:49], digest, strict=True)) == 1
+        assert int(wrong[9:49], 16) >= 0
+
+
 @pytest.mark.parametrize("crc", ["0", "4294967295", "-17"])
 def test_a_wrong_checksum_is_another_number_at_the_same_place(crc: str) -> None:
     payload = f'{{"checksum":{crc},"x":1}}'.encode()

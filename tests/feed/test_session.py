@@ -400,6 +400,44 @@ def test_pings_go_out_and_an_unanswered_one_ends_the_connection() -> None:
     assert reconnects(reading) == [Reconnect(0, Reason.PING_TIMEOUT)]
 
 
+# a venue whose channels have heartbeats of their own
+
+
+def beat(symbol: str, channel: str = "book") -> bytes:
+    return b'{"ch":"hb","of":"%s","sym":"%s"}' % (channel.encode(), symbol.encode())
+
+
+def test_a_channel_that_says_that_it_lives_is_not_asked_about() -> None:
+    desk = Desk(("A/B", "C/D"), stream_idle_s=30.0)
+    desk.synced()
+    asked = []
+    for _ in range(12):
+        desk.log.mono_ns += 10_000_000_000
+        asked += desk.frame(beat("A/B")).sent()
+    assert {symbol for one in asked for symbol in one["syms"]} == {"C/D"}
+    assert desk.state("A/B") == "SYNCED"
+
+
+def test_a_heartbeat_is_no_book_and_answers_no_question() -> None:
+    desk = Desk(stream_idle_s=30.0, ack_timeout_s=5.0)
+    desk.open()
+    desk.frame(ack("A/B"))
+    desk.log.mono_ns += 4_000_000_000
+    desk.frame(beat("A/B"))
+    desk.log.mono_ns += 2_000_000_000
+    assert [one["op"] for one in desk.frame(beat("A/B")).sent()] == ["unsub", "sub"], "the snapshot is due"
+
+
+def test_a_heartbeat_of_another_connection_or_of_nobodys_says_nothing() -> None:
+    desk = Desk(stream_idle_s=30.0)
+    desk.synced()
+    before = desk.feed.next_deadline_ns()
+    for one in (beat("X/Y"), beat("A/B", "trade")):
+        reading = desk.frame(one)
+        assert (reading.commands, reading.events()) == ([], [])
+    assert desk.feed.next_deadline_ns() == before
+
+
 # a venue that does not trade
 
 

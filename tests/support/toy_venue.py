@@ -20,6 +20,7 @@ from mm_framework.bundle.run import RunWriter
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
 from mm_framework.contracts.normalizer import (
+    Alive,
     ConnectionInfo,
     Ended,
     FrameClass,
@@ -127,6 +128,8 @@ class ToyNormalizer:
             case "ticker":
                 return self._ticker(body, out)
             case "hb":
+                if "sym" in body:
+                    out.control(Alive(body["of"], body["sym"]))
                 return FrameClass.HEARTBEAT
             case "ack":
                 out.control(

@@ -16,6 +16,7 @@ from mm_framework.contracts.catalog import CatalogPage, ListedInstrument
 from mm_framework.contracts.emulator import FrameKind, HttpReply, Outgoing
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
+from mm_framework.model.book import Book
 from mm_framework.settings import section, setting
 from mm_framework.testing.conformance import AdapterConformance
 from mm_framework.testing.simulation import Venue
@@ -75,6 +76,21 @@ def rest(request: HttpRequest | None) -> Make:
         overrides = {} if request is None else {"snapshot_request": lambda self, wanted: request}
         rules = SyncRules(sequence=SequenceSpec(bridge="rest"))
         return toy(adapter=type("Broken", (PingingToyAdapter,), overrides), rules=rules)
+
+    return build
+
+
+class AnyHash:
+    """Implements `HashCheck`."""
+
+    def verify(self, book: Book, scales: tuple[int, int], told: str, venue_symbol: str) -> bool | None:
+        return None
+
+
+def witness(request: HttpRequest) -> Make:
+    def build() -> Venue:
+        overrides = {"witness_request": lambda self, wanted: request}
+        return toy(adapter=type("Broken", (PingingToyAdapter,), overrides), rules=SyncRules(hash=AnyHash()))
 
     return build
 
@@ -197,6 +213,21 @@ CASES: list[tuple[str, str, Make]] = [
         "over the budget",
         rest(HttpRequest("https://toy.invalid/book", "snapshot", weight=61, instrument="toy:A/B")),
     ),
+    (
+        "a_witness_is_asked_for_within_the_budget",
+        "not absolute",
+        witness(HttpRequest("/book", "witness", instrument="toy:A/B")),
+    ),
+    (
+        "a_witness_is_asked_for_within_the_budget",
+        "snapshot",
+        witness(HttpRequest("https://toy.invalid/book", "snapshot", instrument="toy:A/B")),
+    ),
+    (
+        "a_witness_is_asked_for_within_the_budget",
+        "over the budget",
+        witness(HttpRequest("https://toy.invalid/book", "witness", weight=61, instrument="toy:A/B")),
+    ),
     ("the_catalogue_lists_what_can_be_captured", "catalogue is empty", lists(empty)),
     ("the_catalogue_lists_what_can_be_captured", "toy:C/D is not listed", lists(one_of_two)),
     ("the_catalogue_is_asked_for_within_the_budget", "over the budget", lists(empty, weight=61)),
@@ -252,6 +283,7 @@ SKIPS = [
     ("a_ping_is_read_back", "no application ping", adapter(ping_interval_s=None)),
     ("metadata_is_asked_for", "no metadata", adapter(metadata_first=False)),
     ("a_snapshot_is_asked_for_within_the_budget", "no snapshot over REST", toy),
+    ("a_witness_is_asked_for_within_the_budget", "no books with a hash", toy),
     ("every_setting_has_a_help_text", "no settings", lambda: toy(settings=())),
     ("each_further_channel_speaks_alone", "one channel of each kind", toy),
     ("it_connects_and_every_channel_speaks", "toy declares no emulator", lambda: toy(dialect=None)),

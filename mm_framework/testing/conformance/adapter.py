@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import attrs
 import pytest
 
-from mm_framework.contracts.adapter import Adapter, Channel, Subscription
+from mm_framework.contracts.adapter import Adapter, Channel, Subscription, WitnessSource
 from mm_framework.contracts.catalog import Catalog, ListedInstrument
 from mm_framework.contracts.normalizer import ConnectionInfo, Requested
 from mm_framework.errors import ConfigError, MalformedFrame, VenueRefused
@@ -195,6 +195,19 @@ class AdapterConformance(Conformance):
             assert parts.scheme in ("http", "https"), f"{request.url} is not absolute"
             assert parts.hostname, f"{request.url} is not absolute"
             assert (request.what, request.instrument) == ("snapshot", wanted.instrument), request
+            assert 0 < request.weight <= adapter.limits.rest_weight, f"{request} is over the budget"
+
+    def test_a_witness_is_asked_for_within_the_budget(self) -> None:
+        """Where a hash proves the books and REST has them, the adapter says how to get one to compare."""
+        adapter = self.kit.adapter
+        if self.venue.rules.hash is None or not isinstance(adapter, WitnessSource):
+            pytest.skip(f"{adapter.venue} declares no books with a hash over REST")
+        for wanted in self._subscriptions(adapter, [self.need_channel("book")]):
+            request = adapter.witness_request(wanted)
+            parts = urlsplit(request.url)
+            assert parts.scheme in ("http", "https"), f"{request.url} is not absolute"
+            assert parts.hostname, f"{request.url} is not absolute"
+            assert (request.what, request.instrument) == ("witness", wanted.instrument), request
             assert 0 < request.weight <= adapter.limits.rest_weight, f"{request} is over the budget"
 
     # catalogue

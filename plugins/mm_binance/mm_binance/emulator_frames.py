@@ -51,6 +51,7 @@ class Aggregate(NamedTuple):
 
 _MS: Final = 1_000_000
 _SPOT_DECIMALS: Final = 8
+_INVERSE_DECIMALS: Final = 8
 
 
 class Numbers:
@@ -104,7 +105,8 @@ class SymbolFrames:
         self.number = numbers.take()
         self.futures = market.futures
         prior = view.prints(self.symbol, TRADES)
-        self.history = TradeHistory(prior, clock)
+        self.inverse, self.listing = bool(market.perpetual), listing
+        self.history = TradeHistory(prior, clock, self.worth)
         self.aggregates: deque[Aggregate] = deque(maxlen=TRADES)
         self._aggregated = 0
         self._aggregate(prior)
@@ -272,8 +274,24 @@ class SymbolFrames:
         """A size as the wire shows it."""
         return digits(value, self.listing.size_scale, self._decimals[1])
 
+    @property
+    def contract_size(self) -> int:
+        """What a contract of COIN-M is worth, in dollars."""
+        return 100 if self.listing.base == "BTC" else 10
+
+    def worth(self, made: Print) -> int:
+        """What was paid for a trade: price times size; of inverse contracts in the base, 8 decimals."""
+        if not self.inverse:
+            return made.price * made.size
+        listing = self.listing
+        up, down = 10 ** (_INVERSE_DECIMALS + listing.price_scale), 10**listing.size_scale
+        worth: int = self.contract_size * made.size * up // (made.price * down)
+        return worth
+
     def notional(self, value: int) -> str:
-        """A price times a size as the wire shows it; spot cuts it after 8 decimals."""
+        """What `worth` says as the wire shows it; spot cuts it after 8 decimals."""
+        if self.inverse:
+            return digits(value, _INVERSE_DECIMALS, _INVERSE_DECIMALS)
         scale = self.listing.price_scale + self.listing.size_scale
         if self.futures:
             return text(value, scale)

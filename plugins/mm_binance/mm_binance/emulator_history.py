@@ -1,8 +1,10 @@
 """REST history of the Binance emulator: trades, historicalTrades, aggTrades, klines.
 
-Source: ``rest-api.md`` and the pages of USD-M futures, read 2026-11-21. Rows are oldest first. With a begin
-(id or time, included) they go on from it, without one they are the last ones up to the end. The venue
-shows what `emulator.history` keeps. Bars without trades are flat, and in UTC (``timeZone`` is not read).
+Source: ``rest-api.md`` and the pages of USD-M and COIN-M futures, read 2026-11-21. Rows are oldest first.
+With a begin (id or time, included) they go on from it, without one they are the last ones up to the end.
+The venue shows what `emulator.history` keeps. Sizes of COIN-M are contracts: beside them its trades and
+bars tell their worth in the base, where other markets tell the quote. Bars without trades are flat, and in
+UTC (``timeZone`` is not read).
 """
 
 from __future__ import annotations
@@ -109,7 +111,7 @@ def _trade(frames: SymbolFrames, told: Told) -> dict[str, Any]:
         "id": made.trade_id,
         "price": frames.price(made.price),
         "qty": frames.size(made.size),
-        "quoteQty": frames.notional(made.price * made.size),
+        "baseQty" if frames.inverse else "quoteQty": frames.notional(frames.worth(made)),
         "time": told.time_ms,
         "isBuyerMaker": made.side < 0,
     }

@@ -18,7 +18,7 @@ from mm_binance import emulator_history
 from mm_binance.emulator_frames import SNAPSHOT_LEVELS, SymbolFrames
 from mm_binance.emulator_query import Refusal, count_of
 from mm_binance.emulator_settings import BinanceEmulatorSettings
-from mm_binance.markets import COINM, Market
+from mm_binance.markets import Market
 from mm_framework.contracts.emulator import HttpReply, Level, Listing, MarketView, VenueClock
 
 __all__ = ["Rest", "Weights"]
@@ -123,10 +123,9 @@ class Rest:
             "trades": self._past(emulator_history.trades),
             "historicalTrades": self._past(emulator_history.historical_trades),
             "aggTrades": self._past(emulator_history.agg_trades),
+            "klines": self._klines,
             "ticker/bookTicker": self._ticker,
         }
-        if market is not COINM:
-            self._answers["klines"] = self._klines
 
     def answer(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
         """The reply to a request."""
@@ -234,6 +233,7 @@ class Rest:
 
     def _contract(self, one: Listing) -> dict[str, Any]:
         state = "contractStatus" if self._market.perpetual else "status"
+        size = {"contractSize": self._frames[one.symbol].contract_size} if self._market.perpetual else {}
         return {
             "symbol": one.symbol,
             "pair": one.base + one.quote,
@@ -244,6 +244,7 @@ class Rest:
             "marginAsset": one.base if self._market.perpetual else one.quote,
             "pricePrecision": one.price_decimals,
             "quantityPrecision": one.size_decimals,
+            **size,
             "filters": self._filters(one),
         }
 

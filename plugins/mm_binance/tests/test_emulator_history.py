@@ -147,6 +147,22 @@ def test_bars_are_those_of_the_trades(spot: Run, interval: str, length_ms: int) 
     assert not expected
 
 
+def test_bars_of_coin_m_count_contracts_and_their_worth_in_the_base() -> None:
+    run = Run(COINM, "BTCUSD_PERP")
+    expected: dict[int, list[Decimal]] = {}
+    for row in by_id(run, "historicalTrades", "id", 0, 500):
+        assert "quoteQty" not in row
+        worth = Decimal(100) * Decimal(row["qty"]) / Decimal(row["price"])
+        assert 0 <= worth - Decimal(row["baseQty"]) < Decimal("1e-8")
+        sums = expected.setdefault(row["time"] - row["time"] % 60_000, [Decimal(0)] * 4)
+        for place, value in enumerate((row["qty"], row["baseQty"])):
+            sums[place] += Decimal(value)
+            sums[place + 2] += 0 if row["isBuyerMaker"] else Decimal(value)
+    rows = run.get("klines", interval="1m", limit=1500)
+    found = {row[0]: [Decimal(row[place]) for place in (5, 7, 9, 10)] for row in rows if row[8]}
+    assert found == expected
+
+
 def test_pages_of_bars_join_without_gap_or_double(spot: Run) -> None:
     whole = spot.get("klines", interval="1s", limit=1000)
     pages: list[Any] = []
@@ -210,11 +226,11 @@ def test_weights_are_counted(market: Market, path: str, query: dict[str, Any], w
     assert dict(reply.headers)["X-MBX-USED-WEIGHT-1M"] == str(weight)
 
 
-def test_the_limit_of_futures_bars_is_1500_and_coin_m_has_none() -> None:
+@pytest.mark.parametrize(("market", "symbol"), [(USDM, "BTCUSDT"), (COINM, "BTCUSD_PERP")])
+def test_the_limit_of_futures_bars_is_1500(market: Market, symbol: str) -> None:
     still = MarketSettings(rate=0.0, levels=40)
-    run = Run(USDM, "BTCUSDT", seconds=2000 * 60, settings=still)
+    run = Run(market, symbol, seconds=2000 * 60, settings=still)
     assert len(run.get("klines", interval="1m", limit=9999)) == 1500
-    assert Run(COINM, "BTCUSD_PERP", seconds=1).http("klines", interval="1m").status == 404
 
 
 @pytest.mark.parametrize("name", ["429", "418", "5xx"])

@@ -26,7 +26,7 @@ import msgspec
 
 from mm_bitfinex import table
 from mm_bitfinex.names import VENUE
-from mm_framework.contracts.normalizer import FrameClass, MessageWriter
+from mm_framework.contracts.normalizer import Alive, FrameClass, MessageWriter
 from mm_framework.errors import MalformedFrame
 from mm_framework.model.events import ASK, BID, NULL
 from mm_framework.model.fixed import MAX
@@ -56,6 +56,7 @@ def decode(frame: bytes, memo: table.Memo, out: MessageWriter) -> FrameClass:
     if sequence is not None:
         out.sequence(sequence)
     if word == "hb":
+        _heartbeat(number, memo, out)
         return FrameClass.HEARTBEAT
     if not _WHOLE.fullmatch(number):
         return FrameClass.UNKNOWN
@@ -65,6 +66,13 @@ def decode(frame: bytes, memo: table.Memo, out: MessageWriter) -> FrameClass:
         return FrameClass.UNKNOWN
     read(_Data(number, parts[body - 1], known, memo, time_ns), out)
     return FrameClass.DATA
+
+
+def _heartbeat(number: str, memo: table.Memo, out: MessageWriter) -> None:
+    """It may come before its channel is acknowledged, or be of a book that is left out."""
+    known = table.entry(memo, number) if _WHOLE.fullmatch(number) else None
+    if known is not None and known["kind"] in ("book", "trades", "ticker"):
+        out.control(Alive(known["kind"], known["symbol"]))
 
 
 class _Data:

@@ -1,8 +1,8 @@
-"""The hot frames as data, for the core's compiled scanner: changes of a book, checksums, heartbeats.
+"""The hot frames as data, for the core's compiled scanner: changes of a book, checksums.
 
 They say what `frames` says of the same frames. What they leave out is read there: snapshots and bulk
 updates, numbers with an exponent, trades (``te`` and ``tu`` are one trade, which takes a memory), tickers
-(prices without sizes).
+(prices without sizes), heartbeats (they say which channel lives).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from mm_framework.contracts.shapes import (
     Row,
     Shape,
     Size,
-    Skip,
     Symbol,
     Time,
     Tuple,
@@ -51,13 +50,7 @@ def _checksum(tail: tuple[Node, ...]) -> Shape:
     return Shape("book", "book", Message(Tuple((Symbol(number=True), word, digest, *tail))), "[")
 
 
-def _heartbeat(tail: tuple[Node, ...]) -> Shape:
-    """A choice of one word: a literal that fits would settle what stands behind it, too."""
-    return Shape("heartbeat", "heartbeat", Tuple((Skip(), Choice("kind", {"hb": UPDATE}), *tail)), "[")
-
-
 SHAPES: Final = (
     *(_book(tail) for tail in _tails()),
     *(_checksum(tail) for tail in _tails()),
-    *(_heartbeat(tail) for tail in _tails()),
 )

@@ -13,7 +13,7 @@ from mm_bitfinex.fees import TIERS, BitfinexFees
 from mm_bitfinex.normalizer import BitfinexNormalizer
 from mm_bitfinex.settings import BitfinexSettings
 from mm_bitfinex.sync import RULES
-from mm_framework.contracts.normalizer import FrameClass
+from mm_framework.contracts.normalizer import Alive, FrameClass
 from mm_framework.model.events import ASK, BID
 from mm_framework.testing.conformance import (
     AdapterConformance,
@@ -73,7 +73,7 @@ GOLDEN = (
         (ToldMessage("ticker", "ticker", "tBTCUSD", (("102570", None, "102580", None),), snapshot=True),),
         before=BEFORE,
     ),
-    Golden(b'[7,"hb"]', kind=FrameClass.HEARTBEAT, before=BEFORE),
+    Golden(b'[7,"hb"]', controls=(Alive("book", "tBTCUSD"),), kind=FrameClass.HEARTBEAT, before=BEFORE),
 )
 """A frame of each kind, and what it says."""
 

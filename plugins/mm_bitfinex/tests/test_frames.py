@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mm_framework.contracts.normalizer import FrameClass
+from mm_framework.contracts.normalizer import Alive, FrameClass
 from mm_framework.errors import MalformedFrame
 from mm_framework.model.events import NULL
 
@@ -222,6 +222,16 @@ def test_a_heartbeat_may_come_before_its_channel_is_acknowledged(numbered: Any) 
     assert numbered.take('[7,"hb",2,1618677543952]') is FrameClass.HEARTBEAT
     assert numbered.take('[0,"hb",3,1618677543953]') is FrameClass.HEARTBEAT
     assert numbered.out.numbers == [1, 2, 3]
+
+
+def test_a_heartbeat_says_which_channel_lives(new_line: Any) -> None:
+    line = new_line(new_line.BOOK)
+    line.out.controls.clear()
+    assert line.take('[7,"hb"]') is FrameClass.HEARTBEAT
+    assert line.out.controls == [Alive("book", "tBTCUSD")]
+    for other in ('[99,"hb"]', '["7","hb"]'):
+        assert line.take(other) is FrameClass.HEARTBEAT
+    assert len(line.out.controls) == 1
 
 
 def test_data_of_an_unknown_channel_is_numbered_and_not_read(numbered: Any) -> None:

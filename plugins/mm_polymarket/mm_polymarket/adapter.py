@@ -28,7 +28,7 @@ SCALE: Final = 6
 
 
 class PolymarketAdapter:
-    """Implements `contracts.adapter.Adapter`, its `SnapshotSource`, and `contracts.catalog.Catalog`.
+    """Implements `contracts.adapter.Adapter`, its `WitnessSource`, and `contracts.catalog.Catalog`.
 
     A token is subscribed once and brings book, trades and best prices: only ``book`` sends messages, the
     other channels come with it. There are no acknowledgements; the first ``book`` of a token is one. A
@@ -117,11 +117,11 @@ class PolymarketAdapter:
         """The text ``PING``; its answer ``PONG`` tells no time."""
         return requests.PING
 
-    def snapshot_request(self, subscription: Subscription) -> HttpRequest:
-        """REST ``/book`` of a token: the witness of its book."""
+    def witness_request(self, subscription: Subscription) -> HttpRequest:
+        """REST ``/book`` of a token."""
         return HttpRequest(
             f"{self._clob_url}/book?token_id={subscription.venue_symbol}",
-            "snapshot",
+            "witness",
             instrument=subscription.instrument,
         )
 

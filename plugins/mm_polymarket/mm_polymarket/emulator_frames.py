@@ -14,7 +14,7 @@ the last of them.
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,6 +30,7 @@ from mm_framework.contracts.emulator import (
     Print,
     VenueClock,
 )
+from mm_framework.emulator.history import MINUTES
 from mm_framework.model.events import ASK, BID
 from mm_framework.model.fixed import text
 from mm_polymarket.emulator_listings import MIN_SIZE, identity
@@ -39,6 +40,8 @@ __all__ = ["MarketFrames", "TokenBook"]
 SHOWN_TRADES: Final = 500
 
 _MILLI: Final = 1_000_000
+_SECOND: Final = 1_000_000_000
+_MINUTE_S: Final = 60
 _SIDE: Final = {BID: "BUY", ASK: "SELL"}
 
 
@@ -128,6 +131,7 @@ class MarketFrames:
         self._tops = {token: self._top(token) for token in self.tokens}
         self._moved: set[str] = set()
         self.closed = False
+        self._past: list[tuple[int, int]] = [(0, self._middle())]
 
     @property
     def tokens(self) -> dict[str, TokenBook]:
@@ -155,6 +159,32 @@ class MarketFrames:
             if top != self._tops[token]:
                 self._tops[token] = top
                 self._moved.add(token)
+        if self._moved:
+            self._note(event.time_ns)
+
+    def middle(self, token: str, at_s: int) -> float:
+        """The midpoint of a token's best prices at a second of the venue's clock.
+
+        Of each minute the last change is kept, for a week; before the market began it stood still.
+        """
+        place = bisect_right(self._past, at_s, key=lambda one: one[0])
+        of_yes = self._past[max(0, place - 1)][1]
+        whole = 2 * int(10**self.listing.price_scale)
+        return (of_yes if token == self.yes.token else whole - of_yes) / whole
+
+    def _middle(self) -> int:
+        """Twice the midpoint of YES; a side without levels counts as its end."""
+        whole = int(10**self.listing.price_scale)
+        bid, ask = (round(float(self.yes.best(side)) * whole) for side in (BID, ASK))
+        return bid + ask
+
+    def _note(self, at_ns: int) -> None:
+        """Keep the midpoint that an event has left."""
+        at_s = max(self._past[-1][0], self._clock(at_ns) // _SECOND)
+        if self._past[-1][0] // _MINUTE_S == at_s // _MINUTE_S:
+            self._past.pop()
+        self._past.append((at_s, self._middle()))
+        del self._past[:-MINUTES]
 
     def resolve(self) -> None:
         """The market is over: it says nothing more, and has no books."""
@@ -196,7 +226,7 @@ class MarketFrames:
             f'{{"market":"{self.condition_id}","timestamp":"{self._stamp(self._event.time_ns)}",'
             f'"event_type":"price_change","price_changes":[{entries}]}}'
         )
-        return self._outgoing(payload, FrameKind.BOOK, "book", self.yes.token)
+        return self._outgoing(payload, FrameKind.BOOK, "book", self.yes.token, hashes[self.yes.token])
 
     def trades(self, token: str) -> list[Outgoing]:
         """The prints of the event as the subscribers of a token are told."""
@@ -228,7 +258,10 @@ class MarketFrames:
     def book(self, token: str, *, listed: bool) -> Outgoing:
         """The whole book of a token; ``listed``: in a list, as the first one comes."""
         payload = f'{{{self._levels(token)},{self._told()},"event_type":"book"}}'
-        return self._outgoing(f"[{payload}]" if listed else payload, FrameKind.SNAPSHOT, "book", token)
+        digest = self.hash(token, self._changed_ns)
+        return self._outgoing(
+            f"[{payload}]" if listed else payload, FrameKind.SNAPSHOT, "book", token, digest
+        )
 
     def rest_book(self, token: str) -> str:
         """The body of REST ``/book``."""
@@ -285,10 +318,14 @@ class MarketFrames:
         )
         return self._outgoing(payload, FrameKind.TRADE, "last_trade_price", book.token)
 
-    def _outgoing(self, payload: str, kind: FrameKind, channel: str, token: str) -> Outgoing:
+    def _outgoing(
+        self, payload: str, kind: FrameKind, channel: str, token: str, digest: str | None = None
+    ) -> Outgoing:
         """Depth 0 has the truth log keep the levels of YES, which are the market's; NO has none there."""
         held = channel == "book" and token == self.yes.token
-        return Outgoing(payload.encode(), kind, channel, token, 0 if held else None)
+        place = None if digest is None else payload.rindex(digest)
+        span = None if place is None or digest is None else (place, place + len(digest))
+        return Outgoing(payload.encode(), kind, channel, token, 0 if held else None, checksum=span)
 
     def _apply(self, side: int, price: int, size: int) -> None:
         for book in (self.yes, self.no):

@@ -26,11 +26,21 @@ __all__ = ["answer", "refusal"]
 
 PAGE: Final = 100
 MAX_OFFSET: Final = 10_000
+MAX_SAMPLES: Final = 50_000
 
 _SECOND: Final = 1_000_000_000
 _DAY: Final = 86_400
 _END: Final = "LTE="
 _MINUTE: Final = 60
+_INTERVALS_S: Final = {
+    "1h": 3600,
+    "6h": 6 * 3600,
+    "1d": _DAY,
+    "1w": 7 * _DAY,
+    "1m": 30 * _DAY,
+    "max": 30 * _DAY,
+    "all": 30 * _DAY,
+}
 
 
 def answer(
@@ -76,22 +86,23 @@ def _tick_size(by_token: Mapping[str, MarketFrames], query: Mapping[str, str]) -
 
 
 def _history(by_token: Mapping[str, MarketFrames], query: Mapping[str, str], wall_ns: int) -> HttpReply:
-    """Samples of the midpoint, each ``fidelity`` minutes; the emulated past stood still."""
+    """Midpoints each ``fidelity`` minutes, between two seconds or of an ``interval`` that ends now."""
     token = query.get("market", "")
     if token not in by_token:
         return _error(404, "market not found")
-    book = by_token[token].tokens[token]
-    middle = (float(book.best(BID)) + float(book.best(ASK))) / 2
+    interval = query.get("interval")
+    if interval is not None and interval not in _INTERVALS_S:
+        return _error(400, "invalid filters: 'interval' is invalid")
     fidelity = query.get("fidelity", "1")
     step = _MINUTE * (int(fidelity) if fidelity.isdecimal() and int(fidelity) else 1)
     now = wall_ns // _SECOND
+    begin = now - _INTERVALS_S[interval or "1d"]
     bounds = [query.get(name, "") for name in ("startTs", "endTs")]
     first, last = (
-        int(told) if told.isdecimal() else usual
-        for told, usual in zip(bounds, (now - _DAY, now), strict=True)
+        int(told) if told.isdecimal() else usual for told, usual in zip(bounds, (begin, now), strict=True)
     )
-    times = range(first, min(last, now) + 1, step)[:PAGE]
-    return _reply({"history": [{"t": at, "p": round(middle, 4)} for at in times]})
+    times = range(first, min(last, now) + 1, step)[:MAX_SAMPLES]
+    return _reply({"history": [{"t": at, "p": round(by_token[token].middle(token, at), 5)} for at in times]})
 
 
 def _trades(markets: Sequence[MarketFrames], query: Mapping[str, str]) -> HttpReply:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from mm_framework.contracts.adapter import Adapter, SnapshotSource, Subscription
+from mm_framework.contracts.adapter import Adapter, Subscription, WitnessSource
 from mm_framework.contracts.normalizer import ConnectionInfo, Requested
 from mm_framework.errors import ConfigError
 from mm_polymarket.adapter import PolymarketAdapter
@@ -35,10 +35,10 @@ def test_it_is_an_adapter_and_a_source_of_snapshots() -> None:
     assert adapter.ping_interval_s == 10
     assert adapter.metadata_first is False
     assert adapter.metadata_request(1) == []
-    source: SnapshotSource = PolymarketAdapter()
-    request = source.snapshot_request(subscription("65193"))
+    source: WitnessSource = PolymarketAdapter()
+    request = source.witness_request(subscription("65193"))
     assert request.url == "https://clob.polymarket.com/book?token_id=65193"
-    assert (request.what, request.instrument) == ("snapshot", "polymarket:65193")
+    assert (request.what, request.instrument) == ("witness", "polymarket:65193")
 
 
 def test_an_id_is_the_token_until_its_market_is_known() -> None:
@@ -135,7 +135,7 @@ def test_settings_change_endpoints_deadlines_and_what_is_asked_for() -> None:
         1,
     )
     assert adapter.limits.subscriptions == 50
-    assert adapter.snapshot_request(subscription("1")).url == "http://127.0.0.1:1/book?token_id=1"
+    assert adapter.witness_request(subscription("1")).url == "http://127.0.0.1:1/book?token_id=1"
     (message,) = adapter.subscribe([subscription("1")], 1)
     assert json.loads(message)["custom_feature_enabled"] is False
 

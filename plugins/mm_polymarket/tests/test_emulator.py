@@ -522,7 +522,27 @@ def test_history_is_sampled_between_its_bounds() -> None:
     rows = client.get("/prices-history", **query)[1]["history"]
     assert [row["t"] for row in rows] == [now - 600, now - 300, now]
     assert all(0 < row["p"] < 1 for row in rows)
-    assert len(client.get("/prices-history", market=NO, fidelity="x")[1]["history"]) == 100
+    assert len(client.get("/prices-history", market=NO, fidelity="x")[1]["history"]) == 24 * 60 + 1
+    assert len(client.get("/prices-history", market=NO, interval="1w", fidelity="60")[1]["history"]) == 169
+    assert client.get("/prices-history", market=NO, interval="1y")[0] == 400
+
+
+def test_history_follows_the_price_and_both_tokens_mirror_each_other() -> None:
+    client = Client()
+    client.subscribe(YES)
+    told = {0: client.get("/prices-history", market=YES, startTs=str(WALL // SECOND))[1]["history"][-1]["p"]}
+    for minute in range(1, 11):
+        client.run(60)
+        bids, asks = (client.get("/book", token_id=YES)[1][side] for side in ("bids", "asks"))
+        told[minute] = (float(bids[-1]["price"]) + float(asks[-1]["price"])) / 2
+    rows = client.get("/prices-history", market=YES, startTs=str(WALL // SECOND), fidelity="1")[1]["history"]
+    assert [row["t"] for row in rows] == [WALL // SECOND + 60 * minute for minute in range(11)]
+    assert rows[-1]["p"] == pytest.approx(told[10]), "now"
+    assert len({row["p"] for row in rows}) > 3, "the price moves"
+    mirrored = client.get("/prices-history", market=NO, startTs=str(WALL // SECOND))[1]["history"]
+    assert [row["p"] + other["p"] for row, other in zip(rows, mirrored, strict=True)] == pytest.approx(
+        [1.0] * 11
+    )
 
 
 def test_trades_over_rest_are_those_of_the_channel_newest_first() -> None:
