@@ -75,9 +75,9 @@ class SinkTape:
     out: Path
 
     @classmethod
-    def run(cls, name: str, sink: Sink, out: Path, **options: object) -> SinkTape:
-        """Run to the end."""
-        venue = emulated_venue(name)
+    def run(cls, name: str | Venue, sink: Sink, out: Path, **options: object) -> SinkTape:
+        """Run to the end; ``name``: one of the installed venues, or a venue as it is."""
+        venue = name if isinstance(name, Venue) else emulated_venue(name)
         simulation = Simulation(venue, **options)  # type: ignore[arg-type]  # as given by the test
         sinks = SinkSet([sink], venue.kits)
         sinks.open([sink_run(simulation.kits, out)])
