@@ -32,13 +32,12 @@ from mm_framework.model.orders import (
     TimeInForce,
     Urgency,
 )
-from mm_framework.num import ceil_to, floor_to
+from mm_framework.num import floor_to
 from mm_framework.trading.market import Slot
+from mm_framework.trading.order_rules import NEVER, expiry_of, order_of, reaches, rounded, taker_price, unfit
 from mm_framework.trading.settings import TradingSettings
 
-__all__ = ["Answer", "Exchange", "SimulatedExchange", "taker_price"]
-
-_NEVER = 2**63
+__all__ = ["Answer", "Exchange", "SimulatedExchange"]
 
 
 @attrs.frozen
@@ -82,7 +81,7 @@ class SimulatedExchange:
         self.slippage_bps, self._max_fill = settings.slippage_bps, settings.max_fill_size
         self._orders: dict[tuple[str, int], Order] = {}
         self._by_instrument: dict[str, dict[tuple[str, int], Order]] = {}
-        self._next_expiry_ns = _NEVER
+        self._next_expiry_ns = NEVER
 
     def __len__(self) -> int:
         """How many orders are open."""
@@ -100,10 +99,10 @@ class SimulatedExchange:
         """End the GTD orders whose time has come; returns them."""
         if now_ns < self._next_expiry_ns:
             return []
-        due = [order for order in self._orders.values() if _expiry(order) <= now_ns]
+        due = [order for order in self._orders.values() if expiry_of(order) <= now_ns]
         for order in due:
             self._end(order, OrderState.EXPIRED)
-        self._next_expiry_ns = min(map(_expiry, self._orders.values()), default=_NEVER)
+        self._next_expiry_ns = min(map(expiry_of, self._orders.values()), default=NEVER)
         return due
 
     def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
@@ -127,18 +126,18 @@ class SimulatedExchange:
             order.leaves *= size_factor
 
     def _place(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
-        order = _order(intent, slot)
-        if refusal := _unfit(order):
+        order = order_of(intent, slot)
+        if refusal := unfit(order.price, order.size):
             return _refused(intent, refusal)
         if order.urgency is Urgency.TAKER:
             return self._take(order, slot, intent.seq, now_ns)
-        if _reaches(order, slot):
+        if reaches(order.side, order.price, slot):
             return _refused(intent, Refusal.WOULD_TAKE)
         if order.tif in (TimeInForce.IOC, TimeInForce.FOK):
             return Answer(order.number, OrderState.EXPIRED)
         key = (order.strategy, order.number)
         self._orders[key] = self._by_instrument.setdefault(slot.id, {})[key] = order
-        self._next_expiry_ns = min(self._next_expiry_ns, _expiry(order))
+        self._next_expiry_ns = min(self._next_expiry_ns, expiry_of(order))
         return Answer(order.number, OrderState.NEW)
 
     def _take(self, order: Order, slot: Slot, seq: int, now_ns: int) -> Answer:
@@ -157,7 +156,7 @@ class SimulatedExchange:
     def _available(self, order: Order, slot: Slot) -> int:
         """What a taker gets: 0 when its limit does not reach, or FOK cannot be filled whole."""
         best = _opposite(order.side, slot)
-        if best is None or not _reaches(order, slot):
+        if best is None or not reaches(order.side, order.price, slot):
             return 0
         size = min(order.size, floor_to(best[1], slot.lot))
         if self._max_fill is not None:
@@ -168,10 +167,9 @@ class SimulatedExchange:
     def _replace(self, intent: Intent, order: Order, slot: Slot) -> Answer:
         assert intent.price is not None
         assert intent.size is not None
-        price, size = _rounded(order.side, intent.price, intent.size, slot)
-        wanted = attrs.evolve(order, price=price, size=size, leaves=size)
-        refusal = _unfit(wanted)
-        if refusal is None and _reaches(wanted, slot):
+        price, size = rounded(order.side, intent.price, intent.size, slot)
+        refusal = unfit(price, size)
+        if refusal is None and reaches(order.side, price, slot):
             refusal = Refusal.WOULD_TAKE
         if refusal is not None:
             return Answer(order.number, order.state, refusal)
@@ -185,58 +183,8 @@ class SimulatedExchange:
         return Answer(order.number, state)
 
 
-def taker_price(side: Side, best: int, slippage_bps: int, tick: int) -> int:
-    """The price of a taker: ``best`` moved against us, to the tick against us, at least one tick."""
-    if side is Side.BUY:
-        return ceil_to(-(-best * (10_000 + slippage_bps) // 10_000), tick)
-    return max(tick, floor_to(best * (10_000 - slippage_bps) // 10_000, tick))
-
-
-def _expiry(order: Order) -> int:
-    return _NEVER if order.expires_ns is None else order.expires_ns
-
-
-def _order(intent: Intent, slot: Slot) -> Order:
-    assert intent.side is not None
-    assert intent.price is not None
-    assert intent.size is not None
-    assert intent.tif is not None
-    assert intent.urgency is not None
-    price, size = _rounded(intent.side, intent.price, intent.size, slot)
-    return Order(
-        strategy=intent.strategy,
-        number=intent.order,
-        instrument=slot.id,
-        side=intent.side,
-        price=price,
-        size=size,
-        leaves=size,
-        tif=intent.tif,
-        urgency=intent.urgency,
-        tag=intent.tag,
-        expires_ns=intent.expires_ns,
-    )
-
-
-def _rounded(side: Side, price: int, size: int, slot: Slot) -> tuple[int, int]:
-    to_tick = floor_to if side is Side.BUY else ceil_to
-    return to_tick(price, slot.tick), floor_to(size, slot.lot)
-
-
-def _unfit(order: Order) -> Refusal | None:
-    if order.size <= 0:
-        return Refusal.BELOW_LOT
-    return Refusal.BELOW_TICK if order.price <= 0 else None
-
-
 def _opposite(side: Side, slot: Slot) -> tuple[int, int] | None:
     return slot.top[1 if side is Side.BUY else 0]
-
-
-def _reaches(order: Order, slot: Slot) -> bool:
-    """Whether the limit is at or through the best opposite price."""
-    best = _opposite(order.side, slot)
-    return best is not None and order.side * (order.price - best[0]) >= 0
 
 
 def _refused(intent: Intent, refusal: Refusal) -> Answer:

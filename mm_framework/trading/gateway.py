@@ -16,7 +16,8 @@ from mm_framework.contracts.execution_model import LatencyModel
 from mm_framework.model.orders import Intent, IntentKind, Order, OrderState, Refusal
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.market import Slot
-from mm_framework.trading.matching import Report, order_of
+from mm_framework.trading.matching import Report
+from mm_framework.trading.order_rules import order_of
 
 __all__ = ["Gateway", "Request"]
 

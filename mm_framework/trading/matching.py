@@ -13,8 +13,8 @@ nothing fills and nothing is accepted. Everything that happens to an order becom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import attrs
 
@@ -28,17 +28,24 @@ from mm_framework.model.orders import (
     Order,
     OrderState,
     Refusal,
-    Side,
     TimeInForce,
     Urgency,
 )
-from mm_framework.num import ceil_to, floor_to
+from mm_framework.num import floor_to
 from mm_framework.trading.market import TICKER, Markets, Slot
+from mm_framework.trading.order_rules import (
+    NEVER,
+    expiry_of,
+    is_market,
+    order_of,
+    reaches,
+    rounded,
+    taker_price,
+    unfit,
+)
 from mm_framework.trading.queue import Advance, Ahead, queue_model
 
-__all__ = ["Execution", "MatchingEngine", "Report", "Resting", "order_of", "taker_price"]
-
-_NEVER: Final = 2**63
+__all__ = ["Execution", "MatchingEngine", "Report", "Resting"]
 
 
 @attrs.frozen
@@ -118,7 +125,7 @@ class MatchingEngine:
         self._taken: dict[tuple[int, int, int], int] = {}
         self._bounds: dict[tuple[int, int], int | None] = {}
         self._mids: dict[int, tuple[int, int | None]] = {}
-        self._next_expiry_ns = _NEVER
+        self._next_expiry_ns = NEVER
 
     def take(self) -> list[Report]:
         """The reports since the last call."""
@@ -232,7 +239,7 @@ class MatchingEngine:
     def _cross(self, slot: Slot, seq: int, now_ns: int) -> None:
         """The other side moved to the price of resting orders, or through it: all of them fill."""
         for one in list(self.resting(slot.index)):
-            reached = _reaches(one.order.side, one.order.price, slot)
+            reached = reaches(one.order.side, one.order.price, slot)
             if reached and not one.through and self.rules.makers:
                 self._fill(one, one.order.leaves, seq, now_ns)
             one.through = one.through and reached
@@ -301,19 +308,19 @@ class MatchingEngine:
             return
         open_ones = [one for orders in self._resting.values() for one in orders.values()]
         for one in open_ones:
-            if _expiry(one.order) <= now_ns:
+            if expiry_of(one.order) <= now_ns:
                 self._end(one, OrderState.EXPIRED, now_ns)
-        left = [_expiry(one.order) for orders in self._resting.values() for one in orders.values()]
-        self._next_expiry_ns = min(left, default=_NEVER)
+        left = [expiry_of(one.order) for orders in self._resting.values() for one in orders.values()]
+        self._next_expiry_ns = min(left, default=NEVER)
 
     @property
     def next_expiry_ns(self) -> int | None:
         """When the next order may expire; None when none will."""
-        return None if self._next_expiry_ns == _NEVER else self._next_expiry_ns
+        return None if self._next_expiry_ns == NEVER else self._next_expiry_ns
 
     def _place(self, intent: Intent, slot: Slot, seq: int, now_ns: int) -> None:
         order = order_of(intent, slot)
-        if refusal := _unfit(order.price, order.size, market=_is_market(order)):
+        if refusal := unfit(order.price, order.size, market=is_market(order)):
             self._refuse(intent, slot, refusal, now_ns)
             return
         self._enter(Resting(order, slot, slot.lot, None), IntentKind.PLACE, seq, now_ns)
@@ -322,9 +329,9 @@ class MatchingEngine:
         assert intent.price is not None
         assert intent.size is not None
         order = one.order
-        price, size = _rounded(order.side, intent.price, intent.size, one.slot)
-        refusal = _unfit(price, size)
-        if refusal is None and order.urgency is Urgency.MAKER and _reaches(order.side, price, one.slot):
+        price, size = rounded(order.side, intent.price, intent.size, one.slot)
+        refusal = unfit(price, size)
+        if refusal is None and order.urgency is Urgency.MAKER and reaches(order.side, price, one.slot):
             refusal = Refusal.WOULD_TAKE
         if refusal is not None:
             self._refuse(intent, one.slot, refusal, now_ns, one)
@@ -341,15 +348,15 @@ class MatchingEngine:
     def _enter(self, one: Resting, kind: IntentKind, seq: int, now_ns: int) -> None:
         """An order meets the book: it takes, rests, both, or neither."""
         order, slot = one.order, one.slot
-        reaches = _is_market(order) or _reaches(order.side, order.price, slot)
-        if order.urgency is Urgency.MAKER and reaches:
+        takes = is_market(order) or reaches(order.side, order.price, slot)
+        if order.urgency is Urgency.MAKER and takes:
             order.state = OrderState.REJECTED
             self._report(one, OrderState.REJECTED, now_ns, kind, Refusal.WOULD_TAKE)
             return
-        fills = list(self._takes(order, slot)) if reaches else []
+        fills = list(self._takes(order, slot)) if takes else []
         if order.tif is TimeInForce.FOK and sum(size for _, _, size in fills) < order.leaves:
             fills = []
-        lapses = order.tif in (TimeInForce.IOC, TimeInForce.FOK) or _is_market(order)
+        lapses = order.tif in (TimeInForce.IOC, TimeInForce.FOK) or is_market(order)
         lapses = lapses or (order.urgency is Urgency.TAKER and self.rules.takers == "best")
         if not (lapses and not fills):
             self._report(one, order.state, now_ns, kind)
@@ -364,12 +371,12 @@ class MatchingEngine:
             order.state = OrderState.EXPIRED
             self._report(one, OrderState.EXPIRED, now_ns, None if fills else kind)
             return
-        one.through = reaches
+        one.through = takes
         shown = self._displayed(slot, order.side, order.price)
         one.ahead = None if shown is None else _lots(shown, one.lot)
         one.emptied = False
         self._resting.setdefault(slot.index, {})[order.strategy, order.number] = one
-        self._next_expiry_ns = min(self._next_expiry_ns, _expiry(order))
+        self._next_expiry_ns = min(self._next_expiry_ns, expiry_of(order))
 
     def _takes(self, order: Order, slot: Slot) -> Iterator[tuple[int, int, int]]:
         """``(level, price paid, size)`` of what an order takes, best level first."""
@@ -378,7 +385,7 @@ class MatchingEngine:
             cap = units(self.rules.max_fill_size, slot.definition.size_scale, up=False)
             left = min(left, floor_to(cap, lot))
         for level, shown in slot.levels(-order.side, 1 if self.rules.takers == "best" else None):
-            if not left or not (_is_market(order) or order.side * (order.price - level) >= 0):
+            if not left or not (is_market(order) or order.side * (order.price - level) >= 0):
                 return
             gone = self._taken.get((slot.index, int(-order.side), level), 0)
             size = min(left, floor_to(max(0, shown - gone), lot))
@@ -452,15 +459,6 @@ class MatchingEngine:
         )
 
 
-def taker_price(side: Side, best: int, slippage_bps: int, tick: int) -> int:
-    """The price of a taker: ``best`` moved against us, to the tick against us, at least one tick."""
-    if not slippage_bps:
-        return best
-    if side is Side.BUY:
-        return ceil_to(-(-best * (10_000 + slippage_bps) // 10_000), tick)
-    return max(tick, floor_to(best * (10_000 - slippage_bps) // 10_000, tick))
-
-
 def _told(slot: Slot, message: Message, rows: list[Row]) -> dict[_Place, int] | None:
     """The sizes that a message told, by place; None when it told the whole book or the best prices."""
     if message.kind != Kind.LEVEL or slot.source == TICKER:
@@ -471,51 +469,3 @@ def _told(slot: Slot, message: Message, rows: list[Row]) -> dict[_Place, int] | 
 def _lots(size: int, lot: int) -> int:
     """Whole lots, a rest counts as one: what is ahead of us is never made less."""
     return -(-size // lot)
-
-
-def _expiry(order: Order) -> int:
-    return _NEVER if order.expires_ns is None else order.expires_ns
-
-
-def _is_market(order: Order) -> bool:
-    return order.price == 0 and order.urgency is Urgency.TAKER
-
-
-def _rounded(side: Side, price: int, size: int, slot: Slot) -> tuple[int, int]:
-    to_tick: Callable[[int, int], int] = floor_to if side is Side.BUY else ceil_to
-    return to_tick(price, slot.tick), floor_to(size, slot.lot)
-
-
-def _unfit(price: int, size: int, *, market: bool = False) -> Refusal | None:
-    if size <= 0:
-        return Refusal.BELOW_LOT
-    return Refusal.BELOW_TICK if price <= 0 and not market else None
-
-
-def order_of(intent: Intent, slot: Slot) -> Order:
-    """The order that a place asks for, price and size rounded against us to the tick and the lot."""
-    assert intent.side is not None
-    assert intent.price is not None
-    assert intent.size is not None
-    assert intent.tif is not None
-    assert intent.urgency is not None
-    price, size = _rounded(intent.side, intent.price, intent.size, slot)
-    return Order(
-        strategy=intent.strategy,
-        number=intent.order,
-        instrument=slot.id,
-        side=intent.side,
-        price=price,
-        size=size,
-        leaves=size,
-        tif=intent.tif,
-        urgency=intent.urgency,
-        tag=intent.tag,
-        expires_ns=intent.expires_ns,
-    )
-
-
-def _reaches(side: Side, price: int, slot: Slot) -> bool:
-    """Whether a price is at or through the best one of the other side."""
-    best = slot.top[1 if side is Side.BUY else 0]
-    return best is not None and side * (price - best[0]) >= 0

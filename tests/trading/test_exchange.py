@@ -10,7 +10,7 @@ from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.model.orders import OrderState, Refusal, Side, TimeInForce, Urgency
 from mm_framework.num import ceil_to, floor_to
 from mm_framework.testing.strategies import Result, Tape, run, tape
-from mm_framework.trading.exchange import taker_price
+from mm_framework.trading.order_rules import taker_price
 from mm_framework.trading.settings import TradingSettings
 
 GTC, IOC, FOK, GTD = TimeInForce
