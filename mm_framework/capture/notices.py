@@ -13,6 +13,7 @@ from mm_framework.feed.output import (
     Acknowledged,
     ClockSample,
     Defined,
+    DepthRefresh,
     Malformed,
     Notice,
     Refusal,
@@ -96,6 +97,9 @@ class NoticeLog:
                 self._malformed[connection] += 1
                 if self._malformed[connection] <= MALFORMED_TOLD:
                     shard.log(logging.WARNING, "malformed", connection=connection, frame=frame, error=error)
+            case DepthRefresh(instrument, outcome):
+                level = logging.WARNING if outcome in ("failed", "differs") else logging.INFO
+                shard.log(level, "refresh", instrument=instrument, outcome=outcome)
             case Silent(instrument, channel, idle_s):
                 shard.log(logging.WARNING, "silent", instrument=instrument, channel=channel, idle_s=idle_s)
 

@@ -67,6 +67,7 @@ def save(
             )
             for i in roster.by_id.values()
         ],
+        refresh_from_ns=session.refreshes.from_ns,
     )
     return encode_json(unstructure(state))
 
@@ -96,6 +97,7 @@ def restore(
     definitions.numbers = state.numbers
     roster.depths = {(instrument, channel): depth for instrument, channel, depth in state.depths}
     session.req_id, session.online = state.req_id, state.online
+    session.refreshes.from_ns = state.refresh_from_ns
     session.links.update({link.index: link for link in state.links})
     for stream in state.streams:
         session.streams[stream.subscription.instrument, stream.subscription.channel] = stream

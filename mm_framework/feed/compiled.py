@@ -342,6 +342,8 @@ class Compiled:
             instrument.defined and trades.suspect_id is None and trades.left_id is None
         )
         words[layout.INSTRUMENT_HOT_BOOK // 8] = self._hot(instrument)
+        if stream.carries == "book":
+            words[layout.INSTRUMENT_WATCHED // 8] = self._session.refreshes.watches(stream)
         state, last = instrument.book.s, trades.last_id
         words[layout.INSTRUMENT_SYNCED // 8] = state.state is SyncState.SYNCED
         book = instrument.book.book
@@ -411,7 +413,9 @@ class Compiled:
             return False
         if state.unverified or state.probing or state.bridging or state.joining:
             return False
-        if state.crossed_ns is not None or state.doubt is not None or not self._hashes(instrument):
+        if state.crossed_ns is not None or state.doubt is not None or state.refresh is not None:
+            return False
+        if not self._hashes(instrument):
             return False
         return spec is None or not spec.truncate or instrument.definition.depth is not None
 

@@ -80,6 +80,11 @@ class FeedSettings:
         help="How long two connections carry the same at least, when some subscription says nothing on the"
         " new one: what is on its way on the old one still arrives.",
     )
+    refresh_min_interval_s: float = setting(
+        30.0,
+        help="Least time between two requests for a snapshot that widens what is known of one book, when its"
+        " best price lies beyond that; it doubles while they fail; 0: none is asked for.",
+    )
     resync_backoff_s: float = setting(1.0, help="Pause before the second resync in a row; it doubles.")
     resync_backoff_max_s: float = setting(30.0, help="Longest pause between resyncs of one instrument.")
     resync_attempts: int = setting(
@@ -131,6 +136,7 @@ _LATER: Final = (
     "witness_wait_s",
     "witness_pause_s",
     "witness_attempts",
+    "refresh_min_interval_s",
 )
 _converter = cattrs.Converter(forbid_extra_keys=True)
 # Fields that came after the first release are left out while they say nothing: older logs stay as they are.

@@ -30,6 +30,7 @@ from mm_framework.feed.links import NEVER
 from mm_framework.feed.messages import Messages
 from mm_framework.feed.names import Names
 from mm_framework.feed.output import Command, Notice, Output
+from mm_framework.feed.refresh import REFUSALS
 from mm_framework.feed.roster import Roster
 from mm_framework.feed.session import Session
 from mm_framework.feed.turn import Turn
@@ -323,7 +324,10 @@ class Feed:
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             self._intake.malformed(str(error))
             return
-        bad = bool(meta.get("error")) or not 200 <= int(meta.get("status") or 200) < 300
+        status = int(meta.get("status") or 200)
+        bad = bool(meta.get("error")) or not 200 <= status < 300
+        if status in REFUSALS:
+            self._session.refreshes.refused(meta, record.mono_ns)
         what, instrument = meta.get("what"), str(meta.get("instrument"))
         self._turn.witness = what == "witness"
         if what == "snapshot":

@@ -10,7 +10,7 @@ from mm_framework.contracts.adapter import Subscription
 from mm_framework.model.events import Reason
 from mm_framework.sync.repeated import Repeated
 
-__all__ = ["NEVER", "Link", "Spare", "Stream", "ns"]
+__all__ = ["NEVER", "Link", "Refreshing", "Spare", "Stream", "ns"]
 
 NEVER: Final = 2**63 - 1
 
@@ -69,6 +69,23 @@ class Spare:
 
 
 @attrs.define
+class Refreshing:
+    """Requests for a snapshot that is to widen what is known of a book.
+
+    ``due_ns``: ask, or give up what was asked for; ``asked_ns``: when it was asked for last, None before
+    the first time; ``asking``: its answer is awaited, for the book of ``epoch``; ``stale``, ``failures``:
+    answers in a row that were too old, or of no use at all.
+    """
+
+    due_ns: int = NEVER
+    asked_ns: int | None = None
+    asking: bool = False
+    epoch: int = 0
+    stale: int = 0
+    failures: int = 0
+
+
+@attrs.define
 class Stream:
     """One instrument on one channel.
 
@@ -79,7 +96,7 @@ class Stream:
     ``req_id``: the number of its last request;
     ``fetching``: its snapshot was asked for over REST. ``floor``: the number of the last ticker of the
     connection before; ``echoes``: prints without a number (side, price, size, venue time, count) that one
-    connection has said more often than the other.
+    connection has said more often than the other. ``refreshing``: what is done to know more of its book.
     """
 
     subscription: Subscription
@@ -97,6 +114,7 @@ class Stream:
     spare: Spare | None = None
     floor: int | None = None
     echoes: list[tuple[int, int, int, int, int]] = attrs.Factory(list)
+    refreshing: Refreshing = attrs.Factory(Refreshing)
 
     @property
     def wanted(self) -> bool:
@@ -129,6 +147,7 @@ class Stream:
         self.phase, self.connection, self.fetching = phase, None, False
         self.deadline_ns = self.retry_ns = NEVER
         self.spare, self.floor, self.echoes = None, None, []
+        self.refreshing = Refreshing(asked_ns=self.refreshing.asked_ns, failures=self.refreshing.failures)
 
     def is_on(self, connection: int) -> bool:
         """Whether it was asked for on a connection."""

@@ -56,16 +56,19 @@ class Messages:
 
     def _book(self, stream: Stream, delta: BookDelta) -> None:
         now, instrument, session = self._turn.now_ns, delta.instrument, self._session
-        if delta.message.snapshot or instrument.book.s.built:
-            session.heard(stream, now)  # an update of a book not built yet puts off no deadline
+        built, snapshot = instrument.book.s.built, delta.message.snapshot
+        if (snapshot and not (built and session.fetched)) or (built and not snapshot):
+            # An update of a book not built yet puts off no deadline, nor does what was fetched for another.
+            session.heard(stream, now)
         self._witnesses.replaced(instrument, delta.message, self._turn.connection, now)
         broken = instrument.book.apply(
             delta.message, now, online=session.online, numbered=self._turn.numbered
         )
         self._look(instrument, delta.message)
         session.watch_crossed(stream, instrument)
+        session.refreshes.look(stream, instrument, broken, now)
         if broken is Reason.STALE_SNAPSHOT:
-            session.fetched_snapshot(instrument.id, now, good=False)
+            session.stale_snapshot(stream, instrument, now)
         elif broken is not None:
             session.broken(instrument, now)
         elif instrument.book.s.waiting:

@@ -13,6 +13,7 @@ __all__ = [
     "ClockSample",
     "Command",
     "Defined",
+    "DepthRefresh",
     "Fetch",
     "Malformed",
     "Notice",
@@ -147,7 +148,28 @@ class Silent:
     idle_s: float
 
 
-Notice = StateChanged | Refusal | Acknowledged | ClockSample | StatusChanged | Defined | Malformed | Silent
+@attrs.frozen
+class DepthRefresh:
+    """A snapshot that is to widen what is known of a book.
+
+    ``outcome``: asked; then joined, too_old (it is asked for again), failed, or differs (the book is lost).
+    """
+
+    instrument: str
+    outcome: str
+
+
+Notice = (
+    StateChanged
+    | Refusal
+    | Acknowledged
+    | ClockSample
+    | StatusChanged
+    | Defined
+    | Malformed
+    | Silent
+    | DepthRefresh
+)
 
 
 @attrs.define

@@ -4,6 +4,7 @@
     book broken -> pause -> unsubscribe, subscribe        silent -> unsubscribe, subscribe (a probe)
     probes unanswered -> Reconnect -> unanswered again -> the book is lost, asked for slowly
     connection silent, ping unanswered -> Reconnect       old age, a venue's notice -> `handover`
+    best price beyond what is known of a book -> `refresh`
 
 Everything here is a function of the records: a replay gives the same commands, which it ignores. A
 recording of others (``live`` False) gives none and has no deadlines.
@@ -23,6 +24,7 @@ from mm_framework.feed.handover import Handover
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.links import NEVER, Link, Stream, ns
 from mm_framework.feed.output import ClockSample, Command, Fetch, Notice, Reconnect, Refusal, Send, Silent
+from mm_framework.feed.refresh import Refreshes
 from mm_framework.model.events import Reason, SyncState
 from mm_framework.sync.book import GRACE_NS
 
@@ -67,7 +69,7 @@ class Session:
         self.instruments: dict[str, Instrument] = {}
         self.links: dict[int, Link] = {}
         self.streams: dict[tuple[str, str], Stream] = {}
-        self.handover = Handover(self)
+        self.handover, self.refreshes = Handover(self), Refreshes(self)
         self.watched: list[Watch] = [self.handover]
         self._first_s = max(config.settings.ack_timeout_s, adapter.limits.first_data_s)
         self.req_id = 0
@@ -241,7 +243,7 @@ class Session:
         stream.last_ns = now_ns if stream.last_ns is None else stream.last_ns
         if self.config.live:
             # Where the channel itself begins with nothing the acknowledgement is the whole answer.
-            whole = stream.carries != "book" or (self.fetched and not self._begins_by_rest(stream))
+            whole = stream.carries != "book" or (self.fetched and not self.lacks_snapshot(stream))
             stream.unanswered = 0 if whole else stream.unanswered
             self._await(stream, now_ns + ns(self._idle_s(stream) if whole else self._first_s))
             self.want_snapshot(stream, now_ns)
@@ -249,27 +251,40 @@ class Session:
     def want_snapshot(self, stream: Stream, now_ns: int) -> None:
         """Fetch the snapshot of a book that is not there, unless that is under way."""
         idle = not stream.fetching and stream.retry_ns == NEVER
-        if self._begins_by_rest(stream) and idle and self.carried(stream) and self.config.live:
+        if self.lacks_snapshot(stream) and idle and self.carried(stream) and self.config.live:
             self._fetch(stream, now_ns)
 
     def awaits_snapshot(self, instrument: str) -> bool:
         """Whether the answer to a fetch is of use: not when the connection was lost that was to join it."""
         streams = [one for one in self.streams.values() if one.subscription.instrument == instrument]
-        return not (self.config.live and self.fetched) or any(one.fetching for one in streams)
+        if not (self.config.live and self.fetched) or any(one.fetching for one in streams):
+            return True
+        known = self.instruments.get(instrument)
+        return known is not None and known.book.s.refresh is not None
 
     def fetched_snapshot(self, instrument: str, now_ns: int, *, good: bool) -> None:
         """The answer to a fetch came; a bad one, or one that is too old, is asked for again after a pause.
 
-        Unless the book is there already, by an answer that overtook this one.
+        Unless the book is there already, by an answer that overtook this one, or because the snapshot was to
+        widen what is known of it.
         """
         for stream in self.streams.values():
             if stream.subscription.instrument != instrument or stream.carries != "book":
                 continue
             stream.fetching = False
-            missing = self._begins_by_rest(stream) and self.config.live and self.carried(stream)
+            missing = self.lacks_snapshot(stream) and self.config.live and self.carried(stream)
             if not good and missing:
                 stream.retry_ns = now_ns + ns(self.settings.resync_backoff_s)
                 self.arm(stream.retry_ns)
+            elif not good:
+                self.refreshes.failed(stream, now_ns)
+
+    def stale_snapshot(self, stream: Stream, instrument: Instrument, now_ns: int) -> None:
+        """A snapshot came that is too old to be joined."""
+        if instrument.book.s.built:
+            self.refreshes.too_old(stream, instrument, now_ns)
+        else:
+            self.fetched_snapshot(instrument.id, now_ns, good=False)
 
     def spoken_of(self, instrument: Instrument) -> None:
         """The venue answers about an instrument, although what it says is of no use."""
@@ -344,6 +359,7 @@ class Session:
             watch.due(now_ns)
         for stream in list(self.streams.values()):
             self._stream_due(stream, now_ns)
+        self.refreshes.due(now_ns)
         self.rearm()
 
     def rearm(self) -> None:
@@ -359,7 +375,7 @@ class Session:
                 self.arm(self._too_old_ns(link))
         for stream in self.streams.values():
             if self.carried(stream):
-                self.arm(stream.deadline_ns, stream.retry_ns)
+                self.arm(stream.deadline_ns, stream.retry_ns, stream.refreshing.due_ns)
 
     def _link_due(self, link: Link, now_ns: int) -> None:
         if link.closing:
@@ -386,7 +402,7 @@ class Session:
     def _stream_due(self, stream: Stream, now_ns: int) -> None:
         if not self.carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):
             return
-        if not self.online or (stream.spare is not None and not self._begins_by_rest(stream)):
+        if not self.online or (stream.spare is not None and not self.lacks_snapshot(stream)):
             self._postpone(stream, now_ns)
             return
         asked = now_ns >= stream.deadline_ns and self._asked(stream)
@@ -443,14 +459,14 @@ class Session:
         stream.deadline_ns = now_ns + ns(self.settings.unverified_retry_s)
         return True
 
-    def _begins_by_rest(self, stream: Stream) -> bool:
+    def lacks_snapshot(self, stream: Stream) -> bool:
         """Whether a book waits for a snapshot that is fetched, on a subscription that works."""
         wanted = self.fetched and stream.carries == "book" and stream.phase == "active"
         return wanted and self._missing(stream)
 
     def renew(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
         """Ask anew for what a stream begins with."""
-        if self._begins_by_rest(stream):
+        if self.lacks_snapshot(stream):
             stream.retry_ns = stream.retry_ns if keep_retry else NEVER
             self._fetch(stream, now_ns)
         else:

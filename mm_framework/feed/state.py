@@ -43,7 +43,8 @@ class FeedState:
     """All that the records so far have left behind, but for counts.
 
     ``depths``: levels told for (instrument, channel) before its definition; ``infos``: metadata of
-    instruments that have not appeared yet (imports); ``numbers``: instrument numbers given out.
+    instruments that have not appeared yet (imports); ``numbers``: instrument numbers given out;
+    ``refresh_from_ns``: REST refused us, no refresh is asked for before.
     """
 
     config: dict[str, Any]
@@ -59,6 +60,7 @@ class FeedState:
     infos: list[InstrumentInfo]
     instruments: list[InstrumentState]
     format: int = 1
+    refresh_from_ns: int = 0
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
@@ -75,10 +77,12 @@ _LATER: dict[type, tuple[str, ...]] = {
         "hashed",
         "doubt",
         "witness_ns",
+        "refresh",
     ),
     Link: ("number", "rotation", "rotate_ns", "heir_by_ns", "replaces", "settled_ns", "repeated"),
-    Stream: ("fetching", "unanswered", "spare", "floor", "echoes"),
+    Stream: ("fetching", "unanswered", "spare", "floor", "echoes", "refreshing"),
     InstrumentState: ("more_trades", "left_trades"),
+    FeedState: ("refresh_from_ns",),
 }
 for _class, _fields in _LATER.items():
     _overrides: dict[str, Any] = {name: override(omit_if_default=True) for name in _fields}

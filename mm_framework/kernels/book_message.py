@@ -65,6 +65,7 @@ from mm_framework.kernels.layout import (
     INSTRUMENT_SIZE_SCALE,
     INSTRUMENT_TOLD,
     INSTRUMENT_UNPROVED,
+    INSTRUMENT_WATCHED,
     INSTRUMENT_WINDOW,
     INSTRUMENT_WITNESS,
     ROW_BYTES,
@@ -285,6 +286,8 @@ def take_book(ctx: int, told: int, instrument: int, row: int) -> int:
         return BROKEN
     # Within bounds of its own the best price never lies beyond them.
     unproved = 0 if bounded else _unproved(instrument, book)
+    if unproved and load_i8(instrument + INSTRUMENT_WATCHED):
+        return STATE
     store_8(told + TOLD_UNPROVED, unproved)
     if n and unproved:
         tally(ctx, UNPROVED, 1)

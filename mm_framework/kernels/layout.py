@@ -265,7 +265,8 @@ INSTRUMENT_NAME: Final = 312  # address and length of the venue's name
 INSTRUMENT_NAME_LENGTH: Final = 320
 INSTRUMENT_ENDING: Final = 328  # the ending with which its last hash held
 INSTRUMENT_HASH_HELD: Final = 336  # 1: the last hash held; one that does not is for the reference path
-INSTRUMENT_BYTES: Final = 344
+INSTRUMENT_WATCHED: Final = 344  # 1: something is done when the best price leaves its bound
+INSTRUMENT_BYTES: Final = 352
 
 # Tickers by their number: counters of the oldest and of the next, the last number, then MAX_TOPS entries.
 WITNESS_HEAD: Final = 0

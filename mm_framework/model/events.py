@@ -59,6 +59,7 @@ class Kind(enum.IntEnum):
     DEFINITION = 8
     STATUS = 9
     TICK_SIZE = 10
+    KNOWN_DEPTH = 11
 
 
 class RowFlag(enum.IntFlag):
@@ -100,6 +101,7 @@ class Reason(enum.IntEnum):
     SNAPSHOT = 3
     VERIFIED = 4
     ENDED = 5
+    REFRESHED = 6
     # losses of continuity in the data
     CHECKSUM_MISMATCH = 10
     SEQUENCE_GAP = 11
@@ -114,6 +116,7 @@ class Reason(enum.IntEnum):
     MALFORMED = 20
     STALE_SNAPSHOT = 21
     HASH_MISMATCH = 22
+    SNAPSHOT_DIFFERS = 23
     # losses of a connection that nobody asked for
     CONNECT_FAILED = 30
     REMOTE_CLOSED = 31

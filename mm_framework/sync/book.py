@@ -26,6 +26,7 @@ from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.doubt import Doubt, told_book
 from mm_framework.sync.emit import Emitter, Entry
 from mm_framework.sync.proofs import Proofs
+from mm_framework.sync.refresh import Refresh
 from mm_framework.sync.repeated import Repeated, again
 from mm_framework.sync.state import Trigger, next_state
 
@@ -98,7 +99,7 @@ class BookState:
     was asked for, of a venue whose books may hold more; ``repeated``: the last row of seeming
     repetitions; ``crossed_ns``: since when it is crossed, where that is not an error at once; ``hashed``: the
     last hash that decided something held; ``doubt``: one after it did not; ``witness_ns``: mono_ns of the
-    last question to a witness.
+    last question to a witness; ``refresh``: a snapshot was asked for to know more of the book.
     """
 
     state: SyncState = SyncState.CONNECTING
@@ -121,6 +122,7 @@ class BookState:
     hashed: bool = False
     doubt: Doubt | None = None
     witness_ns: int | None = None
+    refresh: Refresh | None = None
 
 
 class BookSync:
@@ -177,18 +179,21 @@ class BookSync:
         s.seen_price = max(s.seen_price, message.decimals[0])
         s.seen_size = max(s.seen_size, message.decimals[1])
         self._apply_levels(message)
+        if s.refresh is not None:
+            s.refresh.touch(message.levels, message.last)
         proof = self._prove(message)
         broken = proof.reason
         if broken is None:
             broken = self._crossed(message, now_ns, crossed=online and self.book.crossed)
-        self._emit(message, trusted=broken is None and (proof.holds or s.state is SyncState.SYNCED))
+        trusted = broken is None and (proof.holds or s.state is SyncState.SYNCED)
+        self._emit(message, 0 if trusted else RowFlag.UNTRUSTED)
         if message.snapshot:
             self._to(Trigger.SNAPSHOT, Reason.SNAPSHOT)
         if broken is None:
             if proof.holds and self.s.state is not SyncState.SYNCED:
                 s.synced_ns, s.unverified = now_ns, False
                 self._to(Trigger.PROVED, Reason.VERIFIED)
-            return None
+            return self._widen(now_ns, online=online)
         if s.unverified:
             return None
         expected, found = proof.expected, proof.found
@@ -225,7 +230,7 @@ class BookSync:
         """Apply a fetched snapshot, then the updates that waited for it; it may be too old for them."""
         s = self.s
         if s.built:
-            return None
+            return self._refresh(snapshot, now_ns, online=online)
         number = snapshot.last
         waiting = [update for update in s.waiting if not self._contained(update, number, bridging=True)]
         if waiting and not self._joins(waiting[0], number, bridging=True):
@@ -237,6 +242,47 @@ class BookSync:
         broken = self._take(snapshot, now_ns, online=online)
         for update in waiting:
             broken = self.apply(update, now_ns, online=online) or broken
+        return broken
+
+    def begin_refresh(self) -> None:
+        """A snapshot is asked for to know more of the book: from now on it is noted what updates touch."""
+        if self.s.refresh is None and self.s.number is not None:
+            self.s.refresh = Refresh(self.s.number)
+
+    def end_refresh(self) -> None:
+        """No such snapshot is awaited any more."""
+        self.s.refresh = None
+
+    def _refresh(self, snapshot: BookMessage, now_ns: int, *, online: bool) -> Reason | None:
+        """A fetched snapshot of a book that is kept: of use when one was asked for, and not before that."""
+        s = self.s
+        if s.refresh is None:
+            return None
+        if snapshot.last < s.refresh.since:
+            self.counts.stale_snapshots += 1
+            return Reason.STALE_SNAPSHOT
+        s.refresh.hold(snapshot.last, snapshot.levels, KnownDepth.of(snapshot.levels, s.asked))
+        return self._widen(now_ns, online=online)
+
+    def _widen(self, now_ns: int, *, online: bool) -> Reason | None:
+        """Join the snapshot that waits for the book, if there is one and the book has got to its number."""
+        s, refresh = self.s, self.s.refresh
+        if refresh is None or not refresh.reached(s.number):
+            return None
+        s.refresh = None
+        joined = refresh.join(self.book, s.bound)
+        if joined.differs is not None:
+            self.counts.refreshes_differing += 1
+            self.lose(Reason.SNAPSHOT_DIFFERS, now_ns, *joined.differs)
+            return Reason.SNAPSHOT_DIFFERS
+        self.counts.refreshes_joined += 1
+        told = BookMessage(False, joined.news, last=refresh.number if refresh.number is not None else NULL)
+        self._apply_levels(told)
+        s.bound.widen(refresh.bound)
+        self._emit_known(told)
+        broken = self._crossed(told, now_ns, crossed=online and self.book.crossed)
+        if broken is not None:
+            self.lose(broken, now_ns, _price(self.book.best_bid), _price(self.book.best_ask))
         return broken
 
     def _keep(self, update: BookMessage) -> None:
@@ -455,8 +501,15 @@ class BookSync:
         self.counts.levels_covered += covered
         self.counts.levels_not_covered += len(message.levels) - covered
 
-    def _emit(self, message: BookMessage, *, trusted: bool) -> None:
-        definition, flags = self.owner.definition, 0
+    def _emit_known(self, told: BookMessage) -> None:
+        """The levels that a refresh told, and what is known by it."""
+        self._emit(told, RowFlag.SNAPSHOT)
+        number, bound = self.owner.definition.number, self.s.bound
+        bid, ask = (NULL if price is None else price for price in (bound.bid, bound.ask))
+        self.emitter.event(Kind.KNOWN_DEPTH, number, self.s.epoch, bid, ask, Reason.REFRESHED)
+
+    def _emit(self, message: BookMessage, flags: int) -> None:
+        definition = self.owner.definition
         number = message.checksum if message.checksum != NULL else message.last
         entries: list[Entry] = [(Kind.LEVEL, side, price, size, NULL) for side, price, size in message.levels]
         if message.snapshot:
@@ -466,8 +519,6 @@ class BookSync:
             return
         kind, side, price, size, _ = entries[-1]
         entries[-1] = (kind, side, price, size, number)
-        if not trusted:
-            flags |= RowFlag.UNTRUSTED
         if self.s.bound.unproved(self.book):
             flags |= RowFlag.DEPTH_UNPROVED
             self.count("depth_unproved_messages")
@@ -499,6 +550,7 @@ class BookSync:
             s.attempts = 0
         s.built, s.synced_ns, s.crossed_ns = False, None, None
         s.number, s.bridging, s.joining, s.repeated, s.doubt = None, False, False, None, None
+        s.refresh = None
         s.attempts += 1
         s.epoch = min(s.epoch + 1, MAX_EPOCH)
 

@@ -16,7 +16,9 @@ class Counts:
     ``foreign_frames``: messages of a connection that does not feed their subscription;
     ``unfollowed_frames``: of a subscription that has ended. ``sequence_*``: numbered messages that
     followed, were repetitions, broke the chain. ``witnesses_*``: books asked for over REST because a hash did
-    not match; that proved ours; that refuted it.
+    not match; that proved ours; that refuted it. ``refreshes``: snapshots asked for to know more of
+    a book that is kept; ``refreshes_joined`` of them were, ``refreshes_differing`` spoke against the book, for
+    ``refreshes_failed`` nothing came of use; one that is too old is among the ``stale_snapshots``.
     """
 
     records: int = 0
@@ -59,6 +61,10 @@ class Counts:
     witnesses_asked: int = 0
     witnesses_equal: int = 0
     witnesses_refuted: int = 0
+    refreshes: int = 0
+    refreshes_joined: int = 0
+    refreshes_differing: int = 0
+    refreshes_failed: int = 0
     dropped_frames: int = 0
 
     def add(self, other: Counts) -> None:

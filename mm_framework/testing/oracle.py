@@ -4,7 +4,8 @@ It is a listener, and believes rows and messages only: it rebuilds books and sta
 reader of the run would. For each frame it takes the entry of the truth log that is this frame.
 
 1. books: at every book message in state SYNCED the best ``n`` of each side are the truth's at that
-   frame. So a loss that was not declared is outside of the best ``n``;
+   frame. So a loss that was not declared is outside of the best ``n``. Where a snapshot is a part of the
+   book, what is missing beyond the known depth is no error, and what is there must be true;
 2. values: a digit that was changed on the way is outside of what numbers prove. The levels that such a
    frame made false are doubted, and no others: two of a book at most, or those that the frame told. A level
    is doubted until an unharmed message tells it, the book is lost or replaced, or a checksum covers it;
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -38,6 +40,7 @@ from mm_framework.feed.output import Defined
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState, iter_rows
 from mm_framework.model.frame import RecordKind, iter_records
 from mm_framework.model.instrument import Definition, shard_of
+from mm_framework.sync.depth import KnownDepth
 from mm_framework.testing.oracle_book import HIDDEN_NS, FalseBook, Seen
 from mm_framework.testing.oracle_trades import TradeLedger
 
@@ -53,12 +56,18 @@ Values = Literal["each_message", "own_frame", "hash", "never"]
 _BOOK_FRAMES = (FrameKind.BOOK, FrameKind.SNAPSHOT)
 
 
+def _whole(levels: int) -> int | None:
+    """Nothing was asked for: a snapshot is the whole book."""
+    return None
+
+
 class Oracle:
     """Implements `capture.recorder.Listener`; raises FalseBook.
 
     ``book``: the channel whose books are compared, None for none; ``checked``: levels a side that a
     checksum covers; ``cut``: books are cut to their depth, else the venue itself deletes what falls out;
     ``connected``: frames are numbered by connection; ``numbered``: as `SyncRules.trade_ids`.
+    ``asked(levels)``: how many levels a side were asked for of a snapshot that has so many, None: all.
     ``excused(from_ns, to_ns)``: nanoseconds in which the machine could do nothing, which rule 3 leaves out.
     ``counts``: frames by outcome, messages compared, levels doubted, losses declared, states reached.
     """
@@ -77,13 +86,14 @@ class Oracle:
         checked: int = 0,
         cut: bool = True,
         connected: bool = False,
+        asked: Callable[[int], int | None] = _whole,
         excused: Callable[[int, int], int] = lambda from_ns, to_ns: 0,
     ) -> None:
         if emulator.truth.levels < n:
             raise RuntimeError(f"the truth log keeps {emulator.truth.levels} levels, {n} are to be compared")
         self.emulator, self.book, self.n = emulator, book, n
         self.patience_ns, self.values, self.checked = patience_ns, values, checked
-        self.cut, self.connected, self.excused = cut, connected, excused
+        self.cut, self.connected, self.asked, self.excused = cut, connected, asked, excused
         self.counts: Counter[str] = Counter()
         self.seen: dict[int, Seen] = {}
         self.trades = TradeLedger(numbered)
@@ -103,6 +113,7 @@ class Oracle:
         """
         rules, adapter = kit.rules, kit.adapter
         book = next((one for one in adapter.channels if one.carries == "book"), None)
+        by_rest = rules.sequence is not None and rules.sequence.bridge == "rest"
         proved = book is not None and book.proof.kind in ("sequence", "checksum", "hash")
         silent_s = settings.stream_idle_s + settings.ack_timeout_s
         dead_s = adapter.idle_timeout_s + (adapter.ping_interval_s or 0) + settings.ping_timeout_s
@@ -116,6 +127,7 @@ class Oracle:
             checked=0 if rules.checksum is None else rules.checksum.depth,
             cut=rules.checksum is not None and rules.checksum.truncate,
             connected=rules.sequence is not None and rules.sequence.scope == "connection",
+            asked=partial(adapter.default_depth, book.name) if book is not None and by_rest else _whole,
         )
 
     # the listener
@@ -169,9 +181,15 @@ class Oracle:
             seen.fed_by = row.connection
         match row.kind:
             case Kind.SNAPSHOT_START:
-                seen.begin(row.epoch)
+                seen.begin(row.epoch, whole=bool(row.flags & RowFlag.LAST))
             case Kind.LEVEL:
                 seen.level(row, cut=self.cut and bool(row.flags & RowFlag.LAST))
+                if seen.begins and row.flags & RowFlag.LAST:
+                    seen.begun(self.asked)
+            case Kind.KNOWN_DEPTH:
+                bid, ask = (None if price == NULL else price for price in (row.price, row.size))
+                seen.widened(KnownDepth(bid, ask))
+                self.counts["refreshed"] += 1
             case Kind.SYNC_CHANGE:
                 seen.state = SyncState(row.size)
                 self.counts[seen.state.name] += 1

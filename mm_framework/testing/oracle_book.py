@@ -5,7 +5,7 @@ Truth and book are compared as integers at the larger one of their scales.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -13,6 +13,7 @@ from mm_framework.contracts.emulator import FrameKind, Level
 from mm_framework.emulator.truth import TruthEntry
 from mm_framework.model.events import ASK, BID, Row, SyncState
 from mm_framework.model.instrument import Definition
+from mm_framework.sync.depth import KnownDepth
 
 __all__ = ["HIDDEN_NS", "FalseBook", "Seen"]
 
@@ -42,6 +43,8 @@ class Seen:
     all -1 at first. ``units``: what the integers of the definition and of the listing are multiplied with to
     compare. ``fed_by``: the connection of its last levels; ``told_ns``: when the venue made the newest frame
     that gave levels; ``false_ns``: since when a harmed book that is SYNCED is another one than the truth.
+    ``known``: the bounds within which absence means zero, at the scale of the definition; ``begins``: a
+    snapshot is being told; ``tainted``: an altered frame came since the last one.
     """
 
     definition: Definition
@@ -60,14 +63,29 @@ class Seen:
     whole_at: int = -1
     units: tuple[int, int] = (1, 1)
     false_ns: int | None = None
+    known: KnownDepth = attrs.field(factory=KnownDepth)
+    begins: bool = False
+    tainted: bool = False
 
     # rows
 
-    def begin(self, epoch: int) -> None:
-        """A snapshot replaces the book."""
+    def begin(self, epoch: int, *, whole: bool) -> None:
+        """A snapshot replaces the book; ``whole``: it has no levels."""
         self.sides = {BID: {}, ASK: {}}
         self.epoch, self.fresh = epoch, False
+        self.known, self.begins, self.tainted = KnownDepth(), not whole, False
         self.doubted.clear()
+
+    def begun(self, asked: Callable[[int], int | None]) -> None:
+        """The snapshot is whole; ``asked``: of how many levels a side that were asked for, None: all."""
+        told = [(side, price, size) for side, levels in self.sides.items() for price, size in levels.items()]
+        self.known, self.begins = KnownDepth.of(told, asked(max(map(len, self.sides.values())))), False
+
+    def widened(self, known: KnownDepth) -> None:
+        """A refresh told more. What an altered frame did beyond the old bounds is seen only now."""
+        self.known = known
+        if self.tainted:
+            self.harm = None
 
     def lost(self) -> None:
         """The book is not the venue's any more; what waited for a snapshot is gone."""
@@ -122,8 +140,9 @@ class Seen:
         for side, true in truth.items():
             doubted = {price for sign, price in self.doubted if sign == side}
             sure = n - len(doubted)
-            found = [level for level in self.best(side) if level[0] not in doubted][:sure]
-            expected = [level for level in true if level[0] not in doubted][:sure]
+            best, known = self._against(side, true)
+            found = [level for level in best if level[0] not in doubted][:sure]
+            expected = [level for level in known if level[0] not in doubted][:sure]
             if found != expected:
                 self._false(side, found, expected, told)
 
@@ -134,7 +153,7 @@ class Seen:
         """
         if self.fresh and rows:
             return
-        self.misled = []
+        self.misled, self.tainted = [], True
         if rows == 0:
             self.harm = None
         elif self.harm is not None:
@@ -192,9 +211,16 @@ class Seen:
         depth = self.definition.depth
         differing: set[tuple[int, int]] = set()
         for side, true in truth.items():
-            levels = set(self.best(side)) ^ set(true[:depth])
-            differing |= {(side, price) for price, _ in levels}
+            best, known = self._against(side, true[:depth])
+            differing |= {(side, price) for price, _ in {*best} ^ {*known}}
         return differing
+
+    def _against(self, side: int, true: Sequence[Level]) -> tuple[list[Level], list[Level]]:
+        """``(found, expected)`` of a side: beyond its bound what the book does not have may be there."""
+        unit = self.units[0]
+        known = [level for level in true if self.known.knows(side, level[0] // unit)]
+        beyond = {*true} - {*known}
+        return [level for level in self.best(side) if level not in beyond], known
 
     def _false(self, side: int, found: list[Level], expected: list[Level], told: str) -> None:
         wrong = sorted(set(found) ^ set(expected))

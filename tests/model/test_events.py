@@ -24,7 +24,7 @@ from mm_framework.model.events import (
 CODES: dict[type[enum.IntEnum] | type[enum.IntFlag], dict[str, int]] = {
     Kind: {
         "LEVEL": 1, "SNAPSHOT_START": 2, "TRADE": 3, "TOP": 4, "GAP": 5, "CHECKSUM_MISMATCH": 6,
-        "SYNC_CHANGE": 7, "DEFINITION": 8, "STATUS": 9, "TICK_SIZE": 10,
+        "SYNC_CHANGE": 7, "DEFINITION": 8, "STATUS": 9, "TICK_SIZE": 10, "KNOWN_DEPTH": 11,
     },
     RowFlag: {
         "LAST": 1, "SNAPSHOT": 2, "NO_VENUE_TIME": 4, "UNTRUSTED": 8, "DEPTH_UNPROVED": 16, "SYNTHETIC": 32,
@@ -35,10 +35,10 @@ CODES: dict[type[enum.IntEnum] | type[enum.IntFlag], dict[str, int]] = {
     },
     Reason: {
         "NONE": 0, "START": 1, "CONNECTED": 2, "SNAPSHOT": 3, "VERIFIED": 4,
-        "ENDED": 5, "CHECKSUM_MISMATCH": 10,
+        "ENDED": 5, "REFRESHED": 6, "CHECKSUM_MISMATCH": 10,
         "SEQUENCE_GAP": 11, "TRADE_ID_GAP": 12, "CROSSED": 13, "SILENT": 14, "SCALE_CHANGE": 15,
         "VALUE_OVERFLOW": 16, "ACK_TIMEOUT": 17, "DROPPED": 18, "UNSUBSCRIBED": 19, "MALFORMED": 20,
-        "STALE_SNAPSHOT": 21, "HASH_MISMATCH": 22,
+        "STALE_SNAPSHOT": 21, "HASH_MISMATCH": 22, "SNAPSHOT_DIFFERS": 23,
         "CONNECT_FAILED": 30, "REMOTE_CLOSED": 31, "RESET": 32, "IDLE": 33,
         "PING_TIMEOUT": 34, "PROTOCOL_ERROR": 35, "TLS_FAILED": 36, "FRAME_TOO_LARGE": 37, "LIVENESS": 38,
         "SHUTDOWN": 50, "CLOCK_REFRESH": 51, "SESSION_AGE": 52, "UNIVERSE_CHANGE": 53, "VENUE_NOTICE": 54,

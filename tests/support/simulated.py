@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from mm_framework.plugins import Plugins, PluginSettings, load_plugins
 from mm_framework.testing.installed import installed_venue
@@ -27,6 +28,6 @@ def plugins() -> Plugins:
 
 
 @cache
-def venue(name: str) -> Venue:
+def venue(name: str, **adapter_settings: Any) -> Venue:
     """A venue with two instruments."""
-    return installed_venue(plugins(), name, SYMBOLS[name])
+    return installed_venue(plugins(), name, SYMBOLS[name], adapter_settings=adapter_settings)
