@@ -8,7 +8,7 @@ it share theirs, so do a gap and the event that tells it. The ledger's events ar
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import msgspec
@@ -20,7 +20,18 @@ from mm_framework.feed.log_bodies import Start, Stop, read_control
 from mm_framework.feed.output import Fetch, StateChanged
 from mm_framework.feed.state import InstrumentState
 from mm_framework.model.book import Level
-from mm_framework.model.events import ASK, BID, NULL, Kind, Message, Reason, Row, SyncState, iter_messages
+from mm_framework.model.events import (
+    ASK,
+    BID,
+    NULL,
+    Kind,
+    Message,
+    MessageFlag,
+    Reason,
+    Row,
+    SyncState,
+    iter_messages,
+)
 from mm_framework.model.fixed import text
 from mm_framework.model.frame import RecordKind
 from mm_framework.model.instrument import Definition
@@ -86,17 +97,8 @@ class DayTape:
     def begin_folder(self, recv_ns: int) -> list[Line | Snapshot]:
         """The first lines of another day's folder: the book as it is, so that its updates can be applied."""
         self.lines.recv_ms = recv_ns // 1_000_000
-        if self.book is not None and self._built:
-            price_scale, size_scale = self.book.definition.price_scale, self.book.definition.size_scale
-            levels = [
-                (side, text(price, price_scale), text(size, size_scale))
-                for side, one in ((BID, self.book.levels.bids()), (ASK, self.book.levels.asks()))
-                for price, size in one
-            ]
-            raw = msgspec.json.encode({"carried_over": True, "epoch_id": self.lines.epoch, "levels": levels})
-            self.lines.snapshot(
-                "initial", levels, self._last_number, self._last_checksum, raw, self.book.definition
-            )
+        if self._built:
+            self._book_as_it_is("initial", {"carried_over": True})
         return self.lines.take()
 
     def take(self, seen: Seen) -> list[Line | Snapshot]:
@@ -298,6 +300,10 @@ class DayTape:
             self._snapshot(seen, message, told, before)
             return
         self.book.apply(rows_of(seen, message))
+        if message.flags & MessageFlag.SNAPSHOT:
+            self._refreshes += 1
+            self._book_as_it_is(f"refresh_{self._refreshes:06d}", {"widened_by": message.last})
+            return
         self._last_number = message.last
         self._last_checksum = message.checksum
         if told is not None:  # else it waited for the snapshot, and was written when it came
@@ -320,6 +326,18 @@ class DayTape:
         levels = list(told.levels) if told is not None else list(self._levels_of(seen, message))
         definition = self.book.definition
         self.lines.snapshot(tag, levels, message.last, message.checksum, payload_of(seen), definition)
+
+    def _book_as_it_is(self, tag: str, why: dict[str, Any]) -> None:
+        """A snapshot that the venue did not send: of our book, at the number of its last update."""
+        assert self.book is not None
+        definition = self.book.definition
+        levels = [
+            (side, text(price, definition.price_scale), text(size, definition.size_scale))
+            for side, one in ((BID, self.book.levels.bids()), (ASK, self.book.levels.asks()))
+            for price, size in one
+        ]
+        raw = msgspec.json.encode({**why, "epoch_id": self.lines.epoch, "levels": levels})
+        self.lines.snapshot(tag, levels, self._last_number, self._last_checksum, raw, definition)
 
     def _levels_of(self, seen: Seen, message: Message) -> Iterator[Texts]:
         assert self.book is not None

@@ -16,8 +16,8 @@ class Counts:
     ``foreign_frames``: messages of a connection that does not feed their subscription;
     ``unfollowed_frames``: of a subscription that has ended. ``sequence_*``: numbered messages that
     followed, were repetitions, broke the chain. ``witnesses_*``: books asked for over REST because a hash did
-    not match; that proved ours; that refuted it. ``refreshes``: snapshots asked for to know more of
-    a book that is kept; ``refreshes_joined`` of them were, ``refreshes_differing`` spoke against the book, for
+    not match; that proved ours; that refuted it. ``refreshes``: snapshots asked for to know more of a book
+    that is kept; ``refreshes_joined`` of them were, ``refreshes_differing`` spoke against the book, for
     ``refreshes_failed`` nothing came of use; one that is too old is among the ``stale_snapshots``.
     """
 

@@ -39,21 +39,19 @@ class Joined:
 class Refresh:
     """A snapshot that was asked for when the book was at ``since``.
 
-    ``bids``, ``asks``: price -> number of the last update that touched it. ``number``, ``levels`` and
+    ``touched``: side, price and number of the updates since, in their order. ``number``, ``levels`` and
     ``bound`` are the snapshot's, once it is there: it waits for the book to get to its number.
     """
 
     since: int
-    bids: dict[int, int] = attrs.Factory(dict)
-    asks: dict[int, int] = attrs.Factory(dict)
+    touched: list[tuple[int, int, int]] = attrs.Factory(list)
     number: int | None = None
     levels: Levels = attrs.Factory(list)
     bound: KnownDepth = attrs.Factory(KnownDepth)
 
     def touch(self, levels: Iterable[tuple[int, int, int]], number: int) -> None:
         """An update was applied."""
-        for side, price, _ in levels:
-            (self.bids if side == BID else self.asks)[price] = number
+        self.touched += [(side, price, number) for side, price, _ in levels]
 
     def hold(self, number: int, levels: Levels, bound: KnownDepth) -> None:
         """The snapshot is there."""
@@ -66,20 +64,18 @@ class Refresh:
     def join(self, book: Book, known: KnownDepth) -> Joined:
         """Hold the snapshot against a book that has reached it, of which ``known`` is known."""
         news: Levels = []
+        if self.number is None:
+            raise RuntimeError("there is no snapshot to be joined")
+        newer = {(side, price) for side, price, number in self.touched if number > self.number}
         for side, held in ((BID, dict(book.bids())), (ASK, dict(book.asks()))):
             told = {price: size for sign, price, size in self.levels if sign == side and size}
             for price, size in told.items():
-                if self._newer(side, price) or held.get(price) == size:
+                if (side, price) in newer or held.get(price) == size:
                     continue
                 if price in held or known.knows(side, price):
                     return Joined([], (size, held.get(price, 0)))
                 news.append((side, price, size))
             for price, size in held.items():
-                if price not in told and self.bound.knows(side, price) and not self._newer(side, price):
+                if price not in told and self.bound.knows(side, price) and (side, price) not in newer:
                     return Joined([], (0, size))
         return Joined(news)
-
-    def _newer(self, side: int, price: int) -> bool:
-        """Whether the book has the level from an update after the snapshot."""
-        touched = (self.bids if side == BID else self.asks).get(price)
-        return touched is not None and self.number is not None and touched > self.number
