@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
 
+from mm_framework.bundle.manifest import Manifest, ShardInfo
+from mm_framework.bundle.run import RunWriter
+from mm_framework.bundle.settings import BundleSettings
 from mm_framework.capture.clock import Stamp, VirtualClock
 from mm_framework.capture.endpoints import Endpoints
 from mm_framework.capture.memory import MemoryTransport
-from mm_framework.capture.plan import make_plan
+from mm_framework.capture.plan import Plan, make_plan
 from mm_framework.capture.recorder import Listener
 from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import CaptureSettings
@@ -139,7 +143,8 @@ class Simulation:
 
     ``channels``: names, those of a usual capture when empty; ``result`` is that of `run`; ``rate``: events of
     the market a second and instrument; without ``websocket_pings`` a dead connection shows only by the
-    adapter's own deadlines. The oracle compares the levels that the book's proof covers.
+    adapter's own deadlines. ``record``: the folder of a new bundle, written as ``bundle_settings`` say. The
+    oracle compares the levels that the book's proof covers.
     """
 
     venue: Venue
@@ -151,6 +156,8 @@ class Simulation:
     websocket_pings: bool = True
     feed_settings: FeedSettings = attrs.field(factory=lambda: FeedSettings(stream_idle_s=20.0, stable_s=5.0))
     listeners: Iterable[Listener] = ()
+    record: Path | None = None
+    bundle_settings: BundleSettings = attrs.field(factory=BundleSettings)
 
     clock: VirtualClock = attrs.field(factory=VirtualClock, init=False)
     emulator: VenueEmulator = attrs.field(init=False)
@@ -179,11 +186,13 @@ class Simulation:
         )
 
         async def main() -> CaptureResult:
+            stamp = Stamp(self.clock)
             capture = Capture(
                 plan,
                 self.kits,
                 transport,
-                stamp=Stamp(self.clock),
+                stamp=stamp,
+                writer=self._writer(plan, stamp),
                 settings=CaptureSettings(
                     jitter_seed=self.seed + 1,
                     first_attempts=0,
@@ -196,6 +205,20 @@ class Simulation:
 
         self._result = run_virtual(main, self.clock)
         return self._result
+
+    def _writer(self, plan: Plan, stamp: Stamp) -> RunWriter | None:
+        if self.record is None:
+            return None
+        manifest = Manifest(
+            run_id=self.record.name,
+            state="running",
+            created="2026-11-21T00:00:00Z",
+            wall0_ns=stamp.wall0_ns,
+            mono0_ns=stamp.mono0_ns,
+            shards=tuple(ShardInfo(one.shard, one.venue, one.subscriptions) for one in plan.shards),
+            made_by="tests",
+        )
+        return RunWriter.create(self.record, manifest, settings=self.bundle_settings)
 
     @property
     def result(self) -> CaptureResult:
