@@ -16,12 +16,15 @@ import attrs
 import msgspec
 
 from mm_framework.errors import CorruptFrame, EnvironmentFailed, StoreError
-from mm_framework.sinks.day_schema import DIFFS, EVENTS, GAPS, ORDERBOOK, SCHEMA_FILE
+from mm_framework.model.events import ASK, BID
+from mm_framework.sinks.day_schema import DIFFS, EVENTS, GAPS, ORDERBOOK, SCHEMA_FILE, TRADES
 from mm_framework.sinks.files import gzip_text, read_tail
 
-__all__ = ["DayEvent", "DayReader", "DaySnapshot", "is_day_folder"]
+__all__ = ["DayEvent", "DayReader", "DaySnapshot", "DayTrade", "is_day_folder"]
 
 _DATE: Final = re.compile(r"\d{8}")
+_WHOLE: Final = re.compile(r"[0-9]{1,18}")
+_SIDES: Final = {"buy": BID, "sell": ASK, "": 0}
 
 
 @attrs.frozen
@@ -30,9 +33,23 @@ class DayEvent:
 
     event_id: str
     recv_seq: int
+    recv_ms: int
     run_id: str
     word: str
     facts: dict[str, Any]
+
+
+@attrs.frozen
+class DayTrade:
+    """A print. ``trade_id``: None when it is no number; ``ts_ms``: when it was, None if unsaid."""
+
+    recv_seq: int
+    recv_ms: int
+    ts_ms: int | None
+    trade_id: int | None
+    price: str
+    size: str
+    side: int
 
 
 @attrs.frozen
@@ -74,6 +91,7 @@ class DayReader:
         if self._events is None:
             raise StoreError(f"{path} has no ledger {EVENTS}_*.csv.gz", path=path)
         self.exchange, self.date = self._identity()
+        self.instrument = self._instrument()
 
     @property
     def torn(self) -> list[str]:
@@ -90,8 +108,8 @@ class DayReader:
         for number, row in self._table(self._events):
             try:
                 facts = msgspec.json.decode(row["details_json"] or "{}", type=dict[str, Any])
-                seq = int(row["recv_seq"])
-                yield DayEvent(row["event_id"], seq, row["run_id"], row["type"], facts)
+                seq, recv_ms = int(row["recv_seq"]), int(row["recv_time_ms"])
+                yield DayEvent(row["event_id"], seq, recv_ms, row["run_id"], row["type"], facts)
             except (KeyError, ValueError, msgspec.DecodeError) as error:
                 raise self._corrupt(self._events, number, error) from None
 
@@ -118,6 +136,31 @@ class DayReader:
             except (IndexError, ValueError) as error:
                 assert path is not None
                 raise self._corrupt(path, number, error) from None
+
+    def trades(self) -> Iterator[DayTrade]:
+        """The prints in order."""
+        path = self._find(f"{TRADES}_*.csv.gz")
+        for number, row in self._table(path) if path is not None else ():
+            try:
+                stamp = row["trade_time_ms"] or row["event_time_ms"]
+                yield DayTrade(
+                    int(row["recv_seq"]),
+                    int(row["recv_time_ms"]),
+                    int(stamp) if stamp else None,
+                    int(row["trade_id"]) if _WHOLE.fullmatch(row["trade_id"]) else None,
+                    row["price"],
+                    row["qty"],
+                    _SIDES[row["side"]],
+                )
+            except (KeyError, ValueError) as error:
+                assert path is not None
+                raise self._corrupt(path, number, error) from None
+
+    def files(self) -> list[Path]:
+        """All files that say what happened, sorted; not those that are only for people."""
+        patterns = [f"{name}_*.gz" for name in (EVENTS, GAPS, DIFFS, TRADES)]
+        found = [path for one in (*patterns, "snapshots/*.csv", SCHEMA_FILE) for path in self.path.glob(one)]
+        return sorted(found)
 
     def gaps(self) -> Iterator[dict[str, str]]:
         """The recorded gaps."""
@@ -154,6 +197,17 @@ class DayReader:
         first = next(self.diffs(), {})
         date = self.path.name if _DATE.fullmatch(self.path.name) else ""
         return str(first.get("exchange") or self.path.parent.parent.name).lower(), date
+
+    def _instrument(self) -> str:
+        """The instrument's id; of an earlier recorder's folder the exchange and its symbol."""
+        schema = self.path / SCHEMA_FILE
+        try:
+            body = msgspec.json.decode(schema.read_bytes(), type=dict[str, Any]) if schema.exists() else {}
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            body = {}
+        told = body.get("instrument")
+        symbol = next(self.diffs(), {}).get("symbol") or self.path.parent.name
+        return told if isinstance(told, str) else f"{self.exchange}:{symbol}"
 
     def _find(self, pattern: str) -> Path | None:
         return next(iter(sorted(self.path.glob(pattern))), None)

@@ -26,7 +26,7 @@ from mm_framework.sync.book import BookMessage, BookSync
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
 
-__all__ = ["DayReport", "Finding", "verify_day"]
+__all__ = ["DayReplay", "DayReport", "Finding", "scales_of", "verify_day"]
 
 MAX_FINDINGS: Final = 1000
 
@@ -114,7 +114,7 @@ class DayReport:
 
 def verify_day(reader: DayReader, rules: SyncRules) -> DayReport:
     """Replay a day folder. Raises CorruptFrame where it is not readable."""
-    return _Replay(reader, rules).run()
+    return DayReplay(reader, rules).run()
 
 
 class _Owner:
@@ -135,14 +135,15 @@ class _Owner:
         """See `sync.book.Owner`."""
 
 
-class _Replay:
-    """One pass over a folder."""
+class DayReplay:
+    """One pass over a folder. ``scales``: decimals of prices and sizes, the most of the folder by default."""
 
-    def __init__(self, reader: DayReader, rules: SyncRules) -> None:
+    def __init__(
+        self, reader: DayReader, rules: SyncRules, scales: tuple[int, int] | None = None, name: str = "day"
+    ) -> None:
         self._reader, self._rules = reader, rules
-        self._scales = _scales(reader)
-        definition = Definition(0, 0, "day", "day", *self._scales)
-        self._owner, self._emitter = _Owner(definition), Emitter()
+        self._scales = scales or scales_of(reader)
+        self._owner, self._emitter = _Owner(Definition(0, 0, name, name, *self._scales)), Emitter()
         kind = "checksum" if rules.checksum else "none"
         if rules.sequence is not None and rules.sequence.scope == "instrument":
             kind = "sequence"
@@ -159,17 +160,21 @@ class _Replay:
         for seq, item in self._items():
             self._compare_until(seq)
             self._emitter.clear()
-            if isinstance(item, DayEvent):
-                self._event(item)
-            else:
-                self._tell_orphans()
-                self._diff(seq, item)
+            self._take(seq, item)
         self._compare_until(None)
         self.report.declared = list(self._reader.gaps())
         self.report.torn = self._reader.torn
         return self.report
 
-    def _items(self) -> Iterator[tuple[int, DayEvent | dict[str, Any]]]:
+    def _take(self, seq: int, item: Any) -> None:
+        """One line of the ledger, or one update."""
+        if isinstance(item, DayEvent):
+            self._event(item)
+        else:
+            self._tell_orphans()
+            self._diff(seq, item)
+
+    def _items(self) -> Iterator[tuple[int, Any]]:
         """The ledger and the updates by ``recv_seq``, which no two of them share."""
         events = ((event.recv_seq, 0, event) for event in self._reader.events())
         diffs = ((int(diff["recv_seq"]), 1, diff) for diff in self._reader.diffs())
@@ -228,7 +233,8 @@ class _Replay:
             if self._rules.sequence is not None and self._rules.sequence.scope == "instrument":
                 message.first, message.last = int(diff["U"]), int(diff["u"])
                 message.prev = int(diff.get("pu", NULL))
-            checksum = diff.get("checksum")
+            event_ms, checksum = diff.get("E"), diff.get("checksum")
+            message.ts_venue_ns = int(event_ms) * 1_000_000 if event_ms else NULL
             message.checksum = NULL if checksum is None else int(checksum)
         except (KeyError, TypeError, ValueError) as error:
             raise CorruptFrame(f"update {seq} of {self._reader.path} is not readable: {error!r}") from None
@@ -298,7 +304,7 @@ def _whole(facts: dict[str, Any], key: str) -> int | None:
     return value if type(value) is int and 0 <= value <= 10**6 else None
 
 
-def _scales(reader: DayReader) -> tuple[int, int]:
+def scales_of(reader: DayReader) -> tuple[int, int]:
     """The most decimals of any price and size of the folder."""
     price = size = 0
     try:

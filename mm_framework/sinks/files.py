@@ -19,11 +19,14 @@ import attrs
 import msgspec
 
 from mm_framework.bundle.disk import writing
+from mm_framework.errors import StoreError
 
 __all__ = ["MemberFile", "TextFile", "gzip_text", "line_number", "read_tail"]
 
 GZIP_LEVEL: Final = 6
 _READ_BYTES: Final = 1 << 20
+MEMBER_BYTES: Final = 256 << 20
+"""What a member may unpack to; those that are written here hold some hundred lines."""
 
 
 @attrs.frozen
@@ -144,7 +147,7 @@ def gzip_text(path: Path) -> Iterator[str]:
 def _members(path: Path) -> Iterator[tuple[int, bytes]]:
     """``(end in the file, content)`` of each whole member; what follows the last of them is left out."""
     with path.open("rb") as file:
-        position, pending = 0, b""
+        position, size, pending = 0, 0, b""
         inflate, parts = zlib.decompressobj(31), []
         while True:
             if not pending:
@@ -152,16 +155,23 @@ def _members(path: Path) -> Iterator[tuple[int, bytes]]:
                 if not pending:
                     return
             try:
-                parts.append(inflate.decompress(pending))
+                parts.append(inflate.decompress(pending, MEMBER_BYTES - size + 1))
             except zlib.error:
                 return
+            size += len(parts[-1])
+            if size > MEMBER_BYTES:
+                raise StoreError(
+                    f"{path} holds a piece of more than {MEMBER_BYTES >> 20} MiB: no recorder writes"
+                    " one, so it is not unpacked",
+                    path=path,
+                )
             if not inflate.eof:
                 position, pending = position + len(pending), b""
                 continue
             position += len(pending) - len(inflate.unused_data)
             pending = inflate.unused_data
             yield position, b"".join(parts)
-            inflate, parts = zlib.decompressobj(31), []
+            inflate, parts, size = zlib.decompressobj(31), [], 0
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
