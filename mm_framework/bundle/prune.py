@@ -19,14 +19,15 @@ __all__ = ["RunFound", "find_runs", "remove_rests", "remove_run"]
 GONE: Final = ".pruned-"
 """A run that is being removed is called so: it is no run any more, and the next call removes the rest."""
 
-Verdict = Literal["keep", "remove", "running", "crashed", "unreadable"]
+Verdict = Literal["keep", "remove", "running", "crashed", "unreadable", "not stored"]
 
 
 @attrs.frozen
 class RunFound:
     """A run of the data directory. ``age_days``: since its end, as its manifest says; None if unreadable.
 
-    ``verdict``: ``running``, ``crashed`` (killed, not recovered) and ``unreadable`` ones stay, too.
+    ``verdict``: ``running``, ``crashed`` (killed, not recovered), ``unreadable`` ones and those that are
+    ``not stored`` where that was asked for stay, too.
     """
 
     run_id: str

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import json_option, settings_options
 from mm_framework.settings import DataSettings
+
+if TYPE_CHECKING:
+    from mm_framework.bundle.prune import RunFound
 
 __all__ = ["command"]
 
@@ -30,10 +34,15 @@ def _age(context: click.Context, parameter: click.Parameter, value: str) -> time
 @click.command("prune")
 @click.option("--keep", callback=_age, required=True, metavar="AGE", help="Keep younger runs: 12h, 30d, 2w.")
 @click.option("--delete", is_flag=True, help="Remove them; without it they are only listed.")
+@click.option(
+    "--only-stored",
+    metavar="STORE",
+    help="Keep those that are not in this store, with the same digest of their log.",
+)
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, keep: timedelta, delete: bool) -> None:
+def command(app: App, keep: timedelta, delete: bool, only_stored: str | None) -> None:
     """List the runs of the data directory that are older than --keep, or remove them with --delete.
 
     A run that is being written is never touched, nor one that was killed and not recovered, nor a folder
@@ -43,6 +52,8 @@ def command(app: App, keep: timedelta, delete: bool) -> None:
 
     data_dir = app.load(DataSettings).value.dir
     runs = find_runs(data_dir, keep, datetime.now(UTC))
+    if only_stored is not None:
+        runs = _stored(app, only_stored, runs)
     removed = []
     if delete:
         remove_rests(data_dir)
@@ -63,6 +74,20 @@ def command(app: App, keep: timedelta, delete: bool) -> None:
     rows = [(run.run_id, run.verdict, run.age_days, f"{run.bytes / 2**20:.1f}") for run in runs]
     told = f"{len(removed)} removed" if delete else f"{len(old)} would be removed by --delete"
     app.out.emit(document, lambda: _shown(app, rows, f"{told}, {size / 2**20:.1f} MiB"))
+
+
+def _stored(app: App, url: str, runs: list[RunFound]) -> list[RunFound]:
+    """The same with those kept that the store does not hold."""
+    from mm_framework.cli.store_cmd import opened_store
+    from mm_framework.store.holds import holds
+
+    store = opened_store(app, url)
+    return [
+        attrs.evolve(run, verdict="not stored")
+        if run.verdict == "remove" and not holds(store, run.path)
+        else run
+        for run in runs
+    ]
 
 
 def _shown(app: App, rows: list[tuple[Any, ...]], last: str) -> Any:

@@ -6,9 +6,11 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from mm_framework.cli.app import App, pass_app
@@ -111,14 +113,14 @@ def build_store(
 ) -> None:
     """Bring a store up to date with its inputs.
 
-    INPUT is a run id, the path of a run bundle, or a CSV of best prices (12 columns, or the 11 of earlier
-    files; .csv, .csv.gz). What the store holds already is not read again, unless another version of a plugin
-    would read it otherwise; a file that has grown replaces what was read of it before. A build that is
-    interrupted leaves the store as it was.
+    INPUT is a run id, the path of a run bundle, a CSV of best prices (12 columns, or the 11 of earlier
+    files; .csv, .csv.gz), or the day folder of a recorder. What the store holds already is not read again,
+    unless another version of a plugin would read it otherwise; a file that has grown replaces what was read
+    of it before. A build that is interrupted leaves the store as it was.
     """
     from mm_framework import __version__
     from mm_framework.api import InstalledJudge, InstalledKits
-    from mm_framework.cli.store_inputs import store_sources
+    from mm_framework.cli.store_inputs import store_sources, stored_source
     from mm_framework.store.builder import Build, build
 
     if (scheduler is not None) != (executor == "dask"):
@@ -137,6 +139,7 @@ def build_store(
             executor=pool,
             judge=InstalledJudge(app.config),
             temp_dir=settings.temp_dir,
+            find=partial(stored_source, app),
             progress=lambda run, done, count: advance(1),
         )
         report = build(store_url(app, out), sources, how)
@@ -235,13 +238,28 @@ def _listed(app: App, stored: list[Stored]) -> Any:
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option("--parquet", metavar="FILE", help="Write the answer to a Parquet file.")
 @click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="S",
+    help="Same as --store-query-timeout-s. [300]",
+)
+@click.option(
     "--limit", type=click.IntRange(1), default=50, show_default=True, help="Rows of the printed table."
 )
 @settings_options(StoreSettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def query_store(app: App, sql: str, store: str | None, as_csv: bool, parquet: str | None, limit: int) -> None:
+def query_store(
+    app: App,
+    sql: str,
+    store: str | None,
+    as_csv: bool,
+    parquet: str | None,
+    timeout_s: float | None,
+    limit: int,
+) -> None:
     """Ask a store a question in SQL.
 
     SQL is one SELECT over the views events, bbo, trades, instruments and partitions. Every row has the
@@ -250,7 +268,10 @@ def query_store(app: App, sql: str, store: str | None, as_csv: bool, parquet: st
     from mm_framework.store.answers import csv_text, json_rows, write_parquet
     from mm_framework.store.query import query
 
-    table = query(opened_store(app, store), sql, app.load(StoreSettings).value)
+    settings = app.load(StoreSettings).value
+    if timeout_s is not None:
+        settings = attrs.evolve(settings, query_timeout_s=timeout_s)
+    table = query(opened_store(app, store), sql, settings)
     if parquet is not None:
         write_parquet(table, Path(parquet))
         app.out.emit(

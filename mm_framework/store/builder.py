@@ -24,10 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import FolderLock, writing
-from mm_framework.errors import ConfigError
+from mm_framework.errors import ConfigError, SchemaMismatch, StoreError
 from mm_framework.model.instrument import Definition, shard_of
 from mm_framework.store.extract import Extract, Extracted, MakeKits, extract
-from mm_framework.store.inputs import Source, check_names, unchanged
+from mm_framework.store.inputs import Source, check_names, find_again, unchanged
 from mm_framework.store.judge import DayRows, Judge, judge_sync, notes_of
 from mm_framework.store.manifest import Input, Part, StoreManifest, Verdict
 from mm_framework.store.overlap import resolve, without
@@ -35,7 +35,7 @@ from mm_framework.store.partitions import DAY_NS, LOCK, WHOLE, instruments_name,
 from mm_framework.store.parts import PartContext, PartWriter
 from mm_framework.store.root import LocalRoot, Root, open_root
 from mm_framework.store.row_cache import part_rows
-from mm_framework.store.schema import INSTRUMENTS
+from mm_framework.store.schema import INSTRUMENTS, SCHEMA_VERSION
 
 __all__ = ["Build", "BuildReport", "build"]
 
@@ -43,6 +43,8 @@ __all__ = ["Build", "BuildReport", "build"]
 @attrs.frozen
 class Build:
     """How a store is built. ``versions``: venues -> distributions that derive their rows, with versions.
+
+    ``find``: an input that the store knows, where it was.
 
     ``executor`` None works in this process; any other is given functions and values that can be sent to
     another process, which must see the inputs and the store by the same names.
@@ -54,6 +56,7 @@ class Build:
     executor: Executor | None = None
     judge: Judge = judge_sync
     temp_dir: str = ""
+    find: Callable[[Input], Source] = find_again
     progress: Callable[[str, int, int], object] = lambda run, done, count: None
 
 
@@ -86,6 +89,8 @@ def build(store: str, sources: Sequence[Source], how: Build) -> BuildReport:
         found = StoreManifest.read(root)
         _check_place(root, found)
         old = found or StoreManifest(built="", made_by="")
+        if old.schema < SCHEMA_VERSION:
+            sources, old = _all_again(root, old, sources, how), StoreManifest(built="", made_by="")
         known = {one.run: one for one in old.inputs}
         todo = [source for source in sources if not _known(source, known, how)]
         extracted = _extract_all(store, todo, how)
@@ -119,6 +124,23 @@ def _locked(root: Root) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _all_again(root: Root, old: StoreManifest, sources: Sequence[Source], how: Build) -> list[Source]:
+    """Every input of a store of an older schema: those that are given, the others from where they were."""
+    given = {source.run for source in sources}
+    found = list(sources)
+    for one in old.inputs:
+        if one.run not in given:
+            try:
+                found.append(how.find(one))
+            except StoreError as error:
+                raise SchemaMismatch(
+                    f"{root.url} is of schema {old.schema} and is built anew for {SCHEMA_VERSION}, but its"
+                    f" input {one.run} is not where it was: {error}; name it, or build another store",
+                    path=root.url,
+                ) from None
+    return found
 
 
 def _former(manifest: StoreManifest, sources: Sequence[Source]) -> set[str]:

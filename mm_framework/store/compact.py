@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
-import pyarrow.parquet as pq
 
 from mm_framework.store.manifest import Part, StoreManifest
+from mm_framework.store.parquet import parquet_file
 from mm_framework.store.partitions import LOCK, is_ours, part_name
 from mm_framework.store.reader import Store
 from mm_framework.store.schema import ROW_GROUP, writer
@@ -47,8 +47,7 @@ def _merged(store: Store, parts: Sequence[Part], temp_dir: str) -> list[Part]:
             path = Path(folder) / f"{table}.parquet"
             with writer(path, table) as sink:
                 for name in dict.fromkeys(part.files[table][0] for part in parts if table in part.files):
-                    with store.root.open(name) as file:
-                        reader = pq.ParquetFile(file)
+                    with parquet_file(store.root, name, table) as reader:
                         for group in range(reader.num_row_groups):
                             sink.write_table(reader.read_row_group(group), row_group_size=ROW_GROUP)
             with path.open("rb") as file:

@@ -23,7 +23,16 @@ from mm_framework.model.instrument import Definition
 from mm_framework.store.manifest import Input, Note
 from mm_framework.store.spill import Spill, spill_run
 
-__all__ = ["BundleSource", "Dealt", "Finder", "Source", "check_names", "find_source", "unchanged"]
+__all__ = [
+    "BundleSource",
+    "Dealt",
+    "Finder",
+    "Source",
+    "check_names",
+    "find_again",
+    "find_source",
+    "unchanged",
+]
 
 Kits = Mapping[str, VenueKit]
 
@@ -148,6 +157,11 @@ def find_source(path: Path, *finders: Finder) -> Source:
         " a bundle of a recording",
         path=path,
     )
+
+
+def find_again(known: Input) -> Source:
+    """A run bundle that a store knows, where it was. Raises StoreError when it is not there."""
+    return find_source(Path(known.path))
 
 
 def _bundle(path: Path) -> BundleSource:

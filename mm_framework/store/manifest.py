@@ -14,7 +14,7 @@ import attrs
 import msgspec
 
 from mm_framework.errors import ManifestMismatch, SchemaMismatch, StoreError
-from mm_framework.store.partitions import MANIFEST, Partition
+from mm_framework.store.partitions import MANIFEST, Partition, is_ours
 from mm_framework.store.root import Root, checked
 from mm_framework.store.schema import SCHEMA_VERSION
 
@@ -147,7 +147,7 @@ class StoreManifest:
 
     ``kept``: parts as read that are not in the store because a better run covers some of their time.
     ``verdicts``: partition, as text, to a verdict that replaces what the build came to.
-    ``instruments``, ``qa``: the files of all definitions and of all findings.
+    ``instruments``, ``qa``: the files of all definitions and of all findings. ``schema``: that of its tables.
     """
 
     built: str
@@ -159,6 +159,7 @@ class StoreManifest:
     instruments: str | None = None
     qa: str | None = None
     verdicts: dict[str, Verdict] = attrs.field(factory=dict)
+    schema: int = SCHEMA_VERSION
 
     def partitions(self) -> list[Stored]:
         """All partitions in order of venue, date, symbol."""
@@ -195,7 +196,7 @@ class StoreManifest:
 
     def encode(self) -> bytes:
         """The bytes of the file."""
-        body = {"format": FORMAT, "schema": SCHEMA_VERSION, **msgspec.to_builtins(self, str_keys=True)}
+        body = {"format": FORMAT, **msgspec.to_builtins(self, str_keys=True)}
         return msgspec.json.format(msgspec.json.encode(body, order="sorted"), indent=1) + b"\n"
 
     def write(self, root: Root) -> None:
@@ -220,8 +221,8 @@ class StoreManifest:
             raise ManifestMismatch(f"{path} is not readable: {error}", path=path) from None
         if body.pop("format", None) != FORMAT:
             raise ManifestMismatch(f"{path} is not the manifest of a store", path=path)
-        schema = body.pop("schema", None)
-        if not isinstance(schema, int) or schema > SCHEMA_VERSION:
+        schema = body.get("schema")
+        if type(schema) is not int or not 1 <= schema <= SCHEMA_VERSION:
             raise SchemaMismatch(
                 f"{path} has schema {schema!r}, this version reads up to {SCHEMA_VERSION}: use a newer"
                 " mm-framework, or build another store from the bundles",
@@ -230,7 +231,8 @@ class StoreManifest:
         try:
             manifest = msgspec.convert(body, cls, strict=False)
             for name in manifest.names():
-                checked(name)
+                if not is_ours(checked(name)):
+                    raise StoreError(f"{name!r} is no name of a file in a store", path=path)
         except (msgspec.ValidationError, StoreError) as error:
             raise ManifestMismatch(f"{path} does not fit schema {schema}: {error}", path=path) from None
         return manifest

@@ -7,16 +7,18 @@ the files of the store's manifest can be read, nothing can be written, no other 
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
-from mm_framework.errors import ConfigError, EnvironmentFailed, GateFailed
+from mm_framework.errors import ConfigError, EnvironmentFailed, GateFailed, ManifestMismatch
 from mm_framework.store.manifest import Stored
+from mm_framework.store.parquet import parquet_file
 from mm_framework.store.reader import Store
 from mm_framework.store.root import RemoteRoot
 from mm_framework.store.settings import StoreSettings
@@ -34,40 +36,66 @@ def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.T
     without DuckDB or when memory and temporary space do not suffice, GateFailed when it runs too long.
     """
     settings = settings or StoreSettings()
-    with _connection(store, settings) as connection:
-        import duckdb
-
-        stop = threading.Timer(settings.query_timeout_s, connection.interrupt)
-        stop.start()
-        try:
-            statements = connection.extract_statements(sql)
-            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise ConfigError("give one SELECT statement: a store is only read", key="sql")
-            return connection.sql(sql).to_arrow_table()
-        except duckdb.InterruptException:
-            raise GateFailed(
-                f"the query ran for {settings.query_timeout_s:g} s and was stopped: ask for less, or raise"
-                " --store-query-timeout-s"
-            ) from None
-        except duckdb.OutOfMemoryException as error:
-            raise EnvironmentFailed(
-                f"the query needs more than {settings.memory_mib} MiB: raise --store-memory-mib"
-                f" ({_line(error)})"
-            ) from None
-        except duckdb.IOException as error:
-            raise EnvironmentFailed(f"the query could not read or spill: {_line(error)}") from None
-        except duckdb.Error as error:
-            raise ConfigError(f"the query is not usable: {_line(error)}", key="sql") from None
-        finally:
-            stop.cancel()
-
-
-@contextmanager
-def _connection(store: Store, settings: StoreSettings) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         import duckdb
     except ImportError:
         raise EnvironmentFailed("queries need DuckDB: install mm-framework[query]") from None
+    try:
+        with _connection(store, settings) as connection:
+            return _answer(connection, sql, settings.query_timeout_s)
+    except duckdb.InterruptException:
+        raise GateFailed(
+            f"the query ran for {settings.query_timeout_s:g} s and was stopped: ask for less, or raise"
+            " --store-query-timeout-s"
+        ) from None
+    except duckdb.OutOfMemoryException as error:
+        raise EnvironmentFailed(
+            f"the query needs more than {settings.memory_mib} MiB: raise --store-memory-mib ({_line(error)})"
+        ) from None
+    except duckdb.Error as error:
+        asked_wrongly = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+        _check_files(store, whole=not isinstance(error, (*asked_wrongly, duckdb.PermissionException)))
+        if isinstance(error, duckdb.IOException):
+            raise EnvironmentFailed(f"the query could not read or spill: {_line(error)}") from None
+        raise ConfigError(f"the query is not usable: {_line(error)}", key="sql") from None
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, sql: str, timeout_s: float) -> pa.Table:
+    import duckdb
+
+    stop = threading.Timer(timeout_s, connection.interrupt)
+    stop.start()
+    try:
+        statements = connection.extract_statements(sql)
+        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise ConfigError("give one SELECT statement: a store is only read", key="sql")
+        return connection.sql(sql).to_arrow_table()
+    finally:
+        stop.cancel()
+
+
+def _check_files(store: Store, *, whole: bool) -> None:
+    """Raises StoreError and its kinds when it is the store that is broken, not the question.
+
+    ``whole``: not only the ends of the files are looked at, but all of them.
+    """
+    for part in store.manifest.parts:
+        for table, (name, sha256, _) in part.files.items():
+            with parquet_file(store.root, name, table):
+                pass
+            with store.root.open(name) as file:
+                if whole and hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
+                    raise ManifestMismatch(
+                        f"{store.root.location(name)} is not readable: its SHA-256 is not the one that the"
+                        " manifest names; build the store anew",
+                        path=name,
+                    )
+
+
+@contextmanager
+def _connection(store: Store, settings: StoreSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
     with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-query-") as folder:
         connection = duckdb.connect(
             config={

@@ -24,10 +24,11 @@ from mm_framework.model.events import Kind, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.settings import nearest
 from mm_framework.store.manifest import Part, Stored, StoreManifest
+from mm_framework.store.parquet import parquet_file
 from mm_framework.store.partitions import DAY_NS, FIRST_NS, LAST_NS, Table, date_of
 from mm_framework.store.root import Root, open_root
 from mm_framework.store.row_cache import RowCache
-from mm_framework.store.schema import TABLES, check_schema
+from mm_framework.store.schema import TABLES
 from mm_framework.store.selection import Policy, Selection, usable
 from mm_framework.store.walk import BookWalk
 
@@ -215,9 +216,8 @@ class Store:
                 if name not in part.files:
                     continue
                 file_name = part.files[name][0]
-                with self.root.open(file_name) as file:
+                with parquet_file(self.root, file_name, name), self.root.open(file_name) as file:
                     table = pq.read_table(file, filters=_between(time, from_ns, to_ns))
-                check_schema(table.schema, name, self.root.location(file_name))
                 if not wanted.issuperset({one.instrument for one in part.stretches}):
                     table = table.filter(pc.is_in(table["instrument"], pa.array(sorted(wanted))))
                 if policy != "any":

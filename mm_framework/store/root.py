@@ -167,7 +167,12 @@ class LocalRoot:
                 parent.rmdir()
 
     def _path(self, name: str) -> Path:
-        return self.folder / checked(name)
+        path = self.folder / checked(name)
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise StoreError(
+                f"{path} is a link that leads out of the store: put the file itself there", path=path
+            )
+        return path
 
 
 @attrs.frozen

@@ -23,14 +23,14 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import writing
 from mm_framework.errors import ManifestMismatch
 from mm_framework.store.manifest import Part
 from mm_framework.store.mapped import map_rows
+from mm_framework.store.parquet import parquet_file
 from mm_framework.store.root import Root
-from mm_framework.store.schema import ROW_COLUMNS, SCHEMA_VERSION, check_schema, rows_of
+from mm_framework.store.schema import ROW_COLUMNS, SCHEMA_VERSION, rows_of
 from mm_framework.store.settings import StoreSettings
 
 __all__ = ["RowCache", "part_rows"]
@@ -119,12 +119,7 @@ class RowCache:
 def part_rows(root: Root, part: Part) -> Iterator[Rows]:
     """The rows of a part from its Parquet file, one row group at a time."""
     name, _, rows = part.files["events"]
-    with root.open(name) as file:
-        try:
-            reader = pq.ParquetFile(file)
-        except (OSError, ValueError) as error:
-            raise ManifestMismatch(f"{root.location(name)} is not readable: {error}", path=name) from None
-        check_schema(reader.schema_arrow, "events", root.location(name))
+    with parquet_file(root, name, "events") as reader:
         found = 0
         shared = reader.metadata.num_rows != rows + part.synthetic  # a compacted file has several runs
         columns = [*ROW_COLUMNS, *(["run"] if shared else [])]

@@ -104,6 +104,16 @@ class Selection:
         empty = event_columns(np.empty(0, row_dtype()), "", scales)
         return pa.concat_tables([empty, *parts]).drop_columns(["run"]).unify_dictionaries()
 
+    def to_polars(self) -> Any:
+        """The same as a `polars.DataFrame`; needs mm-framework[frames]."""
+        import polars
+
+        return polars.from_arrow(self.to_arrow())
+
+    def to_pandas(self) -> Any:
+        """The same as a `pandas.DataFrame`; needs mm-framework[frames]."""
+        return self.to_arrow().to_pandas()
+
     def _numbered(self) -> list[tuple[tuple[str, int], Definition]]:
         runs = {part.run for one in self.partitions for part in one.parts}
         wanted = [

@@ -8,15 +8,14 @@ from typing import Any, cast
 
 import attrs
 import numpy as np
-import pyarrow.parquet as pq
 
 from mm_framework.bundle.digest import EventDigest
 from mm_framework.errors import StoreError
 from mm_framework.store.manifest import Part
+from mm_framework.store.parquet import parquet_file
 from mm_framework.store.partitions import is_ours
 from mm_framework.store.reader import Store
 from mm_framework.store.row_cache import part_rows
-from mm_framework.store.schema import check_schema
 
 __all__ = ["StoreFault", "StoreReport", "verify_store"]
 
@@ -76,12 +75,12 @@ def _file_faults(store: Store, table: str, name: str, sha256: str) -> Iterator[S
             if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
                 yield StoreFault(location, "content", "its SHA-256 is not the one that the manifest names")
                 return
-            file.seek(0)
-            check_schema(pq.read_schema(file), table, location)
+        with parquet_file(store.root, name, table):
+            pass
     except StoreError as error:
         yield StoreFault(location, "schema" if store.root.size(name) is not None else "missing", str(error))
-    except (OSError, ValueError) as error:
-        yield StoreFault(location, "content", f"it is not readable as Parquet: {error}")
+    except OSError as error:
+        yield StoreFault(location, "content", f"it cannot be read: {error.strerror or error}")
 
 
 def _digest_faults(store: Store, part: Part) -> Iterator[StoreFault]:
