@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pyarrow as pa
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = ["query"]
+
+_AGAIN_S: Final = 0.05
+"""A query that had not begun is not interrupted: it is told again after so long."""
 
 
 def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.Table:
@@ -43,7 +46,7 @@ def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.T
     try:
         with _connection(store, settings) as connection:
             return _answer(connection, sql, settings.query_timeout_s)
-    except duckdb.InterruptException:
+    except TimeoutError:
         raise GateFailed(
             f"the query ran for {settings.query_timeout_s:g} s and was stopped: ask for less, or raise"
             " --store-query-timeout-s"
@@ -61,17 +64,20 @@ def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.T
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, sql: str, timeout_s: float) -> pa.Table:
+    """Asks in a thread, so that time and Ctrl-C end a query wherever it is. Raises TimeoutError."""
     import duckdb
 
-    stop = threading.Timer(timeout_s, connection.interrupt)
-    stop.start()
-    try:
-        statements = connection.extract_statements(sql)
-        if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-            raise ConfigError("give one SELECT statement: a store is only read", key="sql")
-        return connection.sql(sql).to_arrow_table()
-    finally:
-        stop.cancel()
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise ConfigError("give one SELECT statement: a store is only read", key="sql")
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lambda: connection.sql(sql).to_arrow_table())
+        try:
+            return asked.result(timeout_s)
+        finally:
+            while not asked.done():
+                connection.interrupt()
+                wait([asked], _AGAIN_S)
 
 
 def _check_files(store: Store, *, whole: bool) -> None:
@@ -107,6 +113,7 @@ def _connection(store: Store, settings: StoreSettings) -> Iterator[duckdb.DuckDB
         try:
             if isinstance(store.root, RemoteRoot):
                 connection.register_filesystem(store.root.filesystem)
+            connection.execute("SET enable_progress_bar = false")  # it would go to stdout
             _make_views(connection, store)
             # From here on only what the views name is to be reached.
             for setting in _allowed(store):
