@@ -243,7 +243,9 @@ def test_a_full_disk_ends_the_build_and_the_store_stays(store: Path) -> None:
 def test_a_query_is_interrupted_by_ctrl_c(store: Path) -> None:
     sql = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
     ready = "import mm_framework.store.query, duckdb\nprint('ready', flush=True)\n"
-    process = program(ready + MM, "store", "query", sql, "--store", str(store))
+    # Where the tests run in the background of a shell SIGINT is ignored, and a child would inherit that.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    process = program(ready + MM, "store", "query", sql, "--store", str(store), **heard)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     time.sleep(4)
