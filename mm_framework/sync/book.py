@@ -349,8 +349,8 @@ class BookSync:
     def _joins(self, update: BookMessage, number: int, *, bridging: bool) -> bool:
         spec = self.rules.sequence
         if spec is not None and spec.link == "prev":
-            return update.prev == number or (bridging and update.first <= number)
-        return update.first == number + 1 or (bridging and update.first <= number + 1)
+            return update.prev == number or (bridging and update.first <= number <= update.last)
+        return update.first == number + 1 or (bridging and update.first <= number + 1 <= update.last)
 
     def _out_of_order(self, update: BookMessage, follow: Follow, now_ns: int) -> Reason | None:
         """A repetition is dropped; a hole loses the book, and the update waits for the next snapshot."""

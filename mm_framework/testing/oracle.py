@@ -260,6 +260,9 @@ class Oracle:
             self._prints(entry, {row.instrument for row in rows if row.kind == Kind.TRADE})
         if "corrupt" in entry.faults and self.values in ("own_frame", "never"):
             self._alter(entry, touched)
+            for row in rows:
+                if row.kind == Kind.KNOWN_DEPTH:  # by an altered number a refresh may be joined too early
+                    self.seen[row.instrument].harm = None
         if entry.bids is None or entry.asks is None:
             return
         for seen in self._of(entry):

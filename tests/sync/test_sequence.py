@@ -180,3 +180,14 @@ def test_every_order_of_six_updates_and_a_snapshot_is_never_wrong_and_synced(
                 held = desk.levels()
                 assert held == list(range(1, len(held) + 1)), (order, place, number)
     assert reached
+
+
+@pytest.mark.parametrize("spec", [SPOT, FUTURES])
+def test_numbers_that_fell_far_do_not_join_a_snapshot(spec: SequenceSpec) -> None:
+    """A changed digit: it is no repetition, and its numbers do not contain the snapshot's."""
+    desk = Desk(spec)
+    number = 3 * 10**7
+    desk.sync.apply(BookMessage(True, [(BID, 5, 5)], last=number), 0)
+    fallen = BookMessage(False, [(BID, 6, 6)], first=1, last=2, prev=0)
+    assert desk.sync.apply(fallen, 0) is Reason.SEQUENCE_GAP
+    assert not desk.synced
