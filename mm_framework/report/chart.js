@@ -79,7 +79,12 @@
   function drawn(values, from, to, pixels) {
     const first = Math.max(0, place(from) - 1), end = Math.min(count, place(to) + 1);
     const x = [], y = [];
-    const push = (row) => { x.push(time[row]); y.push(values[row]); };
+    const push = (row) => {
+      const held = y[y.length - 1]; // where a line breaks off, its last value held until then
+      if (Number.isNaN(values[row]) && !Number.isNaN(held ?? NaN)) { x.push(time[row]); y.push(held); }
+      x.push(time[row]);
+      y.push(values[row]);
+    };
     if (end - first <= 4 * pixels) {
       for (let row = first; row < end; row++) push(row);
       return [x, y];
