@@ -1,9 +1,9 @@
-"""Pictures of the program for the documentation: the live view of a capture, and ``mm doctor``.
+"""Pictures of the program for the documentation: the live view of a capture, ``mm doctor``, a chart.
 
-    python docs/pictures.py           write docs/pictures/*.svg, and *.png where chromium is installed
+    python docs/pictures.py     write docs/pictures/*.svg, their *.png where chromium is installed, chart.png
 
-Both show what the commands show: the capture is a real one, of two emulated venues, one of which breaks
-the connection.
+All show what the commands show: the capture is a real one, of two emulated venues, one of which breaks
+the connection; the chart is that of the demonstration's run.
 """
 
 from __future__ import annotations
@@ -119,6 +119,20 @@ def doctor_view() -> str:
     return svg(out.shown, "mm doctor --plugins")
 
 
+def chart(folder: Path) -> Path:
+    """``mm plot`` of the run of ``mm demo``: the picture, in a folder for what both write."""
+
+    def mm(*arguments: str) -> None:
+        command = [sys.executable, "-m", "mm_framework", *arguments]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
+
+    mm("demo")
+    (run,) = (folder / "data" / "runs").iterdir()
+    mm("plot", run.name, "--format", "png", "--out", "charts")
+    (picture,) = (folder / "charts").glob("*.png")
+    return picture
+
+
 def write_png(picture: Path) -> bool:
     """Draw a picture with chromium, if it is there."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -153,6 +167,9 @@ def main() -> None:
         picture.write_text(text, encoding="utf-8")
         drawn = write_png(picture)
         print(f"wrote {picture.name}{' and its PNG' if drawn else ' (no chromium, so no PNG)'}")
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(chart(Path(folder)), PICTURES / "chart.png")
+        print("wrote chart.png")
 
 
 if __name__ == "__main__":
