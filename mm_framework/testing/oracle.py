@@ -97,6 +97,8 @@ class Oracle:
         self.counts: Counter[str] = Counter()
         self.seen: dict[int, Seen] = {}
         self.trades = TradeLedger(numbered)
+        self.channels: frozenset[str | None] | None = None
+        """The channels that are followed, None: all; a venue may send prints of others unasked."""
         self.told_ns: dict[str, int] = {}
         """When the venue last made a book frame of each symbol, whatever became of it."""
         self._opened: dict[int, int] = {}
@@ -283,6 +285,8 @@ class Oracle:
                 self._compare(seen, entry)
 
     def _prints(self, entry: TruthEntry, taken: set[int]) -> None:
+        if self.channels is not None and entry.channel not in self.channels:
+            return
         for seen in self._of(entry):
             self.trades.printed(
                 seen.definition.id,

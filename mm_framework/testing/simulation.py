@@ -184,6 +184,7 @@ class Simulation:
             channels=self.channels,
             endpoints=Endpoints.parse(one.adapter.url for one in self.kits.values()),
         )
+        self.oracle.channels = frozenset(one.channel for shard in plan.shards for one in shard.subscriptions)
 
         async def main() -> CaptureResult:
             stamp = Stamp(self.clock)

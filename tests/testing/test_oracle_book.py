@@ -15,10 +15,11 @@ def level(side: int, price: int, size: int, epoch: int = 1) -> Row:
 
 def tell(seen: Seen, sides: Sides, epoch: int) -> None:
     """A snapshot of these levels."""
-    seen.begin(epoch)
+    seen.begin(epoch, whole=False)
     for side, levels in sides.items():
         for price, size in levels:
             seen.level(level(side, price, size, epoch), cut=False)
+    seen.begun(lambda most: None)
 
 
 def synced() -> Seen:
