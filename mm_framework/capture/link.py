@@ -134,8 +134,8 @@ class Link:
         self._tasks.append(asyncio.create_task(coroutine, name=f"connection {self.index} {name}"))
 
     async def _send_all(self, connection: Connection) -> None:
-        """Messages in order, as fast as the venue allows."""
-        while True:
+        """Messages in order, as fast as the venue allows; a message may end the connection that it is for."""
+        while self.loss is None:
             message = await self._queue.get()
             while (delay_ns := self._rate.delay_ns(self._clock.mono_ns())) > 0:
                 await asyncio.sleep(delay_ns / 1e9)

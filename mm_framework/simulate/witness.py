@@ -89,11 +89,16 @@ class Witness:
         """See `capture.recorder.Listener`."""
 
 
+_LATE = frozenset({Reason.TRADE_ID_GAP, Reason.SILENT, Reason.LIVENESS})
+"""Losses that may be found long after they happened."""
+
+
 class Quiet:
     """The loss of a book that is declared long after anything went wrong, or before, was made up.
 
     ``harm``: what went wrong; ``settled_ns``: so long after that no book may be lost any more. A hole in the
-    trades shows with the next trade, whenever that comes, and a level that an altered digit made false may
+    trades shows with the next trade, whenever that comes; a silence hides what it hides until the stream is
+    asked again, and a quiet one is asked ever more seldom; and a level that an altered digit made false may
     cross the book much later.
     """
 
@@ -108,7 +113,7 @@ class Quiet:
         if not output.n_rows or (until_ns is not None and mono_ns < until_ns + self._settled_ns):
             return
         when = "anything has gone wrong" if until_ns is None else "nothing has gone wrong for long"
-        late = {Reason.TRADE_ID_GAP, Reason.CROSSED} if self._harm.altered else {Reason.TRADE_ID_GAP}
+        late = _LATE | {Reason.CROSSED} if self._harm.altered else _LATE
         for row in iter_rows(output.rows):
             if _lost(row) and (row.aux not in late or until_ns is None):
                 raise Violation(

@@ -120,7 +120,7 @@ PLANTED: list[tuple[Plant, str, str]] = [
     (no_resubscribe, "kraken", "although nothing has gone wrong for long"),
     (late_deadlines, "kraken", ""),
     (no_sync, "kraken", "records of shard 0 are lost"),
-    (hasty_handover, "binance", "before anything has gone wrong"),
+    (hasty_handover, "binance", "is declared"),
     (prints_of_both, "polymarket", "prints at"),
     (trades_begin_anew, "kraken", "was captured twice"),
 ]
