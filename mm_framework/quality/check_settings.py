@@ -31,7 +31,9 @@ class CrossedLimits:
 @section("check.backward-time")
 @attrs.frozen
 class BackwardLimits:
-    """Venue times that go back within one stream."""
+    """Venue times that go back within one stream. Best prices as a venue tells them have limits of their own,
+    those of a file of best prices.
+    """
 
     tolerance_ms: float = setting(
         0.0, help="A venue time may go back by so much.", validator=validators.ge(0)
@@ -39,6 +41,14 @@ class BackwardLimits:
     share_warn: float = setting(0.0001, help="A larger share of messages that go back is warned about.")
     share_max: float = setting(0.001, help="A larger share fails.")
     jump_max_ms: float = setting(1000.0, help="A larger step back fails.", validator=validators.ge(0))
+    tickers_tolerance_ms: float = setting(
+        1.0, help="The same for best prices as the venue tells them.", validator=validators.ge(0)
+    )
+    tickers_share_warn: float = setting(0.001, help="The same for best prices as the venue tells them.")
+    tickers_share_max: float = setting(0.05, help="The same for best prices as the venue tells them.")
+    tickers_jump_max_ms: float = setting(
+        5000.0, help="The same for best prices as the venue tells them.", validator=validators.ge(0)
+    )
 
 
 @section("check.gap")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -106,23 +107,28 @@ class BackwardTime:
     name = "backward-time"
 
     def __init__(self, limits: BackwardLimits) -> None:
-        self._limits = limits
+        of_most = _Limits(limits.tolerance_ms, limits.share_warn, limits.share_max, limits.jump_max_ms)
+        of_tickers = _Limits(
+            limits.tickers_tolerance_ms,
+            limits.tickers_share_warn,
+            limits.tickers_share_max,
+            limits.tickers_jump_max_ms,
+        )
         self._streams = {
-            "books": _Times((Kind.LEVEL, Kind.SNAPSHOT_START)),
-            "trades": _Times((Kind.TRADE,)),
-            "tickers": _Times((Kind.TOP,)),
+            "books": (_Times((Kind.LEVEL, Kind.SNAPSHOT_START)), of_most),
+            "trades": (_Times((Kind.TRADE,)), of_most),
+            "tickers": (_Times((Kind.TOP,)), of_tickers),
         }
 
     def take(self, batch: QABatch) -> None:
         """See `QACheck`."""
-        for times in self._streams.values():
-            times.take(batch.rows, self._limits.tolerance_ms)
+        for times, limits in self._streams.values():
+            times.take(batch.rows, limits.tolerance_ms)
 
     def findings(self) -> list[Finding]:
         """See `QACheck`."""
         found = []
-        limits = self._limits
-        for stream, times in self._streams.items():
+        for stream, (times, limits) in self._streams.items():
             share = times.back / times.count if times.count else 0.0
             numbers = {"share": share, "count": times.back, "max_jump_ms": times.jump_ms}
             flag = f"backward_time_{stream}"
@@ -132,6 +138,16 @@ class BackwardTime:
             elif share > limits.share_warn:
                 found.append(_of_day(self.name, "WARN", flag, {**numbers, "limit": limits.share_warn}))
         return found
+
+
+@attrs.frozen
+class _Limits:
+    """Limits of one stream, as `BackwardLimits` has them."""
+
+    tolerance_ms: float
+    share_warn: float
+    share_max: float
+    jump_max_ms: float
 
 
 class _Times:

@@ -232,3 +232,25 @@ def test_a_check_that_raises_is_an_error_of_its_own() -> None:
         ("ERROR", "broken_error", "ZeroDivisionError: no numbers")
     ]
     assert judge(findings).status == "REJECT"
+
+
+@pytest.mark.parametrize(
+    ("every", "back_ms", "outcome"),
+    [
+        (30, 100, "WARN"),  # 3.3 %
+        (17, 100, "FAIL"),  # 5.9 %
+        (30, 6_000, "FAIL"),  # one step of more than 5 s is enough
+        (30, 10.5, None),  # 0.5 ms back: within the tolerance
+    ],
+)
+def test_best_prices_as_told_have_the_limits_of_their_file(
+    every: int, back_ms: float, outcome: str | None
+) -> None:
+    tape = QADay()
+    for n in range(1_000):
+        venue = tape.now + 5 * MS - (round(back_ms * MS) if n % every == every - 1 else 0)
+        tape.message([(Kind.TOP, BID, 10_000, 5, 0), (Kind.TOP, ASK, 10_002, 5, 0)], venue=venue)
+    told = check_day(tape.rows(), [BackwardTime(limits.BackwardLimits())])
+    assert [(one.result, one.flag) for one in told] == (
+        [] if outcome is None else [(outcome, "backward_time_tickers")]
+    )
