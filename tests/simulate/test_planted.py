@@ -117,7 +117,7 @@ PLANTED: list[tuple[Plant, str, str]] = [
     (no_trade_holes, "kraken", "neither captured nor declared lost"),
     (one_level_too_many, "kraken", "is declared"),
     (swapped_side, "kraken", ""),
-    (no_resubscribe, "kraken", "although nothing has gone wrong for long"),
+    (no_resubscribe, "kraken", "are not SYNCED"),
     (late_deadlines, "kraken", ""),
     (no_sync, "kraken", "records of shard 0 are lost"),
     (hasty_handover, "binance", "is declared"),
