@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import pytest
-from four_venues import VENUES
 
 from mm_framework.feed import FeedSettings
 from mm_framework.feed.output import StateChanged
 from mm_framework.model.events import Reason
 from mm_framework.model.frame import RecordKind, iter_records, split_http
-from mm_framework.testing.simulation import Simulation
+from mm_framework.testing.simulation import Simulation, Venue
 from mm_framework.testing.twin import compare
+from mm_polymarket.adapter import PolymarketAdapter
+from mm_polymarket.emulator import PolymarketDialect
+from mm_polymarket.emulator_listings import TOKENS
+from mm_polymarket.normalizer import PolymarketNormalizer
+from mm_polymarket.sync import RULES
 
-POLYMARKET = VENUES["polymarket"]
+POLYMARKET = Venue(
+    PolymarketAdapter,
+    PolymarketNormalizer,
+    RULES,
+    tuple(f"polymarket:{token}" for token in TOKENS[:2]),
+    PolymarketDialect,
+)
 
 
 def captured(faults: str, seed: int = 1, **changes: object) -> Simulation:
