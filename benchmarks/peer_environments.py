@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-__all__ = ["Unavailable", "environment"]
+__all__ = ["Unavailable", "environment", "told_by"]
 
 
 class Unavailable(Exception):
@@ -39,6 +42,16 @@ def environment(folder: Path, requirements: Path) -> Path:
         raise _failed(folder, requirements, (errors or lines)[-1]) from None
     stamp.write_text(wanted, encoding="utf-8")
     return python
+
+
+def told_by(command: Sequence[str], name: str) -> dict[str, Any]:
+    """What a program tells in the last line that it prints. Raises Unavailable when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise Unavailable(f"{name} failed with exit code {done.returncode}: {last}")
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
 
 
 def _failed(folder: Path, requirements: Path, why: str) -> Unavailable:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from typing import Any, Final
 import attrs
 from figures import Figure, facts_list, number, rounded, table, times
 from machine import kernels, machine
-from peer_environments import Unavailable, environment
+from peer_environments import Unavailable, environment, told_by
 from wires import Made, make
 
 HERE: Final = Path(__file__).resolve().parent
@@ -114,12 +113,7 @@ class Side:
 
     def run(self) -> dict[str, Any]:
         """One process; what it tells. Raises Unavailable when it fails."""
-        done = subprocess.run(self.command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise Unavailable(f"{self.name} failed with exit code {done.returncode}: {last}")
-        told: dict[str, Any] = json.loads(done.stdout)
-        return told
+        return told_by(self.command, self.name)
 
 
 def sides(

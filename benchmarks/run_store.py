@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +25,7 @@ import attrs
 import numpy as np
 from figures import facts_list, number, rounded, table
 from machine import kernels, machine
-from peer_environments import Unavailable, environment
+from peer_environments import Unavailable, environment, told_by
 from store_day import BUILD, Day, make
 from store_worker import SIDES
 from store_workloads import OURS, Place, levels_of
@@ -49,12 +48,7 @@ class Side:
 
     def run(self) -> dict[str, Any]:
         """One process; what it tells. Raises Unavailable when it fails."""
-        done = subprocess.run(self.command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise Unavailable(f"{self.name} {self.workload} failed with exit code {done.returncode}: {last}")
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return told
+        return told_by(self.command, f"{self.name} {self.workload}")
 
 
 def sides(names: Sequence[str], peers: Sequence[str], place: Place) -> list[Side]:

@@ -17,9 +17,9 @@ import attrs
 from mm_framework.bundle.binance_files import binance_files, check_sum, market_of
 from mm_framework.bundle.containers import Item
 from mm_framework.bundle.datasets import DataFile, Named, dataset_items
-from mm_framework.bundle.import_log import LEAD_NS, SHARD
-from mm_framework.bundle.importer import ImportedFile, ImportReport, make_bundle, refuse_existing
-from mm_framework.bundle.manifest import Manifest, PluginUsed, ShardInfo
+from mm_framework.bundle.import_log import LEAD_NS
+from mm_framework.bundle.importer import ImportedFile, ImportReport, Made, refuse_existing
+from mm_framework.bundle.manifest import PluginUsed
 from mm_framework.bundle.probe import Probe
 from mm_framework.bundle.receive_times import AssumeReceive, stamped
 from mm_framework.bundle.tardis_files import tardis_files
@@ -80,27 +80,15 @@ def import_dataset(
         untimed=not timed,
         live=False,
     )
-    manifest = Manifest(
-        run_id=request.out.name,
-        state="running",
-        created=created,
-        wall0_ns=feed_config.wall0_ns,
-        mono0_ns=feed_config.mono0_ns,
-        shards=(ShardInfo(SHARD, container),),
-        made_by=made_by,
-        flags=() if timed else ("untimed",),
-        assume_receive=rule.text if rule else None,
-        plugins=tuple(plugins),
-        config=dict(config or {}),
-        source={
-            "files": [file.to_json() for file in examined],
-            "checksums": summed,
-            "symbols": list(request.symbols),
-            "venue": venue,
-        },
-    )
-    return make_bundle(
-        request.out, manifest, feed_config, FILE_KITS[container], itertools.chain([first], items)
+    source = {
+        "files": [file.to_json() for file in examined],
+        "checksums": summed,
+        "symbols": list(request.symbols),
+        "venue": venue,
+    }
+    made = Made(created, made_by, plugins, config or {})
+    return made.bundle(
+        request.out, feed_config, FILE_KITS[container], itertools.chain([first], items), rule, source
     )
 
 

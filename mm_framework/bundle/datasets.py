@@ -18,6 +18,7 @@ from typing import Final
 import attrs
 
 from mm_framework.bundle.containers import Item
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.contracts.adapter import Subscription
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.errors import ConfigError, StoreError
@@ -28,7 +29,6 @@ from mm_framework.model.frame import MAX_FRAME_BYTES, RecordKind, encode_json
 
 __all__ = ["DataFile", "Group", "Named", "dataset_items"]
 
-_DAY_NS: Final = 86_400 * 10**9
 _MAX_NS: Final = 1 << 62
 
 
@@ -159,7 +159,7 @@ class _Merging:
                     path=file.path,
                 )
             self._left.add((before.file.path, group.symbol))
-            adjacent = group.time_ns // _DAY_NS - before.last_ns // _DAY_NS <= 1
+            adjacent = group.time_ns // DAY_NS - before.last_ns // DAY_NS <= 1
             reason = Reason.RECORDING_END if adjacent else Reason.DROPPED
             yield self._item(RecordKind.LOST, group, before.url, reason.name.encode())
         url = file_url(file.container, file.kind, file.path.name, group.symbol)

@@ -40,8 +40,8 @@ __all__ = [
     "ImportReport",
     "ImportRequest",
     "ImportedFile",
+    "Made",
     "import_recording",
-    "make_bundle",
     "refuse_existing",
 ]
 
@@ -116,30 +116,53 @@ def import_recording(
         untimed=not timed,
         live=False,
     )
-    manifest = Manifest(
-        run_id=request.out.name,
-        state="running",
-        created=created,
-        wall0_ns=feed_config.wall0_ns,
-        mono0_ns=feed_config.mono0_ns,
-        shards=(ShardInfo(SHARD, request.venue),),
-        made_by=made_by,
-        flags=() if timed else ("untimed",),
-        assume_receive=rule.text if rule else None,
-        plugins=tuple(plugins),
-        config=dict(config or {}),
-        source={"files": [file.to_json() for file in files], "symbols": list(feed_config.symbols)},
-    )
-    return make_bundle(request.out, manifest, feed_config, kit, itertools.chain([first], items))
+    made = Made(created, made_by, plugins, config or {})
+    source = {"files": [file.to_json() for file in files], "symbols": list(feed_config.symbols)}
+    return made.bundle(request.out, feed_config, kit, itertools.chain([first], items), rule, source)
 
 
-def make_bundle(
+@attrs.frozen
+class Made:
+    """When and by what a bundle is made, with which plugins and settings."""
+
+    created: str
+    made_by: str
+    plugins: Sequence[PluginUsed]
+    settings: Mapping[str, Any]
+
+    def bundle(
+        self,
+        out: Path,
+        config: FeedConfig,
+        kit: VenueKit,
+        items: Iterable[tuple[int, Item]],
+        rule: AssumeReceive | None,
+        source: dict[str, Any],
+    ) -> ImportReport:
+        """Write the bundle of ``items`` (number of the file, item), whole or not at all.
+
+        Raises ConfigError, StoreError, EnvironmentFailed.
+        """
+        manifest = Manifest(
+            run_id=out.name,
+            state="running",
+            created=self.created,
+            wall0_ns=config.wall0_ns,
+            mono0_ns=config.mono0_ns,
+            shards=(ShardInfo(SHARD, config.venue),),
+            made_by=self.made_by,
+            flags=("untimed",) if config.untimed else (),
+            assume_receive=rule.text if rule else None,
+            plugins=tuple(self.plugins),
+            config=dict(self.settings),
+            source=source,
+        )
+        return _write(out, manifest, config, kit, items)
+
+
+def _write(
     out: Path, manifest: Manifest, config: FeedConfig, kit: VenueKit, items: Iterable[tuple[int, Item]]
 ) -> ImportReport:
-    """Write the bundle of ``items`` (number of the file, item), whole or not at all.
-
-    Raises ConfigError, StoreError, EnvironmentFailed.
-    """
     probe = Probe(kit.normalizer)
     with _in_its_place(out) as path:
         writer = RunWriter.create(path, manifest)

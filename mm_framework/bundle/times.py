@@ -1,13 +1,18 @@
-"""UTC times as text: ISO 8601 with up to nine decimals, to and from epoch nanoseconds, exactly."""
+"""UTC times: epoch nanoseconds to and from ISO 8601 with up to nine decimals, exactly; days, open ranges."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 from mm_framework.errors import ConfigError
 
-__all__ = ["format_utc", "parse_utc"]
+__all__ = ["DAY_NS", "FIRST_NS", "LAST_NS", "format_utc", "parse_utc"]
+
+DAY_NS: Final = 86_400 * 10**9
+FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
+"""Times that leave a range open at an end."""
 
 _FRACTION = re.compile(r"[.,]([0-9]+)")
 

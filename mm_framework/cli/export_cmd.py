@@ -11,6 +11,7 @@ from mm_framework.capture.settings import CaptureSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.export_events import FORMATS, EventExport, export_events
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.selection import qa_option, range_options
 from mm_framework.cli.store_cmd import store_option
 from mm_framework.errors import ConfigError
 from mm_framework.feed.clock_offset import ClockSettings
@@ -46,17 +47,8 @@ __all__ = ["command"]
     metavar="ID",
     help="Only this instrument (an id or a pattern); repeats. Formats only. [all]",
 )
-@click.option("--from", "from_time", metavar="TIME", help="First receive time, ISO 8601, UTC. Formats only.")
-@click.option(
-    "--until", "until_time", metavar="TIME", help="Receive time before which it ends. Formats only."
-)
-@click.option(
-    "--qa",
-    type=click.Choice(["pass", "warn", "any"]),
-    default="pass",
-    show_default=True,
-    help="What quality is taken; of QUARANTINE what lies in no interval, unless any. Formats only.",
-)
+@range_options("--until", " Formats only.")
+@qa_option(" Formats only.")
 @click.option(
     "--assume-latency-ms",
     type=click.FloatRange(min=0.001),
@@ -77,7 +69,7 @@ def command(
     store: str | None,
     instruments: tuple[str, ...],
     from_time: str | None,
-    until_time: str | None,
+    to_time: str | None,
     qa: Policy,
     assume_latency_ms: float,
 ) -> None:
@@ -90,10 +82,10 @@ def command(
     if run is not None and store is not None:
         raise ConfigError("RUN and --store exclude one another", key="store", value=store)
     if name in FORMATS:
-        wanted = EventExport(name, run, store, instruments, from_time, until_time, qa, assume_latency_ms, out)
+        wanted = EventExport(name, run, store, instruments, from_time, to_time, qa, assume_latency_ms, out)
         export_events(app, wanted)
         return
-    given = {"--store": store, "--instrument": instruments, "--from": from_time, "--until": until_time}
+    given = {"--store": store, "--instrument": instruments, "--from": from_time, "--until": to_time}
     _refuse_for_sinks(name, given)
     if run is None:
         raise ConfigError(f"--to {name} writes the files of a run: name its id or path", key="run")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from mm_framework.cli.app import App
+from mm_framework.cli.selection import time_range
 from mm_framework.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class EventExport:
     store: str | None
     instruments: tuple[str, ...]
     from_time: str | None
-    until_time: str | None
+    to_time: str | None
     qa: Policy
     assumed_latency_ms: float
     out: Path | None
@@ -39,7 +40,6 @@ class EventExport:
 
 def export_events(app: App, wanted: EventExport) -> None:
     """Write it and say what was written. Raises ConfigError, StoreError and its kinds."""
-    from mm_framework.cli.replay_cmd import time_range
     from mm_framework.cli.store_cmd import opened_store, store_of_run
     from mm_framework.replay.events import ReplayRequest, replay_events
 
@@ -48,7 +48,7 @@ def export_events(app: App, wanted: EventExport) -> None:
         raise ConfigError(
             f"{out} exists and is never overwritten: name another with --out", key="out", value=str(out)
         )
-    times = time_range(wanted.from_time, wanted.until_time, "--until")
+    times = time_range(wanted.from_time, wanted.to_time, "--until")
     request = ReplayRequest(wanted.instruments, *times, policy=wanted.qa)
     sink = _sink(wanted, out)
     with (

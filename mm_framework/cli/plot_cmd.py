@@ -10,6 +10,7 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.selection import range_options, time_range
 from mm_framework.cli.store_cmd import opened_store, store_of_run, store_option
 from mm_framework.errors import ConfigError
 from mm_framework.quality.settings import FileCheckSettings, LatencySettings
@@ -22,16 +23,13 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_MIN, _MAX = -(2**63), 2**63 - 1
-
 
 @click.command("plot", cls=PluginCommand)
 @click.argument("target", metavar="TARGET")
 @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT...]")
 @store_option
 @click.option("--date", metavar="YYYY-MM-DD", help="This UTC day only.")
-@click.option("--from", "from_time", metavar="TIME", help="First receive time, ISO 8601, UTC.")
-@click.option("--to", "to_time", metavar="TIME", help="Receive time before which it ends.")
+@range_options()
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the charts. [data/reports]"
 )
@@ -188,7 +186,7 @@ def _refuse(instruments: tuple[str, ...], store: str | None, target: str) -> Non
 
 
 def _span(date: str | None, from_time: str | None, to_time: str | None) -> tuple[int, int]:
-    from mm_framework.bundle.times import parse_utc
+    from mm_framework.bundle.times import DAY_NS, parse_utc
 
     if date is not None:
         if from_time is not None or to_time is not None:
@@ -196,12 +194,8 @@ def _span(date: str | None, from_time: str | None, to_time: str | None) -> tuple
         if len(date) != len("2026-11-21"):
             raise ConfigError(f"--date {date}: give a UTC day such as 2026-11-21", key="date", value=date)
         start = parse_utc(date)
-        return start, start + 86_400 * 10**9
-    start = _MIN if from_time is None else parse_utc(from_time)
-    end = _MAX if to_time is None else parse_utc(to_time)
-    if start >= end:
-        raise ConfigError(f"--from {from_time} is not before --to {to_time}", key="from")
-    return start, end
+        return start, start + DAY_NS
+    return time_range(from_time, to_time)
 
 
 def _told(chart: Chart) -> dict[str, Any]:

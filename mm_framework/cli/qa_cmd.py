@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.groups import VerbGroup
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from mm_framework.store.reader import Store
 
 __all__ = ["command"]
-
-_DAY_NS = 86_400 * 10**9
 
 
 class _TargetGroup(VerbGroup):
@@ -152,9 +151,9 @@ def _drawn(app: App, store: Store, reports: list[DayReport], folder: Path) -> Pl
         for stored in partitions:
             start = parse_utc(stored.partition.date)
             for name in sorted({s.instrument for part in stored.parts for s in part.stretches}):
-                if not store.bbo([name], start, start + _DAY_NS, "any").num_rows:
+                if not store.bbo([name], start, start + DAY_NS, "any").num_rows:
                     continue
-                chart = chart_of_store(store, name, start, start + _DAY_NS)
+                chart = chart_of_store(store, name, start, start + DAY_NS)
                 png, html = draw(chart, folder, "both", "light")
                 found.setdefault(stored.partition, []).append(Plot(name, png, html))
             advance(1)

@@ -11,6 +11,7 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.selection import qa_option, range_options, time_range
 from mm_framework.cli.store_cmd import opened_store, store_of_run, store_option
 from mm_framework.errors import ConfigError
 from mm_framework.settings import DataSettings
@@ -19,22 +20,15 @@ from mm_framework.store.settings import StoreSettings
 if TYPE_CHECKING:
     from mm_framework.replay.events import EventSink, ReplayedEvents
 
-__all__ = ["command", "time_range"]
+__all__ = ["command"]
 
 
 @click.command("replay", cls=PluginCommand)
 @click.argument("instruments", nargs=-1, metavar="[INSTRUMENT...]")
 @store_option
 @click.option("--run", metavar="RUN", help="Replay a run bundle instead of a store.")
-@click.option("--from", "from_time", metavar="TIME", help="First receive time, ISO 8601, UTC.")
-@click.option("--to", "to_time", metavar="TIME", help="Receive time before which it ends.")
-@click.option(
-    "--qa",
-    type=click.Choice(["pass", "warn", "any"]),
-    default="pass",
-    show_default=True,
-    help="What quality is taken; of QUARANTINE what lies in no interval, unless any.",
-)
+@range_options()
+@qa_option()
 @click.option(
     "--out", metavar="FILE", help="Write the events: FILE.ndjson, or FILE.arrow (Arrow IPC stream)."
 )
@@ -69,17 +63,6 @@ def command(
         replayed = replay_events(opened, request, sinks, advance)
     document = {"ok": True, **replayed.to_json(), "out": out}
     app.out.emit(document, lambda: _shown(replayed, out))
-
-
-def time_range(from_time: str | None, to_time: str | None, to_name: str = "--to") -> tuple[int, int]:
-    """A half-open range of times in ns, without bounds where none is given. Raises ConfigError."""
-    from mm_framework.bundle.times import parse_utc
-
-    start = -(2**63) if from_time is None else parse_utc(from_time)
-    end = 2**63 - 1 if to_time is None else parse_utc(to_time)
-    if start >= end:
-        raise ConfigError(f"--from {from_time} is not before {to_name} {to_time}", key="from")
-    return start, end
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What stands in the place of a venue's adapter when frames are lines of a file: nothing is asked for.
+"""What stands in the place of a venue's adapter when nothing is asked for: frames are lines of a file.
 
 Names come with the log: its CONTROL records say which instrument a symbol of the file is.
 """
@@ -19,7 +19,7 @@ __all__ = ["FileAdapter"]
 _NEVER_S: Final = 1e9
 
 
-@attrs.define
+@attrs.define(slots=False)
 class FileAdapter:
     """Implements `contracts.adapter.Adapter` for a file format of the name ``venue``."""
 

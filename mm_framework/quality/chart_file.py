@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mm_framework.bundle.times import FIRST_NS, LAST_NS
 from mm_framework.errors import StoreError
 from mm_framework.quality.bbo_file import BboFile, Quotes
 from mm_framework.quality.file_check import FileReport, check_file
@@ -20,15 +21,13 @@ from mm_framework.report.marks import mark, within
 
 __all__ = ["charts_of_file"]
 
-_MIN, _MAX = -(2**63), 2**63 - 1
-
 
 def charts_of_file(
     path: Path,
     settings: FileCheckSettings | None = None,
     latency: LatencySettings | None = None,
-    from_ns: int = _MIN,
-    to_ns: int = _MAX,
+    from_ns: int = FIRST_NS,
+    to_ns: int = LAST_NS,
     progress: Callable[[int], object] = lambda rows: None,
 ) -> list[Chart]:
     """All symbols of the file between two times of capture (half-open), by ``capture_time_utc``.
@@ -69,7 +68,7 @@ def _captured_ns(quotes: Quotes) -> npt.NDArray[np.int64]:
 
 def _runs(parts: list[tuple[int, Tops]]) -> Iterator[Tops]:
     """The rows of each run, as one stretch; a row does not come before the one before it."""
-    last = _MIN
+    last = FIRST_NS
     for run in sorted({run for run, _ in parts}):
         own = [tops for number, tops in parts if number == run]
         columns: list[Any] = [

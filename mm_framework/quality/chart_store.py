@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from mm_framework.bundle.times import format_utc, parse_utc
+from mm_framework.bundle.times import DAY_NS, FIRST_NS, LAST_NS, format_utc, parse_utc
 from mm_framework.errors import StoreError
 from mm_framework.model.instrument import Definition
 from mm_framework.quality.chart_depth import view_book
@@ -23,8 +23,6 @@ from mm_framework.store.reader import Store
 
 __all__ = ["chart_of_store"]
 
-_MIN, _MAX = -(2**63), 2**63 - 1
-_DAY_NS: Final = 86_400 * 10**9
 _SILENCE_NS: Final = 10**9
 """A shorter time between two runs is not marked."""
 
@@ -34,8 +32,8 @@ Holes = Sequence[tuple[int, int]]
 def chart_of_store(
     store: Store,
     instrument: str,
-    from_ns: int = _MIN,
-    to_ns: int = _MAX,
+    from_ns: int = FIRST_NS,
+    to_ns: int = LAST_NS,
     latency: LatencySettings | None = None,
     most_rows: int = MOST_ROWS,
 ) -> Chart:
@@ -54,7 +52,7 @@ def chart_of_store(
     dates = sorted({one.partition.date for one in stored})
     for date in dates:
         midnight = parse_utc(date)
-        table = store.bbo([instrument], max(midnight, from_ns), min(midnight + _DAY_NS, to_ns), "any")
+        table = store.bbo([instrument], max(midnight, from_ns), min(midnight + DAY_NS, to_ns), "any")
         rows += table.num_rows
         runs += _runs(table, book.holes, max(1, most_rows // len(dates)))
     if not rows:

@@ -18,13 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import replace_file, writing
-from mm_framework.bundle.times import format_utc
+from mm_framework.bundle.times import DAY_NS, format_utc
 from mm_framework.contracts.qa_check import Finding, QACheck
 from mm_framework.model.instrument import shard_of
 from mm_framework.quality.judge import check_day, judge
 from mm_framework.store.judge import DayRows, notes_of
 from mm_framework.store.manifest import Part, Stored, Verdict
-from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.reader import Store
 
 if TYPE_CHECKING:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import html
 from typing import Final
 
-from mm_framework.bundle.times import format_utc, parse_utc
+from mm_framework.bundle.times import DAY_NS, format_utc, parse_utc
 from mm_framework.store.manifest import Stored, Verdict
 
 __all__ = ["timeline"]
 
-_DAY_NS: Final = 86_400 * 10**9
 _WIDTH: Final = 1440
 _HEIGHT: Final = 26
 _LEAST: Final = 3
@@ -41,8 +40,8 @@ def timeline(stored: Stored, verdict: Verdict) -> str:
 
 
 def _span(kind: str, midnight: int, start_ns: int, end_ns: int, told: str) -> str:
-    left = max(0, start_ns - midnight) / _DAY_NS * _WIDTH
-    width = max(_LEAST, min(end_ns - midnight, _DAY_NS) / _DAY_NS * _WIDTH - left)
+    left = max(0, start_ns - midnight) / DAY_NS * _WIDTH
+    width = max(_LEAST, min(end_ns - midnight, DAY_NS) / DAY_NS * _WIDTH - left)
     left = min(left, _WIDTH - width)
     when = f"{format_utc(start_ns)[11:23]} to {format_utc(end_ns)[11:23]}"
     return (

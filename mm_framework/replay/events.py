@@ -22,11 +22,10 @@ import pyarrow as pa
 from mm_framework import __version__
 from mm_framework.bundle.digest import EventDigest
 from mm_framework.bundle.disk import writing
-from mm_framework.bundle.times import format_utc
+from mm_framework.bundle.times import FIRST_NS, LAST_NS, format_utc
 from mm_framework.model.events import NULL, Kind, RowFlag
 from mm_framework.model.fixed import text
 from mm_framework.model.instrument import Definition
-from mm_framework.store.partitions import FIRST_NS, LAST_NS
 from mm_framework.store.reader import Store
 from mm_framework.store.schema import EVENTS, Scales, event_columns
 from mm_framework.store.selection import Policy, Selection

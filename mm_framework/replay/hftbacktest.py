@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_framework.bundle.disk import writing
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.errors import ConfigError
 from mm_framework.model.events import NULL, Kind, Reason, RowFlag
 from mm_framework.model.instrument import Definition
@@ -44,7 +45,6 @@ LOCAL_EVENT: Final = 1 << 30
 BUY_EVENT: Final = 1 << 29
 SELL_EVENT: Final = 1 << 28
 
-_DAY_NS: Final = 86_400 * 10**9
 _LEAD_NS: Final = 500_000
 """Least latency after venue times were moved: what an offset that is only estimated may be wrong by."""
 _EXACT: Final = 2**53
@@ -169,7 +169,7 @@ def _with_ends(block: Rows, last_ns: int) -> Rows:
     synthetic = block["flags"] & RowFlag.SYNTHETIC != 0
     real_ns = np.where(synthetic, NULL, block["ts_recv_ns"])
     before = np.maximum.accumulate(np.concatenate([[last_ns], real_ns]))[:-1]
-    same_day = (before != NULL) & (before // _DAY_NS == block["ts_recv_ns"] // _DAY_NS)
+    same_day = (before != NULL) & (before // DAY_NS == block["ts_recv_ns"] // DAY_NS)
     places = np.flatnonzero(synthetic & same_day & (block["kind"] == Kind.SNAPSHOT_START))
     if not len(places):
         return block

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from typing import Final
 
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.contracts.normalizer import Requested
 from mm_framework.contracts.sink import Followed, Seen, SinkRun
 from mm_framework.errors import ConfigError, MMError
@@ -22,7 +23,6 @@ from mm_framework.sinks.day_tape import DayTape
 
 __all__ = ["DayFiles", "LiveFiles"]
 
-DAY_NS: Final = 86_400 * 10**9
 NEVER: Final = 2**63 - 1
 _ABOUT_SOME: Final = (RecordKind.FRAME, RecordKind.SENT, RecordKind.HTTP, RecordKind.TICK)
 """Records that concern only the instruments that they name; all others concern a whole shard."""

@@ -18,6 +18,7 @@ from typing import Any, Final
 import attrs
 import numpy as np
 
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.errors import CorruptFrame, EnvironmentFailed, StoreError
 from mm_framework.feed import VenueKit
@@ -28,7 +29,6 @@ from mm_framework.sinks.day_reader import DayEvent, DayReader, DayTrade, is_day_
 from mm_framework.sinks.day_verify import DayReplay, scales_of
 from mm_framework.store.inputs import Dealt
 from mm_framework.store.noted import Noted
-from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.spill import Spill
 from mm_framework.store.synthetic import book_rows
 

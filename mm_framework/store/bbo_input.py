@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.errors import EnvironmentFailed, StoreError
 from mm_framework.feed import VenueKit
 from mm_framework.model.events import ASK, BID, NULL, ROW, Kind, Reason, RowFlag, row_dtype
@@ -31,7 +32,6 @@ from mm_framework.store.bbo_text import BboText
 from mm_framework.store.exact import Extent, exact_integers, iso_times
 from mm_framework.store.inputs import Dealt
 from mm_framework.store.noted import Noted
-from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.spill import Spill
 from mm_framework.store.unpack import Unpacking
 

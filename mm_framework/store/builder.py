@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import FolderLock, writing
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.errors import ConfigError, SchemaMismatch, StoreError
 from mm_framework.model.instrument import Definition, shard_of
 from mm_framework.store.extract import Extract, Extracted, MakeKits, extract
@@ -31,7 +32,7 @@ from mm_framework.store.inputs import Source, check_names, find_again, unchanged
 from mm_framework.store.judge import DayRows, Judge, judge_sync, notes_of
 from mm_framework.store.manifest import Input, Part, StoreManifest, Verdict
 from mm_framework.store.overlap import resolve, without
-from mm_framework.store.partitions import DAY_NS, LOCK, WHOLE, instruments_name, is_ours
+from mm_framework.store.partitions import LOCK, WHOLE, instruments_name, is_ours
 from mm_framework.store.parts import PartContext, PartWriter
 from mm_framework.store.root import LocalRoot, Root, open_root
 from mm_framework.store.row_cache import part_rows

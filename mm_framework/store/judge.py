@@ -12,12 +12,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.model.events import Kind
 from mm_framework.model.instrument import Definition
 from mm_framework.store.holes import Holes
 from mm_framework.store.manifest import Note, Verdict
 from mm_framework.store.mapped import give_back
-from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.people import BestPrices
 from mm_framework.store.schema import ROW_GROUP
 

@@ -21,9 +21,6 @@ from typing import Final, Literal, NamedTuple
 from mm_framework.bundle.names import symbol_from_disk, symbol_to_disk
 
 __all__ = [
-    "DAY_NS",
-    "FIRST_NS",
-    "LAST_NS",
     "LOCK",
     "MANIFEST",
     "MAX_SYMBOLS",
@@ -39,10 +36,6 @@ __all__ = [
 ]
 
 Table = Literal["events", "bbo", "trades"]
-
-DAY_NS: Final = 86_400 * 10**9
-FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
-"""Receive times that leave a range open at an end."""
 
 MANIFEST: Final = "manifest.json"
 WHOLE: Final = "whole"

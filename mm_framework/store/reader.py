@@ -19,13 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from mm_framework.bundle.times import DAY_NS, FIRST_NS, LAST_NS
 from mm_framework.errors import ConfigError, StoreError
 from mm_framework.model.events import Kind, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.settings import nearest
 from mm_framework.store.manifest import Part, Stored, StoreManifest
 from mm_framework.store.parquet import parquet_file
-from mm_framework.store.partitions import DAY_NS, FIRST_NS, LAST_NS, Table, date_of
+from mm_framework.store.partitions import Table, date_of
 from mm_framework.store.root import Root, open_root
 from mm_framework.store.row_cache import RowCache
 from mm_framework.store.schema import TABLES

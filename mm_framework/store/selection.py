@@ -20,12 +20,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mm_framework.bundle.digest import EventDigest, places_of
+from mm_framework.bundle.times import FIRST_NS
 from mm_framework.model.events import RowFlag, row_dtype
 from mm_framework.model.instrument import SHARD_SHIFT, Definition
 from mm_framework.store.manifest import Part, Stored, Verdict
 from mm_framework.store.mapped import give_back
 from mm_framework.store.overlap import without
-from mm_framework.store.partitions import FIRST_NS
 from mm_framework.store.root import Root
 from mm_framework.store.row_cache import RowCache
 from mm_framework.store.schema import Scales, event_columns

@@ -17,13 +17,13 @@ import numpy.typing as npt
 
 from mm_framework.bundle.disk import writing
 from mm_framework.bundle.run import Run
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.errors import StoreError
 from mm_framework.feed import Feed, VenueKit
 from mm_framework.model.events import row_dtype
 from mm_framework.model.frame import HEADER, RecordKind
 from mm_framework.model.instrument import Definition
 from mm_framework.store.mapped import map_rows
-from mm_framework.store.partitions import DAY_NS
 from mm_framework.store.synthetic import book_rows
 
 __all__ = ["Key", "Spill", "spill_run"]

@@ -14,16 +14,16 @@ from typing import Any
 
 import msgspec
 
-from mm_framework.contracts.adapter import Channel, Proof, Subscription, VenueLimits
+from mm_framework.contracts.adapter import Channel, Proof, Subscription
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter, Requested
 from mm_framework.contracts.sink import Sink, SinkRun
 from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.errors import MalformedFrame
 from mm_framework.feed import Feed, FeedConfig, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
+from mm_framework.formats.file_adapter import FileAdapter
 from mm_framework.model.events import NULL
 from mm_framework.model.frame import RecordKind, encode_json, encode_record
-from mm_framework.model.instrument import parse_id
 from mm_framework.sinks.driver import SinkSet
 
 __all__ = ["INSTRUMENT", "drive", "plain_kits", "sink_tape"]
@@ -36,47 +36,22 @@ _MS = 1_000_000
 _CHANNELS = ("book", "trade", "ticker")
 
 
-class _Adapter:
-    venue = "plain"
-    channels: tuple[Channel, ...] = (
-        Channel("book", "book", Proof("sequence")),
-        Channel("trade", "trade", Proof("none")),
-        Channel("ticker", "ticker", Proof("none")),
-    )
-    limits = VenueLimits()
-    url = "wss://plain.invalid"
-    idle_timeout_s = 1e9
-    ping_interval_s: float | None = None
-    metadata_first = False
+class _Adapter(FileAdapter):
+    """A venue that is connected to, and told which channels are wanted."""
 
-    def instrument_id(self, venue_symbol: str) -> str:
-        return f"plain:{venue_symbol}"
-
-    def venue_symbol(self, instrument_id: str) -> str:
-        return parse_id(instrument_id)[1]
-
-    def base_quote(self, venue_symbol: str) -> tuple[str, str] | None:
-        return None
+    def __init__(self) -> None:
+        channels = (
+            Channel("book", "book", Proof("sequence")),
+            Channel("trade", "trade", Proof("none")),
+            Channel("ticker", "ticker", Proof("none")),
+        )
+        super().__init__("plain", channels, url="wss://plain.invalid")
 
     def default_scales(self, venue_symbol: str, first_price: str | None) -> tuple[int, int]:
         return 2, 4
 
-    def default_depth(self, channel: str, levels: int | None) -> int | None:
-        return None
-
-    def metadata_request(self, req_id: int) -> list[bytes]:
-        return []
-
     def subscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
         return [encode_json({"subscribe": one.channel}) for one in subscriptions]
-
-    def unsubscribe(
-        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
-    ) -> list[bytes]:
-        return []
-
-    def ping(self, req_id: int) -> bytes | None:
-        return None
 
 
 class _Normalizer:
@@ -138,7 +113,7 @@ class _Writer:
         self.add(RecordKind.FRAME, body, connection)
 
     def connect(self, connection: int) -> None:
-        self.add(RecordKind.OPEN, {"attempt": 1, "url": _Adapter.url}, connection)
+        self.add(RecordKind.OPEN, {"attempt": 1, "url": _Adapter().url}, connection)
         for channel in _CHANNELS:
             self.add(RecordKind.SENT, {"subscribe": channel}, connection)
         levels = [[1, "100.00", "1.5000"], [1, "99.50", "2"], [-1, "100.50", "0.25"], [-1, "101", "3"]]

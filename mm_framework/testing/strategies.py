@@ -10,7 +10,7 @@ says otherwise. A new instrument is connected and waits for its first book or ti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -411,9 +411,7 @@ def run(
     )
     feed(pipeline, market.steps)
     pipeline.on_end(market.steps[-1].mono_ns)
-    failed: list[StrategyError] = pipeline.errors
-    if failed:
-        raise failed[0]
+    _refuse(pipeline.errors)
     return Result(
         recorder.tops,
         recorder.intents,
@@ -452,9 +450,13 @@ def backtest(
         settings=settings,
         limits=limits,
     ).run(market.messages(), _WALL0_NS + market.steps[-1].mono_ns)
-    if outcome.errors:
-        raise outcome.errors[0]
+    _refuse(outcome.errors)
     return outcome
+
+
+def _refuse(errors: Sequence[StrategyError]) -> None:
+    if errors:
+        raise errors[0]
 
 
 def check_source(strategy: Strategy) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mm_framework.bundle.times import DAY_NS
 from mm_framework.report.chart import Chart, Depth, Mark, Tops
 
 START_NS = 1_763_683_200 * 10**9
 """2025-11-21, midnight UTC."""
-DAY_NS = 86_400 * 10**9
 SPIKE = 60.0
 WORST_AGE_MS = 900.0
 

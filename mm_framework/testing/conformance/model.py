@@ -12,10 +12,11 @@ from typing import Any
 import attrs
 import msgspec
 
-from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
+from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter
 from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.feed import Feed, FeedConfig, VenueKit
+from mm_framework.formats.file_adapter import FileAdapter
 from mm_framework.model.book import Level, OrderBook
 from mm_framework.model.events import ASK, BID, NULL, SyncState
 from mm_framework.model.fixed import digits
@@ -145,7 +146,7 @@ class Desk:
         wanted = Subscription(f"{VENUE}:{SYMBOL}", SYMBOL, "book", model.levels)
         config = FeedConfig(VENUE, subscriptions=(wanted,))
         self._feed(RecordKind.CONTROL, encode_json({"op": "start", "config": config.to_json()}))
-        self._feed(RecordKind.OPEN, encode_json({"url": _Adapter.url}))
+        self._feed(RecordKind.OPEN, encode_json({"url": _Adapter().url}))
 
     @property
     def synced(self) -> bool:
@@ -191,45 +192,14 @@ class Desk:
         )
 
 
-class _Adapter:
-    """Implements `contracts.adapter.Adapter` and `SnapshotSource`."""
+class _Adapter(FileAdapter):
+    """Implements `SnapshotSource` too."""
 
-    venue = VENUE
-    channels: tuple[Channel, ...] = (Channel("book", "book", Proof("none")),)
-    limits = VenueLimits()
-    url = "ws://model.invalid"
-    idle_timeout_s = 1e6
-    ping_interval_s: float | None = None
-    metadata_first = False
-
-    def instrument_id(self, venue_symbol: str) -> str:
-        return f"{VENUE}:{venue_symbol}"
-
-    def venue_symbol(self, instrument_id: str) -> str:
-        return instrument_id.partition(":")[2]
-
-    def base_quote(self, venue_symbol: str) -> tuple[str, str] | None:
-        return None
+    def __init__(self) -> None:
+        super().__init__(VENUE, (Channel("book", "book", Proof("none")),), url="ws://model.invalid")
 
     def default_scales(self, venue_symbol: str, first_price: str | None) -> tuple[int, int]:
         return SCALES
-
-    def default_depth(self, channel: str, levels: int | None) -> int | None:
-        return None
-
-    def metadata_request(self, req_id: int) -> list[bytes]:
-        return []
-
-    def subscribe(self, subscriptions: Sequence[Subscription], req_id: int) -> list[bytes]:
-        return []
-
-    def unsubscribe(
-        self, subscriptions: Sequence[Subscription], req_id: int, memo: Mapping[str, Any] | None = None
-    ) -> list[bytes]:
-        return []
-
-    def ping(self, req_id: int) -> bytes | None:
-        return None
 
     def snapshot_request(self, subscription: Subscription) -> HttpRequest:
         return HttpRequest("https://model.invalid/book", "snapshot", instrument=subscription.instrument)
