@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import toy_venue as toy
+from toy_store import build_toy, toy_run
 
 import mm_framework as mm
 from mm_framework.api import Bundle
@@ -81,3 +82,12 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'open_everything'"):
         mm.__getattr__("open_everything")
+
+
+def test_a_store_is_opened_and_its_tables_go_to_polars(tmp_path: Path) -> None:
+    pytest.importorskip("polars")
+    build_toy(tmp_path / "store", toy_run(tmp_path / "run", steps=60))
+    store = mm.open_store(tmp_path / "store")
+    trades = store.trades().to_polars()
+    assert 0 < len(trades) == store.trades().num_rows
+    assert store.book_at("toy:A/B", int(trades["ts_capture"][-1])).bids

@@ -54,7 +54,7 @@ def chart_of_store(
         midnight = parse_utc(date)
         table = store.bbo([instrument], max(midnight, from_ns), min(midnight + DAY_NS, to_ns), "any")
         rows += table.num_rows
-        runs += _runs(table, book.holes, max(1, most_rows // len(dates)))
+        runs += _runs(table.to_arrow(), book.holes, max(1, most_rows // len(dates)))
     if not rows:
         raise StoreError(
             f"the store {store.root.url} has no best price of {instrument} in that time: `mm store list`"

@@ -2,38 +2,71 @@
 
 The views are ``events``, ``bbo``, ``trades``, ``instruments``, ``partitions`` and, after `mm qa daily`,
 ``qa``; each of the first three has ``verdict``, the status of its partition, and ``venue``, ``date``. Only
-the files of the store's manifest can be read, nothing can be written, no other file is reached.
+the files of the store's manifest can be read, nothing can be written, no other file is reached. To open a
+database takes longer than most questions, so an opened store keeps its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
-from collections.abc import Iterator
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pyarrow as pa
 
+from mm_framework.bundle.disk import writing
 from mm_framework.errors import ConfigError, EnvironmentFailed, GateFailed, ManifestMismatch
-from mm_framework.store.manifest import Stored
-from mm_framework.store.parquet import parquet_file
-from mm_framework.store.reader import Store
-from mm_framework.store.root import RemoteRoot
+from mm_framework.store.manifest import Stored, StoreManifest
+from mm_framework.store.root import RemoteRoot, Root
 from mm_framework.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["query"]
+    from mm_framework.store.reader import Store
+
+__all__ = ["Database", "query"]
 
 _AGAIN_S: Final = 0.05
 """A query that had not begun is not interrupted: it is told again after so long."""
 
 
+class Database:
+    """The views of a store in a DuckDB of their own. Several threads may ask it at a time.
+
+    Closed, and its temporary files removed, when nobody holds it any more. Raises EnvironmentFailed without
+    DuckDB, or without room for temporary files.
+    """
+
+    def __init__(self, root: Root, manifest: StoreManifest, settings: StoreSettings) -> None:
+        self._fits = settings.memory_mib, settings.temp_dir
+        with writing(Path(settings.temp_dir or tempfile.gettempdir())):
+            folder = tempfile.mkdtemp(dir=settings.temp_dir or None, prefix="mm-query-")
+        self._connection = _connection(settings.memory_mib, folder)
+        weakref.finalize(self, _let_go, self._connection, folder)
+        if isinstance(root, RemoteRoot):
+            self._connection.register_filesystem(root.filesystem)
+        _make_views(self._connection, root, manifest)
+        # From here on only what the views name is to be reached.
+        for setting in _allowed(root):
+            self._connection.execute(setting)
+
+    def fits(self, settings: StoreSettings) -> bool:
+        """Whether it was opened with these settings, as far as they are its own."""
+        return self._fits == (settings.memory_mib, settings.temp_dir)
+
+    def ask(self, sql: str, timeout_s: float) -> pa.Table:
+        """The answer of one SELECT. Raises ConfigError for another statement, TimeoutError, duckdb.Error."""
+        with self._connection.cursor() as cursor:
+            return _answer(cursor, sql, timeout_s)
+
+
 def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.Table:
-    """The answer of one SELECT.
+    """The answer of one SELECT, by the database that the store keeps.
 
     Raises ConfigError for SQL that is wrong or asks for more than reading the views, EnvironmentFailed
     without DuckDB or when memory and temporary space do not suffice, GateFailed when it runs too long.
@@ -43,9 +76,9 @@ def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.T
         import duckdb
     except ImportError:
         raise EnvironmentFailed("queries need DuckDB: install mm-framework[query]") from None
+    asked_wrongly = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
     try:
-        with _connection(store, settings) as connection:
-            return _answer(connection, sql, settings.query_timeout_s)
+        return store.database(settings).ask(sql, settings.query_timeout_s)
     except TimeoutError:
         raise GateFailed(
             f"the query ran for {settings.query_timeout_s:g} s and was stopped: ask for less, or raise"
@@ -55,9 +88,12 @@ def query(store: Store, sql: str, settings: StoreSettings | None = None) -> pa.T
         raise EnvironmentFailed(
             f"the query needs more than {settings.memory_mib} MiB: raise --store-memory-mib ({_line(error)})"
         ) from None
+    except (*asked_wrongly, duckdb.PermissionException) as error:
+        _check_files(store, whole=False)
+        raise ConfigError(f"the query is not usable: {_line(error)}", key="sql") from None
     except duckdb.Error as error:
-        asked_wrongly = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
-        _check_files(store, whole=not isinstance(error, (*asked_wrongly, duckdb.PermissionException)))
+        store.close()
+        _check_files(store, whole=True)
         if isinstance(error, duckdb.IOException):
             raise EnvironmentFailed(f"the query could not read or spill: {_line(error)}") from None
         raise ConfigError(f"the query is not usable: {_line(error)}", key="sql") from None
@@ -85,6 +121,8 @@ def _check_files(store: Store, *, whole: bool) -> None:
 
     ``whole``: not only the ends of the files are looked at, but all of them.
     """
+    from mm_framework.store.parquet import parquet_file
+
     for part in store.manifest.parts:
         for table, (name, sha256, _) in part.files.items():
             with parquet_file(store.root, name, table):
@@ -98,37 +136,31 @@ def _check_files(store: Store, *, whole: bool) -> None:
                     )
 
 
-@contextmanager
-def _connection(store: Store, settings: StoreSettings) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(memory_mib: int, folder: str) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    with tempfile.TemporaryDirectory(dir=settings.temp_dir or None, prefix="mm-query-") as folder:
-        connection = duckdb.connect(
-            config={
-                "memory_limit": f"{settings.memory_mib}MiB",
-                "temp_directory": folder,
-                "python_enable_replacements": False,
-            }
-        )
-        try:
-            if isinstance(store.root, RemoteRoot):
-                connection.register_filesystem(store.root.filesystem)
-            connection.execute("SET enable_progress_bar = false")  # it would go to stdout
-            _make_views(connection, store)
-            # From here on only what the views name is to be reached.
-            for setting in _allowed(store):
-                connection.execute(setting)
-            yield connection
-        finally:
-            connection.close()
+    connection = duckdb.connect(
+        config={
+            "memory_limit": f"{memory_mib}MiB",
+            "temp_directory": folder,
+            "python_enable_replacements": False,
+        }
+    )
+    connection.execute("SET enable_progress_bar = false")  # it would go to stdout
+    return connection
 
 
-def _make_views(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
-    stored = store.manifest.partitions()
-    connection.register("partitions", _partitions(stored))
+def _let_go(connection: duckdb.DuckDBPyConnection, folder: str) -> None:
+    connection.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_views(connection: duckdb.DuckDBPyConnection, root: Root, manifest: StoreManifest) -> None:
+    stored = manifest.partitions()
+    _keep(connection, "partitions", _partitions(stored))
     for table in ("events", "bbo", "trades"):
         lines = {
-            store.root.location(part.files[table][0]): (
+            root.location(part.files[table][0]): (
                 one.partition.venue,
                 one.partition.date,
                 one.verdict.status,
@@ -138,9 +170,9 @@ def _make_views(connection: duckdb.DuckDBPyConnection, store: Store) -> None:
             if table in part.files
         }
         _view(connection, table, [(location, *line) for location, line in lines.items()])
-    for view, name in (("instruments", store.manifest.instruments), ("qa", store.manifest.qa)):
+    for view, name in (("instruments", manifest.instruments), ("qa", manifest.qa)):
         if name:
-            location = _quoted(store.root.location(name))
+            location = _quoted(root.location(name))
             connection.execute(f"CREATE VIEW {view} AS SELECT * FROM read_parquet({location})")
 
 
@@ -149,7 +181,7 @@ def _view(connection: duckdb.DuckDBPyConnection, table: str, lines: list[tuple[s
         return
     names = ["file", "venue", "date", "verdict"]
     columns = [pa.array([line[place] for line in lines]) for place in range(len(names))]
-    connection.register(f"_{table}_files", pa.table(columns, names=names))
+    _keep(connection, f"_{table}_files", pa.table(columns, names=names))
     listed = ", ".join(_quoted(line[0]) for line in lines)
     extra = ", events.price / 10.0 ** events.price_scale AS price_f" if table == "events" else ""
     connection.execute(
@@ -157,6 +189,13 @@ def _view(connection: duckdb.DuckDBPyConnection, table: str, lines: list[tuple[s
         f" f.verdict FROM read_parquet([{listed}], filename=true, hive_partitioning=false) AS {table}"
         f" JOIN _{table}_files AS f ON {table}.filename = f.file"
     )
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """A table of the database itself: what is registered is seen by one cursor only."""
+    connection.register("_given", table)
+    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _given")
+    connection.unregister("_given")
 
 
 def _partitions(stored: list[Stored]) -> pa.Table:
@@ -173,9 +212,9 @@ def _partitions(stored: list[Stored]) -> pa.Table:
     )
 
 
-def _allowed(store: Store) -> list[str]:
+def _allowed(root: Root) -> list[str]:
     """What DuckDB may reach from now on: the store, and nothing can change that."""
-    where = store.root.url if store.root.url.endswith("/") else f"{store.root.url}/"
+    where = root.url if root.url.endswith("/") else f"{root.url}/"
     return [
         f"SET allowed_directories = [{_quoted(where)}]",
         "SET enable_external_access = false",

@@ -3,6 +3,8 @@
 store = open_store("data/store")
 store.events(["kraken:BTC/EUR"], start, end).digest()
 store.book_at("kraken:BTC/EUR", instant).bids[0]
+store.trades(["kraken:BTC/EUR"]).to_polars()
+store.query("SELECT max(price) FROM trades").to_pylist()
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 import numpy as np
@@ -27,11 +29,16 @@ from mm_framework.settings import nearest
 from mm_framework.store.manifest import Part, Stored, StoreManifest
 from mm_framework.store.parquet import parquet_file
 from mm_framework.store.partitions import Table, date_of
+from mm_framework.store.result import StoreTable
 from mm_framework.store.root import Root, open_root
 from mm_framework.store.row_cache import RowCache
 from mm_framework.store.schema import TABLES
 from mm_framework.store.selection import Policy, Selection, usable
 from mm_framework.store.walk import BookWalk
+
+if TYPE_CHECKING:
+    from mm_framework.store.query import Database
+    from mm_framework.store.settings import StoreSettings
 
 __all__ = ["BookAt", "Store", "open_store"]
 
@@ -78,12 +85,41 @@ class Store:
 
     def __init__(self, root: Root, manifest: StoreManifest, cache: RowCache) -> None:
         self.root, self.manifest, self._cache = root, manifest, cache
+        self._database: Database | None = None
         self._stored = manifest.partitions()
         self._known = {
             (one.run, int(line["number"])): Definition(**line)
             for one in manifest.inputs
             for line in one.definitions
         }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_database": None}
+
+    def close(self) -> None:
+        """Let go of the database of queries; a next query opens it anew."""
+        self._database = None
+
+    def database(self, settings: StoreSettings) -> Database:
+        """The database that answers queries under these settings, opened when first asked for."""
+        from mm_framework.store.query import Database
+
+        found = self._database
+        if found is None or not found.fits(settings):
+            found = self._database = Database(self.root, self.manifest, settings)
+        return found
+
+    def query(self, sql: str, settings: StoreSettings | None = None) -> StoreTable:
+        """The answer of one SELECT over the views; see `query.query` for these and for what it raises."""
+        from mm_framework.store.query import query
+
+        return StoreTable(query(self, sql, settings))
 
     @property
     def definitions(self) -> Mapping[tuple[str, int], Definition]:
@@ -184,7 +220,7 @@ class Store:
         from_ns: int = FIRST_NS,
         to_ns: int = LAST_NS,
         policy: Policy = "pass",
-    ) -> pa.Table:
+    ) -> StoreTable:
         """A table in memory, in order of receive time, with ``verdict``: that of the partition.
 
         Rows of intervals that the policy leaves out are not in it.
@@ -192,15 +228,27 @@ class Store:
         parts = list(self._table_parts(name, self.matching(instruments), instruments, from_ns, to_ns, policy))
         schema = TABLES[name].append(pa.field("verdict", pa.dictionary(pa.int32(), pa.string())))
         table = pa.concat_tables([schema.empty_table(), *parts]).unify_dictionaries()
-        return table.sort_by([("ts_recv_ns" if name == "events" else "ts_capture", "ascending")])
+        return StoreTable(table.sort_by([("ts_recv_ns" if name == "events" else "ts_capture", "ascending")]))
 
-    def trades(self, *args: Any, **kwargs: Any) -> pa.Table:
-        """`table` of ``trades``: ``.to_pandas()``, or ``polars.from_arrow(...)``."""
-        return self.table("trades", *args, **kwargs)
+    def trades(
+        self,
+        instruments: Sequence[str] = (),
+        from_ns: int = FIRST_NS,
+        to_ns: int = LAST_NS,
+        policy: Policy = "pass",
+    ) -> StoreTable:
+        """`table` of ``trades``."""
+        return self.table("trades", instruments, from_ns, to_ns, policy)
 
-    def bbo(self, *args: Any, **kwargs: Any) -> pa.Table:
+    def bbo(
+        self,
+        instruments: Sequence[str] = (),
+        from_ns: int = FIRST_NS,
+        to_ns: int = LAST_NS,
+        policy: Policy = "pass",
+    ) -> StoreTable:
         """`table` of ``bbo``."""
-        return self.table("bbo", *args, **kwargs)
+        return self.table("bbo", instruments, from_ns, to_ns, policy)
 
     def _table_parts(
         self,
