@@ -50,6 +50,9 @@ T = TypeVar("T")
 # Section -> module that declares it, so that a file can be checked without importing every room.
 CORE_SECTIONS: Mapping[str, str] = {
     "alerts": "mm_framework.capture.settings",
+    "backtest": "mm_framework.trading.settings",
+    "backtest.latency": "mm_framework.trading.settings",
+    "backtest.matching": "mm_framework.trading.settings",
     "bundle": "mm_framework.bundle.settings",
     "capture": "mm_framework.capture.settings",
     "check.backward-time": "mm_framework.quality.check_settings",

@@ -20,9 +20,10 @@ from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.model.instrument import Definition
-from mm_framework.model.orders import Fill, Intent
+from mm_framework.model.orders import Fill, Intent, Refusal
 from mm_framework.model.tops import TopEvent
 from mm_framework.trading.desk import Desk
+from mm_framework.trading.equity import EquityGrid, EquityPoint
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.gateway import Gateway
 from mm_framework.trading.latency import Constant
@@ -32,9 +33,10 @@ from mm_framework.trading.matching import Execution, MatchingEngine, Report
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.timeline import Clocks, Stamped, TapeMessage, Timeline, venue_order
 
-__all__ = ["Backtest", "Outcome", "Paid"]
+__all__ = ["Backtest", "Outcome", "Paid", "Sent"]
 
 _FOREVER: Final = 2**63
+_TOLD_EVERY: Final = 4096
 
 
 @attrs.frozen
@@ -46,17 +48,34 @@ class Paid:
 
 
 @attrs.frozen
+class Sent:
+    """When an intent was decided, and the allocator's refusal if it never left."""
+
+    ts_ns: int
+    refusal: Refusal | None = None
+
+
+@attrs.frozen
 class Outcome:
-    """What a backtest did. ``reports``: all that the venue said, in its order; ``answers`` too, as they came
-    back. ``errors``: strategies that were stopped. ``end_ns``: the last moment.
+    """What a backtest did.
+
+    ``sent`` stands beside ``intents``, one each. ``reports``: all that the venue said, in its order;
+    ``known_ns`` beside it: when that is known here. ``undelivered``: answers to requests that never reached
+    the venue. ``equity``: the accounts on a grid, empty without one. ``errors``: strategies that were stopped.
+    ``start_ns``, ``end_ns``: the first and the last moment.
     """
 
     intents: list[Intent]
+    sent: list[Sent]
     reports: list[Report]
+    known_ns: list[int]
+    undelivered: list[Report]
     fills: list[Paid]
     accounts: list[AccountResult]
+    equity: list[EquityPoint]
     final_hash: str
     errors: list[StrategyError]
+    start_ns: int
     end_ns: int
     timeline: Timeline
 
@@ -107,7 +126,10 @@ class _Source:
 
 
 class Backtest:
-    """Strategies by name on a tape. ``entry``, ``response``: latency there and back, none by default."""
+    """Strategies by name on a tape. ``entry``, ``response``: latency there and back, none by default.
+
+    ``grid_ns``: the step of `Outcome.equity`; None keeps none.
+    """
 
     def __init__(
         self,
@@ -120,23 +142,35 @@ class Backtest:
         clocks: Clocks | None = None,
         settings: TradingSettings | None = None,
         limits: LimitSettings | None = None,
+        grid_ns: int | None = None,
     ) -> None:
         settings = settings or TradingSettings()
         self.timeline = Timeline(clocks)
         self.gateway = Gateway(entry or Constant(), response or Constant())
-        self._log = _Log()
+        self._log = _Log(lambda: self.desk.now_ns)
         self.desk = Desk(strategies, self.gateway, settings, limits, observer=self._log)
         self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources), execution)
         self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
         self._fills: list[Paid] = []
         self._reports: list[Report] = []
-        self._seq = 0
+        self._known_ns: list[int] = []
+        self._undelivered: list[Report] = []
+        self._seq = self._received = 0
         self._now_ns = 0
 
-    def run(self, tape: Iterable[TapeMessage], until_ns: int = 0) -> Outcome:
-        """Play the whole tape, to its last message or on to ``until_ns``. Messages come as received."""
+    def run(
+        self,
+        tape: Iterable[TapeMessage],
+        until_ns: int = 0,
+        progress: Callable[[int], object] = lambda messages: None,
+    ) -> Outcome:
+        """Play the whole tape, to its last message or on to ``until_ns``. Messages come as received;
+        ``progress`` is told how many, some at a time.
+        """
         source = _Source(tape, self.timeline, until_ns)
-        self._now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
+        start_ns = self._now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
+        told = 0
         steps: tuple[Callable[[_Source], None], ...] = (
             self._market_at_venue,
             self._expiry,
@@ -152,15 +186,26 @@ class Backtest:
                 break
             steps[due.index(now_ns)](source)
             self._now_ns = now_ns
+            if self._received - told >= _TOLD_EVERY:
+                progress(self._received - told)
+                told = self._received
+        progress(self._received - told)
         self._now_ns = source.end_ns
         self.desk.end(self._now_ns)
+        if self._equity is not None:
+            self._equity.end(self._now_ns)
         return Outcome(
             intents=self._log.intents,
+            sent=self._log.sent,
             reports=self._reports,
+            known_ns=self._known_ns,
+            undelivered=self._undelivered,
             fills=self._fills,
             accounts=self.ledger.results(),
+            equity=[] if self._equity is None else self._equity.points,
             final_hash=self.desk.intents.hexdigest(),
             errors=self.desk.errors,
+            start_ns=start_ns,
             end_ns=self._now_ns,
             timeline=self.timeline,
         )
@@ -178,6 +223,12 @@ class Backtest:
         )
         return tuple(_FOREVER if time is None else max(time, self._now_ns) for time in times)
 
+    def _advance(self, now_ns: int) -> None:
+        """The books, before what happens at ``now_ns``."""
+        self.ledger.advance(now_ns)
+        if self._equity is not None:
+            self._equity.reach(now_ns)
+
     # at the venue
 
     def _market_at_venue(self, source: _Source) -> None:
@@ -185,7 +236,7 @@ class Backtest:
         assert stamped is not None
         source.pass_venue()
         tape, now_ns = stamped.tape, stamped.v_ns
-        self.ledger.advance(now_ns)
+        self._advance(now_ns)
         if tape.definition is not None:
             defined = self.venue.define(tape.definition)
             if defined is not None and defined[1] * defined[2] > 1:
@@ -205,7 +256,7 @@ class Backtest:
         now_ns = self.gateway.next_request_ns
         assert now_ns is not None
         request = self.gateway.arrived()
-        self.ledger.advance(now_ns)
+        self._advance(now_ns)
         slot = self.venue.markets.by_id[request.instrument]
         self.venue.request(request.intent, slot, self._seq, now_ns)
         self._send_reports()
@@ -216,7 +267,7 @@ class Backtest:
                 slot = self.venue.markets.by_id[report.instrument]
                 self._fills.append(Paid(report.fill, self.ledger.book(report.fill, slot)))
             self._reports.append(report)
-            self.gateway.answer(report)
+            self._known_ns.append(self.gateway.answer(report))
 
     # here
 
@@ -229,6 +280,7 @@ class Backtest:
             source.pass_here()
             self.gateway.feed_latency_ns = now_ns - stamped.v_ns
             self._read(stamped.tape)
+            self._received += 1
             stamped = source.here
         self.desk.settle()
 
@@ -243,6 +295,8 @@ class Backtest:
         assert now_ns is not None
         self.desk.reach(max(now_ns, self._now_ns))
         report = self.gateway.received()
+        if report.refusal is Refusal.NOT_DELIVERED:
+            self._undelivered.append(report)
         answer = Answer(report.order, report.state, report.refusal, report.fill)
         self.desk.tell(answer, report.strategy, self.desk.markets.by_id[report.instrument])
 
@@ -253,10 +307,12 @@ class Backtest:
 
 
 class _Log:
-    """Keeps the intents."""
+    """Keeps the intents, with the time that ``clock`` gives."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int]) -> None:
         self.intents: list[Intent] = []
+        self.sent: list[Sent] = []
+        self._clock = clock
 
     def on_top(self, event: TopEvent) -> None:
         """See `desk.Observer`."""
@@ -264,6 +320,7 @@ class _Log:
     def on_intent(self, intent: Intent, answer: Answer, definition: Definition | None) -> None:
         """See `desk.Observer`."""
         self.intents.append(intent)
+        self.sent.append(Sent(self._clock(), answer.refusal))
 
     def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:
         """See `desk.Observer`."""

@@ -188,6 +188,11 @@ class Desk:
         self._carry_out([_Call(actor, -1, int(On.END)) for actor in wishing])
 
     @property
+    def now_ns(self) -> int:
+        """The time of what is being done, that of a timer while one is fired."""
+        return self._now_ns
+
+    @property
     def errors(self) -> list[StrategyError]:
         """The errors of strategies that were stopped, in order of name."""
         return [actor.error for actor in self.actors if actor.error is not None]

@@ -108,10 +108,10 @@ class Gateway:
         """The request that reaches the venue next."""
         return heapq.heappop(self._requests)[2]
 
-    def answer(self, report: Report) -> None:
-        """The venue says what became of an order: it is on its way back."""
+    def answer(self, report: Report) -> int:
+        """The venue says what became of an order: it is on its way back. Returns when it will be here."""
         delay = self._response.latency(report.ts_ns, self.feed_latency_ns, report.order)
-        self._push_answer(report.ts_ns + max(0, delay), report)
+        return self._push_answer(report.ts_ns + max(0, delay), report)
 
     def received(self) -> Report:
         """The answer that is here next; the orders are as it says."""
@@ -136,7 +136,8 @@ class Gateway:
         self._sent += 1
         heapq.heappush(self._requests, (due_ns, self._sent, request))
 
-    def _push_answer(self, due_ns: int, report: Report) -> None:
+    def _push_answer(self, due_ns: int, report: Report) -> int:
         due_ns = self._last_answer_ns = max(due_ns, self._last_answer_ns)
         self._answered += 1
         heapq.heappush(self._answers, (due_ns, self._answered, report))
+        return due_ns

@@ -10,12 +10,23 @@ import attrs
 from mm_framework.contracts.strategy import units
 from mm_framework.settings import section, setting
 
-__all__ = ["LimitSettings", "TradingSettings"]
+__all__ = [
+    "BacktestSettings",
+    "LatencySettings",
+    "LimitSettings",
+    "MatchingSettings",
+    "TradingSettings",
+]
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
     if value < 0:
         raise ValueError(f"{attribute.name} is {value}, expected 0 or more")
+
+
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
 
 
 def _size(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
@@ -75,4 +86,86 @@ class LimitSettings:
     )
     total_orders: int = setting(
         1000, help="Most open orders of all strategies together.", validator=_not_negative
+    )
+
+
+@section("backtest")
+@attrs.frozen
+class BacktestSettings:
+    """How a backtest is watched and what it keeps."""
+
+    grid_s: float = setting(1.0, help="Step of the times at which the equity is kept.", validator=_positive)
+    assumed_feed_ms: float = setting(
+        5.0, help="Latency of market data that tells no venue time.", validator=_not_negative
+    )
+    longest_feed_s: float = setting(
+        60.0, help="Longest latency of market data that is believed.", validator=_positive
+    )
+    watchdog_s: float = setting(
+        60.0, help="A run that makes no step for so long is given up.", validator=_positive
+    )
+
+
+@section("backtest.latency")
+@attrs.frozen
+class LatencySettings:
+    """How long a request takes to the venue (entry), and its answer back (response).
+
+    ``constant``: ``entry_ms``, ``response_ms``. ``feed``: a factor of the latency of the market data that
+    came last, and these on top. ``random``: these, and an exponential of the means on top. ``table``:
+    measured requests, linear in between.
+    """
+
+    model: Literal["constant", "feed", "random", "table"] = setting(
+        "constant", help="What latency depends on: nothing, that of the feed, chance, a table of requests."
+    )
+    entry_ms: float = setting(5.0, help="Way to the venue, without what the model adds.")
+    response_ms: float = setting(5.0, help="Way back, without what the model adds.")
+    entry_factor: float = setting(
+        1.0, help="feed: share of the feed's latency on the way there.", validator=_not_negative
+    )
+    response_factor: float = setting(
+        1.0, help="feed: share of the feed's latency on the way back.", validator=_not_negative
+    )
+    entry_mean_ms: float = setting(
+        1.0, help="random: mean of what is added on the way there.", validator=_not_negative
+    )
+    response_mean_ms: float = setting(
+        1.0, help="random: mean of what is added on the way back.", validator=_not_negative
+    )
+    table: str = setting(
+        "", help="table: CSV with the columns request_ns, venue_ns, response_ns; venue_ns 0: refused."
+    )
+    seed: int = setting(0, help="random: seed of the draws.")
+    scale: float = setting(1.0, help="Factor of all latencies.", validator=_not_negative)
+
+    def __attrs_post_init__(self) -> None:
+        if self.model in ("constant", "random") and min(self.entry_ms, self.response_ms) < 0:
+            raise ValueError(f"entry_ms and response_ms of a {self.model} latency are 0 or more")
+        if (self.model == "table") != bool(self.table):
+            raise ValueError("model table and table FILE belong together")
+
+
+@section("backtest.matching")
+@attrs.frozen
+class MatchingSettings:
+    """The rules by which the simulated venue fills orders; see also slippage and size cap of [trading]."""
+
+    queue: Literal["risk_averse", "power", "power2", "power3", "log", "log2", "optimistic"] = setting(
+        "risk_averse", help="Where in the queue a cancel is taken to be: behind us, by chance, all ahead."
+    )
+    queue_power: float = setting(2.0, help="Exponent of the power models.", validator=_positive)
+    makers: bool = setting(True, help="Whether resting orders fill at all.")
+    takers: Literal["levels", "best"] = setting(
+        "levels", help="How far an order takes: all levels within its limit, or the best one only."
+    )
+    through: Literal["whole", "print"] = setting(
+        "whole", help="What a print through a resting order fills: all of it, or at most the print's size."
+    )
+    vanished: Literal["first", "behind"] = setting(
+        "first", help="Where a level that was empty and returns finds our order."
+    )
+    depletion: bool = setting(False, help="What we took of a level is gone until the level is told anew.")
+    on_gap: Literal["keep", "cancel"] = setting(
+        "keep", help="What a loss of the market data does to resting orders."
     )
