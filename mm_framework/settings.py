@@ -51,8 +51,6 @@ T = TypeVar("T")
 CORE_SECTIONS: Mapping[str, str] = {
     "alerts": "mm_framework.capture.settings",
     "backtest": "mm_framework.trading.settings",
-    "backtest.latency": "mm_framework.trading.settings",
-    "backtest.matching": "mm_framework.trading.settings",
     "bundle": "mm_framework.bundle.settings",
     "capture": "mm_framework.capture.settings",
     "check.backward-time": "mm_framework.quality.check_settings",
@@ -69,6 +67,8 @@ CORE_SECTIONS: Mapping[str, str] = {
     "latency": "mm_framework.quality.settings",
     "limits": "mm_framework.trading.settings",
     "market": "mm_framework.emulator.settings",
+    "matching": "mm_framework.trading.settings",
+    "order-latency": "mm_framework.trading.settings",
     "plant": "mm_framework.capture.settings",
     "plugins": "mm_framework.plugins.settings",
     "quality": "mm_framework.quality.settings",

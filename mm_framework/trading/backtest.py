@@ -61,8 +61,8 @@ class Outcome:
 
     ``sent`` stands beside ``intents``, one each. ``reports``: all that the venue said, in its order;
     ``known_ns`` beside it: when that is known here. ``undelivered``: answers to requests that never reached
-    the venue. ``equity``: the accounts on a grid, empty without one. ``errors``: strategies that were stopped.
-    ``start_ns``, ``end_ns``: the first and the last moment.
+    the venue. ``equity``: the accounts on a grid, empty without one. ``errors``: strategies that were
+    stopped. ``start_ns``, ``end_ns``: the first and the last moment.
     """
 
     intents: list[Intent]

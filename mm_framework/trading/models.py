@@ -25,7 +25,7 @@ class Latencies:
 
 
 def latencies_of(settings: LatencySettings, measured: Sequence[Measured] = ()) -> Latencies:
-    """Both ways as the settings say; ``measured``: the rows of the table. Raises ConfigError for a bad one."""
+    """Both ways as the settings say; ``measured``: the rows of the table, ConfigError for a bad one."""
     scale = Fraction(settings.scale)
     if settings.model == "table":
         entry = Interpolated([_scaled_entry(row, scale) for row in measured], "entry")

@@ -106,7 +106,7 @@ class BacktestSettings:
     )
 
 
-@section("backtest.latency")
+@section("order-latency")
 @attrs.frozen
 class LatencySettings:
     """How long a request takes to the venue (entry), and its answer back (response).
@@ -146,7 +146,7 @@ class LatencySettings:
             raise ValueError("model table and table FILE belong together")
 
 
-@section("backtest.matching")
+@section("matching")
 @attrs.frozen
 class MatchingSettings:
     """The rules by which the simulated venue fills orders; see also slippage and size cap of [trading]."""
