@@ -10,6 +10,7 @@ answers in the order of the venue, timers. So whatever happens at one nanosecond
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -28,14 +29,14 @@ from mm_framework.trading.exchange import Answer
 from mm_framework.trading.gateway import Gateway
 from mm_framework.trading.latency import Constant
 from mm_framework.trading.ledger import AccountResult, Ledger
-from mm_framework.trading.market import Markets
+from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.matching import Execution, MatchingEngine, Report
 from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.simulation import FOREVER, Simulation
 from mm_framework.trading.timeline import Clocks, Stamped, TapeMessage, Timeline, venue_order
 
 __all__ = ["Backtest", "Outcome", "Paid", "Sent"]
 
-_FOREVER: Final = 2**63
 _TOLD_EVERY: Final = 4096
 
 
@@ -114,7 +115,7 @@ class _Source:
     @property
     def end_ns(self) -> int:
         """The last moment; nobody knows it before the last message is due."""
-        return _FOREVER - 1 if self.here is not None else self._last_ns
+        return FOREVER - 1 if self.here is not None else self._last_ns
 
     def pass_here(self) -> None:
         """The received message is done with."""
@@ -155,9 +156,16 @@ class Backtest:
         self._fills: list[Paid] = []
         self._reports: list[Report] = []
         self._known_ns: list[int] = []
-        self._undelivered: list[Report] = []
-        self._seq = self._received = 0
-        self._now_ns = 0
+        self._received = 0
+        self.simulation = Simulation(
+            self.desk,
+            self.gateway,
+            self.venue,
+            self.ledger,
+            self._hear,
+            timer_ns=self.desk.next_timer_ns,
+            equity=self._equity,
+        )
 
     def run(
         self,
@@ -169,107 +177,64 @@ class Backtest:
         ``progress`` is told how many, some at a time.
         """
         source = _Source(tape, self.timeline, until_ns)
-        start_ns = self._now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
+        simulation = self.simulation
+        start_ns = simulation.now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
         told = 0
-        steps: tuple[Callable[[_Source], None], ...] = (
-            self._market_at_venue,
-            self._expiry,
-            self._request,
-            self._market_here,
-            self._answer,
-            self._timers,
+        steps: tuple[Callable[[], None], ...] = (
+            functools.partial(self._market_at_venue, source),
+            simulation.expire,
+            simulation.arrive,
+            functools.partial(self._market_here, source),
+            simulation.answer,
+            simulation.wake,
         )
         while True:
             due = self._due(source)
             now_ns = min(due)
             if now_ns > source.end_ns:
                 break
-            steps[due.index(now_ns)](source)
-            self._now_ns = now_ns
+            steps[due.index(now_ns)]()
+            simulation.now_ns = now_ns
             if self._received - told >= _TOLD_EVERY:
                 progress(self._received - told)
                 told = self._received
         progress(self._received - told)
-        self._now_ns = source.end_ns
-        self.desk.end(self._now_ns)
+        self.desk.end(source.end_ns)
         if self._equity is not None:
-            self._equity.end(self._now_ns)
+            self._equity.end(source.end_ns)
         return Outcome(
             intents=self._log.intents,
             sent=self._log.sent,
             reports=self._reports,
             known_ns=self._known_ns,
-            undelivered=self._undelivered,
+            undelivered=simulation.undelivered,
             fills=self._fills,
             accounts=self.ledger.results(),
             equity=[] if self._equity is None else self._equity.points,
             final_hash=self.desk.intents.hexdigest(),
             errors=self.desk.errors,
             start_ns=start_ns,
-            end_ns=self._now_ns,
+            end_ns=source.end_ns,
             timeline=self.timeline,
         )
 
     def _due(self, source: _Source) -> tuple[int, ...]:
         """When each kind of thing happens next, in the order in which those of one moment happen."""
-        at_venue, here = source.at_venue, source.here
-        times = (
-            None if at_venue is None else at_venue.v_ns,
-            self.venue.next_expiry_ns,
-            self.gateway.next_request_ns,
-            None if here is None else here.tape.recv_ns,
-            self.gateway.next_answer_ns,
-            self.desk.next_timer_ns(),
-        )
-        return tuple(_FOREVER if time is None else max(time, self._now_ns) for time in times)
-
-    def _advance(self, now_ns: int) -> None:
-        """The books, before what happens at ``now_ns``."""
-        self.ledger.advance(now_ns)
-        if self._equity is not None:
-            self._equity.reach(now_ns)
-
-    # at the venue
+        at_venue, here, now_ns = source.at_venue, source.here, self.simulation.now_ns
+        market_ns = FOREVER if at_venue is None else max(at_venue.v_ns, now_ns)
+        here_ns = FOREVER if here is None else max(here.tape.recv_ns, now_ns)
+        expiry_ns, request_ns, answer_ns, timer_ns = self.simulation.due()
+        return market_ns, expiry_ns, request_ns, here_ns, answer_ns, timer_ns
 
     def _market_at_venue(self, source: _Source) -> None:
         stamped = source.at_venue
         assert stamped is not None
         source.pass_venue()
-        tape, now_ns = stamped.tape, stamped.v_ns
-        self._advance(now_ns)
+        tape = stamped.tape
         if tape.definition is not None:
-            defined = self.venue.define(tape.definition)
-            if defined is not None and defined[1] * defined[2] > 1:
-                self.ledger.rescale(*defined)
-            return
-        self._seq = tape.seq
-        self.venue.on_message(tape.message, tape.rows, tape.seq, now_ns)
-        self._send_reports()
-
-    def _expiry(self, source: _Source) -> None:
-        now_ns = self.venue.next_expiry_ns
-        assert now_ns is not None
-        self.venue.expire(max(now_ns, self._now_ns))
-        self._send_reports()
-
-    def _request(self, source: _Source) -> None:
-        now_ns = self.gateway.next_request_ns
-        assert now_ns is not None
-        request = self.gateway.arrived()
-        self._advance(now_ns)
-        slot = self.venue.markets.by_id[request.instrument]
-        self.venue.request(request.intent, slot, self._seq, now_ns)
-        self._send_reports()
-
-    def _send_reports(self) -> None:
-        for report in self.venue.take():
-            if report.fill is not None:
-                slot = self.venue.markets.by_id[report.instrument]
-                self._fills.append(Paid(report.fill, self.ledger.book(report.fill, slot)))
-            self._reports.append(report)
-            self._known_ns.append(self.gateway.answer(report))
-
-    # here
+            self.simulation.define(tape.definition, stamped.v_ns)
+        else:
+            self.simulation.market(tape.message, tape.rows, tape.seq, stamped.v_ns)
 
     def _market_here(self, source: _Source) -> None:
         stamped = source.here
@@ -290,20 +255,11 @@ class Backtest:
         else:
             self.desk.apply(tape.message, iter(tape.rows), tape.seq)
 
-    def _answer(self, source: _Source) -> None:
-        now_ns = self.gateway.next_answer_ns
-        assert now_ns is not None
-        self.desk.reach(max(now_ns, self._now_ns))
-        report = self.gateway.received()
-        if report.refusal is Refusal.NOT_DELIVERED:
-            self._undelivered.append(report)
-        answer = Answer(report.order, report.state, report.refusal, report.fill)
-        self.desk.tell(answer, report.strategy, self.desk.markets.by_id[report.instrument])
-
-    def _timers(self, source: _Source) -> None:
-        due_ns = self.desk.next_timer_ns()
-        assert due_ns is not None
-        self.desk.fire_timers(due_ns + 1)
+    def _hear(self, report: Report, fee: int, slot: Slot, known_ns: int) -> None:
+        if report.fill is not None:
+            self._fills.append(Paid(report.fill, fee))
+        self._reports.append(report)
+        self._known_ns.append(known_ns)
 
 
 class _Log:

@@ -166,6 +166,10 @@ class Desk:
         self._note(actor, slot, answer)
         self._carry_out(_own_wakes(actor, slot.index, answer))
 
+    def stop(self, strategy: str, error: StrategyError) -> None:
+        """Do not call a strategy again; the run reports why."""
+        self._by_name[strategy].stop(error)
+
     def next_timer_ns(self) -> int | None:
         """When the next timer is due; None when there is none or the run is done."""
         return self._timers[0][0] if self._timers and not self.done else None

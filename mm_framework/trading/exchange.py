@@ -1,4 +1,7 @@
-"""The simulated exchange, conservative: answers each intent at once against the recorded market. Pure.
+"""What a desk trades against, and the conservative form of it, which answers each intent at once. Pure.
+
+`SimulatedExchange` is the simulated venue (`matching`) without latency, under rules by which all that
+becomes of an order is known when it is placed:
 
 - An instrument whose market is not trusted: every request is refused, ``venue unknown``.
 - An accepted price is rounded against us to the tick (a buy down, a sell up), a size down to the lot.
@@ -20,24 +23,13 @@ from typing import Protocol
 
 import attrs
 
-from mm_framework.contracts.strategy import units
-from mm_framework.model.orders import (
-    Fill,
-    Intent,
-    IntentKind,
-    Order,
-    OrderState,
-    Refusal,
-    Side,
-    TimeInForce,
-    Urgency,
-)
-from mm_framework.num import floor_to
-from mm_framework.trading.market import Slot
-from mm_framework.trading.order_rules import NEVER, expiry_of, order_of, reaches, rounded, taker_price, unfit
+from mm_framework.model.orders import Fill, Intent, Order, OrderState, Refusal
+from mm_framework.trading.market import Markets, Slot
+from mm_framework.trading.matching import Execution, MatchingEngine, Report
+from mm_framework.trading.own_orders import OwnOrders
 from mm_framework.trading.settings import TradingSettings
 
-__all__ = ["Answer", "Exchange", "SimulatedExchange"]
+__all__ = ["Answer", "Exchange", "SimulatedExchange", "answers_at_once", "conservative"]
 
 
 @attrs.frozen
@@ -74,118 +66,54 @@ class Exchange(Protocol):
         ...
 
 
-class SimulatedExchange:
-    """Holds the open orders of all strategies."""
+def conservative(settings: TradingSettings) -> Execution:
+    """The rules of a run that asks for no other."""
+    return Execution(
+        makers=False,
+        takers="best",
+        slippage_bps=settings.slippage_bps,
+        max_fill_size=settings.max_fill_size,
+    )
 
-    def __init__(self, settings: TradingSettings) -> None:
-        self.slippage_bps, self._max_fill = settings.slippage_bps, settings.max_fill_size
-        self._orders: dict[tuple[str, int], Order] = {}
-        self._by_instrument: dict[str, dict[tuple[str, int], Order]] = {}
-        self._next_expiry_ns = NEVER
 
-    def __len__(self) -> int:
-        """How many orders are open."""
-        return len(self._orders)
+def answers_at_once(rules: Execution) -> bool:
+    """Whether the market can change nothing about an order that was answered."""
+    settled = not rules.makers and rules.takers == "best"
+    return settled and not rules.depletion and rules.on_gap == "keep"
 
-    def order(self, strategy: str, number: int) -> Order | None:
-        """An open order, None when there is none of that number."""
-        return self._orders.get((strategy, number))
 
-    def orders(self, instrument: str) -> Iterable[Order]:
-        """The open orders of all strategies in one instrument, oldest first."""
-        return self._by_instrument.get(instrument, {}).values()
+class SimulatedExchange(OwnOrders):
+    """Implements `Exchange`. The venue behind it is asked with the market as the desk knows it.
 
-    def expire(self, now_ns: int) -> list[Order]:
-        """End the GTD orders whose time has come; returns them."""
-        if now_ns < self._next_expiry_ns:
-            return []
-        due = [order for order in self._orders.values() if expiry_of(order) <= now_ns]
-        for order in due:
-            self._end(order, OrderState.EXPIRED)
-        self._next_expiry_ns = min(map(expiry_of, self._orders.values()), default=NEVER)
-        return due
+    Raises RuntimeError for rules under which more than one answer may come (`answers_at_once`).
+    """
+
+    def __init__(self, rules: Execution) -> None:
+        super().__init__()
+        if not answers_at_once(rules):
+            raise RuntimeError("these rules need a venue that hears the market: use a Gateway")
+        self._venue = MatchingEngine(Markets(), rules)
 
     def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
         """Carry out one intent. ``slot`` is the market of its instrument."""
-        if not slot.trusted:
-            return _refused(intent, Refusal.VENUE_UNKNOWN)
-        if intent.kind is IntentKind.PLACE:
-            return self._place(intent, slot, now_ns)
-        order = self.order(intent.strategy, intent.order)
-        if order is None:
-            return _refused(intent, Refusal.UNKNOWN_ORDER)
-        if intent.kind is IntentKind.CANCEL:
-            return self._end(order, OrderState.CANCELLED)
-        return self._replace(intent, order, slot)
+        self.asked(intent, slot)
+        self._venue.request(intent, slot, intent.seq, now_ns)
+        reports = self._reports()
+        fill = next((report.fill for report in reports if report.fill is not None), None)
+        return Answer(intent.order, reports[-1].state, reports[0].refusal, fill)
+
+    def expire(self, now_ns: int) -> list[Report]:
+        """End the GTD orders whose time has come; returns what the venue says of them."""
+        self._venue.expire(now_ns)
+        return self._reports()
 
     def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
         """The scales of an instrument became larger."""
-        for order in self.orders(slot.id):
-            order.price *= price_factor
-            order.size *= size_factor
-            order.leaves *= size_factor
+        super().rescale(slot, price_factor, size_factor)
+        self._venue.rescale(slot, price_factor, size_factor)
 
-    def _place(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
-        order = order_of(intent, slot)
-        if refusal := unfit(order.price, order.size):
-            return _refused(intent, refusal)
-        if order.urgency is Urgency.TAKER:
-            return self._take(order, slot, intent.seq, now_ns)
-        if reaches(order.side, order.price, slot):
-            return _refused(intent, Refusal.WOULD_TAKE)
-        if order.tif in (TimeInForce.IOC, TimeInForce.FOK):
-            return Answer(order.number, OrderState.EXPIRED)
-        key = (order.strategy, order.number)
-        self._orders[key] = self._by_instrument.setdefault(slot.id, {})[key] = order
-        self._next_expiry_ns = min(self._next_expiry_ns, expiry_of(order))
-        return Answer(order.number, OrderState.NEW)
-
-    def _take(self, order: Order, slot: Slot, seq: int, now_ns: int) -> Answer:
-        size = self._available(order, slot)
-        if not size:
-            return Answer(order.number, OrderState.EXPIRED)
-        best = _opposite(order.side, slot)
-        assert best is not None
-        price = taker_price(order.side, best[0], self.slippage_bps, slot.tick)
-        fill = Fill(
-            seq, now_ns, order.strategy, slot.id, order.number, order.side, price, size, False, slot.mid2
-        )
-        state = OrderState.FILLED if size == order.size else OrderState.EXPIRED
-        return Answer(order.number, state, fill=fill)
-
-    def _available(self, order: Order, slot: Slot) -> int:
-        """What a taker gets: 0 when its limit does not reach, or FOK cannot be filled whole."""
-        best = _opposite(order.side, slot)
-        if best is None or not reaches(order.side, order.price, slot):
-            return 0
-        size = min(order.size, floor_to(best[1], slot.lot))
-        if self._max_fill is not None:
-            cap = units(self._max_fill, slot.definition.size_scale, up=False)
-            size = min(size, floor_to(cap, slot.lot))
-        return 0 if order.tif is TimeInForce.FOK and size < order.size else size
-
-    def _replace(self, intent: Intent, order: Order, slot: Slot) -> Answer:
-        assert intent.price is not None
-        assert intent.size is not None
-        price, size = rounded(order.side, intent.price, intent.size, slot)
-        refusal = unfit(price, size)
-        if refusal is None and reaches(order.side, price, slot):
-            refusal = Refusal.WOULD_TAKE
-        if refusal is not None:
-            return Answer(order.number, order.state, refusal)
-        order.price, order.size, order.leaves = price, size, size
-        return Answer(order.number, order.state)
-
-    def _end(self, order: Order, state: OrderState) -> Answer:
-        key = (order.strategy, order.number)
-        order.state = state
-        del self._orders[key], self._by_instrument[order.instrument][key]
-        return Answer(order.number, state)
-
-
-def _opposite(side: Side, slot: Slot) -> tuple[int, int] | None:
-    return slot.top[1 if side is Side.BUY else 0]
-
-
-def _refused(intent: Intent, refusal: Refusal) -> Answer:
-    return Answer(intent.order, OrderState.REJECTED, refusal)
+    def _reports(self) -> list[Report]:
+        reports = self._venue.take()
+        for report in reports:
+            self.told(report)
+        return reports

@@ -8,20 +8,17 @@ answers said, never what is true at the venue meanwhile.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 
 import attrs
 
 from mm_framework.contracts.execution_model import LatencyModel
-from mm_framework.model.orders import Intent, IntentKind, Order, OrderState, Refusal
+from mm_framework.model.orders import Intent, OrderState, Refusal
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.market import Slot
 from mm_framework.trading.matching import Report
-from mm_framework.trading.order_rules import order_of
+from mm_framework.trading.own_orders import OwnOrders
 
 __all__ = ["Gateway", "Request"]
-
-_ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 
 
 @attrs.frozen
@@ -32,43 +29,24 @@ class Request:
     instrument: str
 
 
-class Gateway:
+class Gateway(OwnOrders):
     """Implements `exchange.Exchange` with latency. ``fifo``: requests do not overtake each other either.
 
     ``feed_latency_ns`` is that of the market data that arrived last; whoever drives the run sets it.
     """
 
     def __init__(self, entry: LatencyModel, response: LatencyModel, *, fifo: bool = True) -> None:
+        super().__init__()
         self._entry, self._response, self._fifo = entry, response, fifo
         self.feed_latency_ns = 0
-        self._orders: dict[str, dict[tuple[str, int], Order]] = {}
-        self._by_key: dict[tuple[str, int], Order] = {}
         self._requests: list[tuple[int, int, Request]] = []
         self._answers: list[tuple[int, int, Report]] = []
         self._sent = self._answered = 0
         self._last_request_ns = self._last_answer_ns = 0
 
-    # the exchange as the desk sees it
-
-    def __len__(self) -> int:
-        """How many orders are open or pending."""
-        return len(self._by_key)
-
-    def order(self, strategy: str, number: int) -> Order | None:
-        """An order that is open or pending, as far as we know."""
-        return self._by_key.get((strategy, number))
-
-    def orders(self, instrument: str) -> Iterable[Order]:
-        """The orders of all strategies in one instrument, oldest first."""
-        return self._orders.get(instrument, {}).values()
-
     def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
         """Send an intent; the answer says only that it left."""
-        if intent.kind is IntentKind.PLACE:
-            order = order_of(intent, slot)
-            order.state = OrderState.PENDING
-            key = (order.strategy, order.number)
-            self._by_key[key] = self._orders.setdefault(slot.id, {})[key] = order
+        self.asked(intent, slot)
         delay = self._entry.latency(now_ns, self.feed_latency_ns, intent.order)
         if delay < 0:
             refused = Report(
@@ -84,13 +62,6 @@ class Gateway:
         else:
             self._push_request(now_ns + delay, Request(intent, slot.id))
         return Answer(intent.order, OrderState.PENDING)
-
-    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
-        """The scales of an instrument became larger."""
-        for order in self.orders(slot.id):
-            order.price *= price_factor
-            order.size *= size_factor
-            order.leaves *= size_factor
 
     # the way
 
@@ -116,18 +87,7 @@ class Gateway:
     def received(self) -> Report:
         """The answer that is here next; the orders are as it says."""
         report = heapq.heappop(self._answers)[2]
-        key = (report.strategy, report.order)
-        order = self._by_key.get(key)
-        if order is None:
-            return report
-        if report.fill is not None:
-            order.leaves -= report.fill.size
-        elif report.kind is IntentKind.REPLACE and report.refusal is None:
-            order.size, order.price, order.leaves = report.size, report.price, report.leaves
-        if report.refusal is None or report.kind is IntentKind.PLACE:
-            order.state = report.state
-            if order.state in _ENDED:
-                del self._by_key[key], self._orders[order.instrument][key]
+        self.told(report)
         return report
 
     def _push_request(self, due_ns: int, request: Request) -> None:

@@ -19,7 +19,8 @@ from typing import Literal
 import attrs
 
 from mm_framework.contracts.strategy import units
-from mm_framework.model.events import ASK, BID, Kind, Message, Row, RowFlag
+from mm_framework.model.book import Book
+from mm_framework.model.events import ASK, BID, Kind, Message, Row, RowFlag, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import (
     Fill,
@@ -149,14 +150,34 @@ class MatchingEngine:
         """See `Markets.define`; resting orders follow a larger scale."""
         defined = self.markets.define(definition)
         if defined is not None and defined[1] * defined[2] > 1:
-            slot, price_factor, size_factor = defined
-            for one in self.resting(slot.index):
-                order = one.order
-                order.price *= price_factor
-                order.size *= size_factor
-                order.leaves *= size_factor
-                one.lot *= size_factor
+            self.rescale(*defined)
         return defined
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger: its resting orders follow."""
+        for one in self.resting(slot.index):
+            order = one.order
+            order.price *= price_factor
+            order.size *= size_factor
+            order.leaves *= size_factor
+            one.lot *= size_factor
+
+    def restore(self, definition: Definition, book: Book, state: SyncState, epoch: int, seq: int) -> None:
+        """See `Markets.restore`; of a restored book no more is known than its levels."""
+        self.markets.restore(definition, book, state, epoch, seq)
+        self.markets.changes()
+        slot = self.markets.find(definition.number)
+        if slot is not None:
+            self._bound(slot)
+
+    def lost(self, connection: int, seq: int, now_ns: int) -> None:
+        """See `Markets.lost`."""
+        trusted = [slot for slot in self.markets.slots if slot.trusted]
+        self.markets.lost(connection, seq)
+        self.markets.changes()
+        for slot in trusted:
+            if not slot.trusted:
+                self._lost(slot, now_ns)
 
     def on_message(self, message: Message, rows: list[Row], seq: int, now_ns: int) -> None:
         """A message reaches its moment at the venue."""

@@ -1,7 +1,7 @@
 """A run on what `Feed` puts out, live or replayed: a desk whose exchange answers at once. Pure.
 
 `Pipeline` is a listener (`on_output`, `next_timer_ns`, `on_end`), driven by a live capture and by a
-replay alike.
+replay alike. Where orders rest and fill, or take time, `queued.QueuedPipeline` takes its place.
 """
 
 from __future__ import annotations
@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
-from mm_framework.feed.output import Defined, Output
-from mm_framework.model.events import Kind, Message, Reason, iter_messages, iter_rows
-from mm_framework.model.frame import Block, Record, RecordKind, iter_records
+from mm_framework.feed.output import Output
+from mm_framework.model.frame import Block
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill
 from mm_framework.trading.desk import Desk, Observer, Probe
-from mm_framework.trading.exchange import SimulatedExchange
+from mm_framework.trading.exchange import SimulatedExchange, conservative
+from mm_framework.trading.feed_reader import FeedReader, Heard, lost_connection
 from mm_framework.trading.ledger import Ledger
 from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import LimitSettings, TradingSettings
@@ -50,7 +48,7 @@ class Pipeline(Desk):
         settings = settings or TradingSettings()
         super().__init__(
             strategies,
-            SimulatedExchange(settings),
+            SimulatedExchange(conservative(settings)),
             settings,
             limits,
             only=only,
@@ -59,8 +57,7 @@ class Pipeline(Desk):
             probe=probe,
         )
         self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
-        self._definitions: dict[int, Definition] = {}
-        self._messages = 0
+        self._reader = FeedReader()
 
     def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:
         """What `Feed` made of a block of records, the last one stamped ``mono_ns``.
@@ -69,16 +66,15 @@ class Pipeline(Desk):
         """
         if self.done:
             return
-        for notice in output.notices:
-            if isinstance(notice, Defined):
-                self._definitions[notice.definition.index] = notice.definition
-        for message, when in zip(iter_messages(output.messages), output.mono_ns, strict=True):
-            if not self.reach(when):
+        for heard in self._reader.read(output):
+            if not self.reach(heard.mono_ns):
                 return
-            self._read(message, output.rows)
+            self._read(heard)
         if not self.reach(mono_ns):
             return
-        self._lose_tickers(record)
+        lost = lost_connection(record)
+        if lost is not None:
+            self.markets.lost(lost, self.last_seq)
         self.settle()
         self.fire_timers(mono_ns + 1)
         self._point("done")
@@ -93,8 +89,8 @@ class Pipeline(Desk):
         To be called before `on_output` of that record.
         """
         self.reach(mono_ns)
+        self._reader.restored(feed)
         for definition in feed.definitions:
-            self._definitions[definition.index] = definition
             self.define(definition)
         for one in feed.instruments():
             self.markets.restore(one.definition, one.book, one.state, one.epoch, self.last_seq)
@@ -106,33 +102,19 @@ class Pipeline(Desk):
             self.ledger.rescale(*defined)
         return defined
 
-    def _read(self, message: Message, rows: memoryview) -> None:
-        start = message.first_row * 64
-        group = iter_rows(rows[start : start + message.n_rows * 64])
-        if message.kind == Kind.DEFINITION:
-            self.last_seq = self._messages
-            self.define(self._definitions[next(group).aux])
+    def _read(self, heard: Heard) -> None:
+        if heard.definition is None:
+            self.apply(heard.message, heard.events(), heard.seq)
         else:
-            self.apply(message, group, self._messages)
-        self._messages += 1
-
-    def _lose_tickers(self, record: Block) -> None:
-        """A connection is gone; the end of a run or recording is not a loss."""
-        lost = next(iter_records(record))
-        if lost.kind == RecordKind.LOST and not _is_end(lost):
-            self.markets.lost(lost.connection, self.last_seq)
+            self.last_seq = heard.seq
+            self.define(heard.definition)
 
     def _advance(self, now_ns: int) -> None:
         self.ledger.advance(now_ns)
-        for order in self.exchange.expire(now_ns):
-            self.positions.of(order.strategy, self.markets.by_id[order.instrument]).version += 1
+        for report in self.exchange.expire(now_ns):
+            self.positions.of(report.strategy, self.markets.by_id[report.instrument]).version += 1
 
     def _booked(self, fill: Fill, slot: Slot) -> None:
         fee = self.ledger.book(fill, slot)
         if self._observer is not None:
             self._observer.on_fill(fill, fee, slot.definition)
-
-
-def _is_end(lost: Record) -> bool:
-    reason = Reason[msgspec.json.decode(lost.payload)["reason"]]
-    return reason in (Reason.SHUTDOWN, Reason.RECORDING_END)

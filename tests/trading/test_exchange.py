@@ -10,6 +10,8 @@ from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.model.orders import OrderState, Refusal, Side, TimeInForce, Urgency
 from mm_framework.num import ceil_to, floor_to
 from mm_framework.testing.strategies import Result, Tape, run, tape
+from mm_framework.trading.exchange import SimulatedExchange, answers_at_once, conservative
+from mm_framework.trading.matching import Execution
 from mm_framework.trading.order_rules import taker_price
 from mm_framework.trading.settings import TradingSettings
 
@@ -248,3 +250,22 @@ def test_resting_orders_keep_their_value_when_scales_grow() -> None:
     on = market().instrument("test:A/B", price_scale=3, size_scale=5)
     (order,) = orders((BUY, 9900, 10), on=on).pipeline.exchange.orders("test:A/B")
     assert (order.price, order.size, order.leaves) == (99_000, 1000, 1000)
+
+
+# the rules
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Execution(makers=True, takers="best"),
+        Execution(makers=False, takers="levels"),
+        Execution(makers=False, takers="best", depletion=True),
+        Execution(makers=False, takers="best", on_gap="cancel"),
+    ],
+)
+def test_an_exchange_that_answers_at_once_refuses_rules_that_need_the_market(rules: Execution) -> None:
+    assert not answers_at_once(rules)
+    with pytest.raises(RuntimeError, match="hears the market"):
+        SimulatedExchange(rules)
+    assert answers_at_once(conservative(TradingSettings(slippage_bps=3, max_fill_size="1")))

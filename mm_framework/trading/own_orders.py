@@ -1,0 +1,64 @@
+"""Own orders as they are known here: what was asked for, and what the venue has said of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mm_framework.model.orders import Intent, IntentKind, Order, OrderState
+from mm_framework.trading.market import Slot
+from mm_framework.trading.matching import Report
+from mm_framework.trading.order_rules import order_of
+
+__all__ = ["OwnOrders"]
+
+_ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
+
+
+class OwnOrders:
+    """The open and pending orders of all strategies, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._orders: dict[str, dict[tuple[str, int], Order]] = {}
+        self._by_key: dict[tuple[str, int], Order] = {}
+
+    def __len__(self) -> int:
+        """How many orders are open or pending."""
+        return len(self._by_key)
+
+    def order(self, strategy: str, number: int) -> Order | None:
+        """An order that is open or pending, as far as we know."""
+        return self._by_key.get((strategy, number))
+
+    def orders(self, instrument: str) -> Iterable[Order]:
+        """The orders of all strategies in one instrument, oldest first."""
+        return self._orders.get(instrument, {}).values()
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger."""
+        for order in self.orders(slot.id):
+            order.price *= price_factor
+            order.size *= size_factor
+            order.leaves *= size_factor
+
+    def asked(self, intent: Intent, slot: Slot) -> None:
+        """An intent leaves: what it places is pending."""
+        if intent.kind is IntentKind.PLACE:
+            order = order_of(intent, slot)
+            order.state = OrderState.PENDING
+            key = (order.strategy, order.number)
+            self._by_key[key] = self._orders.setdefault(slot.id, {})[key] = order
+
+    def told(self, report: Report) -> None:
+        """The venue has said this: the order is as it says."""
+        key = (report.strategy, report.order)
+        order = self._by_key.get(key)
+        if order is None:
+            return
+        if report.fill is not None:
+            order.leaves -= report.fill.size
+        elif report.kind is IntentKind.REPLACE and report.refusal is None:
+            order.size, order.price, order.leaves = report.size, report.price, report.leaves
+        if report.refusal is None or report.kind is IntentKind.PLACE:
+            order.state = report.state
+            if order.state in _ENDED:
+                del self._by_key[key], self._orders[order.instrument][key]
