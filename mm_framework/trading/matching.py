@@ -78,7 +78,8 @@ class Report:
     """What became of an order, as the venue tells it at ``ts_ns``.
 
     ``kind`` is the request that this answers; None when the market or the time caused it. ``price``,
-    ``size``, ``leaves``: the order's afterwards. A fill comes with a report of its own.
+    ``size``, ``leaves``: the order's afterwards. A fill comes with a report of its own. ``ahead``: the
+    lots before an order where it comes to rest at once; None when it does not, or nobody can know.
     """
 
     ts_ns: int
@@ -92,6 +93,7 @@ class Report:
     price: int = 0
     size: int = 0
     leaves: int = 0
+    ahead: Ahead | None = None
 
 
 @attrs.define
@@ -379,8 +381,10 @@ class MatchingEngine:
             fills = []
         lapses = order.tif in (TimeInForce.IOC, TimeInForce.FOK) or is_market(order)
         lapses = lapses or (order.urgency is Urgency.TAKER and self.rules.takers == "best")
+        shown = self._displayed(slot, order.side, order.price)
+        one.ahead = None if shown is None else _lots(shown, one.lot)
         if not (lapses and not fills):
-            self._report(one, order.state, now_ns, kind)
+            self._report(one, order.state, now_ns, kind, ahead=None if takes or lapses else one.ahead)
         for level, price, size in fills:
             if self.rules.depletion:
                 place = (slot.index, int(-order.side), level)
@@ -393,8 +397,6 @@ class MatchingEngine:
             self._report(one, OrderState.EXPIRED, now_ns, None if fills else kind)
             return
         one.through = takes
-        shown = self._displayed(slot, order.side, order.price)
-        one.ahead = None if shown is None else _lots(shown, one.lot)
         one.emptied = False
         self._resting.setdefault(slot.index, {})[order.strategy, order.number] = one
         self._next_expiry_ns = min(self._next_expiry_ns, expiry_of(order))
@@ -450,6 +452,7 @@ class MatchingEngine:
         kind: IntentKind | None = None,
         refusal: Refusal | None = None,
         fill: Fill | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         order = one.order
         report = Report(
@@ -464,6 +467,7 @@ class MatchingEngine:
             order.price,
             order.size,
             order.leaves,
+            ahead,
         )
         self.reports.append(report)
 

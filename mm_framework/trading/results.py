@@ -34,7 +34,15 @@ from mm_framework.trading.exchange import Answer
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, Money, by_quote, least_scale, money_scale
 from mm_framework.trading.pipeline import Pipeline
 
-__all__ = ["RESULTS", "ResultWriter", "callback_stats", "money_lines", "pnl_document", "run_document"]
+__all__ = [
+    "RESULTS",
+    "ResultWriter",
+    "callback_stats",
+    "money_lines",
+    "money_text",
+    "pnl_document",
+    "run_document",
+]
 
 RESULTS = "results"
 E6 = 6
@@ -99,7 +107,7 @@ def money_lines(results: Iterable[AccountResult]) -> list[tuple[str, str]]:
     traded = [result for result in results if result.fills]
     lines = []
     for quote, money in by_quote(traded).items():
-        told = {name: _exact(getattr(money, name), money.scale) for name in AMOUNTS}
+        told = {name: money_text(getattr(money, name), money.scale) for name in AMOUNTS}
         lines.append(
             (
                 quote,
@@ -196,7 +204,7 @@ class ResultWriter:
             "side": _word(fill.side),
             "price": text(fill.price, definition.price_scale),
             "size": text(fill.size, definition.size_scale),
-            "fee": _exact(fee, money_scale(definition)),
+            "fee": money_text(fee, money_scale(definition)),
             "maker": fill.maker,
         }
         self._write("fills", line)
@@ -211,7 +219,7 @@ class ResultWriter:
                 "fills": result.fills,
                 "fills_without_mid": result.fills_without_mid,
                 "stale_mark": result.stale,
-                **{name: _exact(getattr(result.money, name), result.money.scale) for name in AMOUNTS},
+                **{name: money_text(getattr(result.money, name), result.money.scale) for name in AMOUNTS},
                 "quote": result.money.quote,
             }
             for result in pipeline.ledger.results()
@@ -237,7 +245,7 @@ def _decimal(value: int | None, scale: int | None) -> str | None:
     return None if value is None or scale is None else text(value, scale)
 
 
-def _exact(value: int, scale: int) -> str:
+def money_text(value: int, scale: int) -> str:
     """Decimal text of money, whose scale and size go beyond what `fixed.text` is made for."""
     whole, fraction = divmod(abs(value), 10**scale)
     sign = "-" if value < 0 else ""

@@ -66,6 +66,13 @@ def test_a_print_and_the_level_change_it_caused_count_once() -> None:
     assert fills(backtest(scripted(place(3, BUY, 9990, 1000)), busy)) == [(13.9, BUY, 9990, 300)]
 
 
+def test_the_report_of_an_order_that_comes_to_rest_tells_the_lots_ahead() -> None:
+    script = scripted(
+        place(3, BUY, 9990, 1000), place(3, BUY, 9985, 1), place(3, SELL, 9990, 1, tif=IOC, urgency=TAKER)
+    )
+    assert [report.ahead for report in backtest(script, market().wait()).reports] == [2000, 0, None, None]
+
+
 @pytest.mark.parametrize(
     ("queue", "filled"),
     [

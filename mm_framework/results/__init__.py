@@ -1,0 +1,1 @@
+"""What a run came to: markouts, equity, inventory, execution, and the page that shows them."""
