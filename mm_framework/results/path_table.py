@@ -52,8 +52,9 @@ def paths_of(table: pa.Table, instruments: Iterable[Instrument]) -> dict[str, To
     found = {}
     for instrument in instruments:
         own = table.filter(pc.equal(owner, instrument.id))
-        times, *numbers = (_ints(own[name]) for name in ("ts_ns", *_NUMBERS))
-        found[instrument.id] = TopPath(instrument, times, *numbers, own["trusted"].to_numpy())
+        times, bid, bid_size, ask, ask_size = (_ints(own[name]) for name in ("ts_ns", *_NUMBERS))
+        trusted = own["trusted"].to_numpy()
+        found[instrument.id] = TopPath(instrument, times, bid, bid_size, ask, ask_size, trusted)
     return found
 
 
