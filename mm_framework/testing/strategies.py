@@ -43,8 +43,8 @@ from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.ledger import AccountResult, money_scale
 from mm_framework.trading.matching import Execution
 from mm_framework.trading.pipeline import Pipeline
+from mm_framework.trading.program import refusals_of
 from mm_framework.trading.settings import LimitSettings, TradingSettings
-from mm_framework.trading.source import Source
 from mm_framework.trading.timeline import Clocks, TapeMessage
 
 __all__ = [
@@ -461,5 +461,5 @@ def _refuse(errors: Sequence[StrategyError]) -> None:
 
 def check_source(strategy: Strategy) -> None:
     """AssertionError, with file and line, where ``decide`` uses what cannot be compiled."""
-    refusals = Source.of(strategy.decide).refusals
+    refusals = refusals_of(strategy)
     assert not refusals, "\n".join(map(str, refusals))

@@ -14,6 +14,7 @@ from mm_framework.model.events import Row
 from mm_framework.trading.exchange import Exchange
 from mm_framework.trading.market import Slot
 from mm_framework.trading.positions import Position
+from mm_framework.trading.program import decide_of
 from mm_framework.trading.records import make_record
 from mm_framework.trading.views import Indexed, InstrumentView, MarketView, OutBox, Request, WakeView
 
@@ -36,6 +37,7 @@ class Actor:
         self.market = MarketView()
         self.out = OutBox(strategy, self.wake, self.market)
         self.held: list[Position] = []
+        self._decide = decide_of(name, strategy)
         if strategy.start is not None:
             self._guard("start", 0, strategy.start, self.state)
 
@@ -69,7 +71,7 @@ class Actor:
             wake.trade_price, wake.trade_size, wake.trade_side = trade.price, trade.size, trade.side
         wake.order, wake.filled, wake.refusal = order, filled, refusal
         self.calls += 1
-        self._guard("decide", seq, self.strategy.decide, self.state, wake, self.market, self.out)
+        self._guard("decide", seq, self._decide, self.state, wake, self.market, self.out)
         wishes = self.out.take()
         if self.error is not None:
             return [], []

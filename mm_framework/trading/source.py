@@ -12,6 +12,7 @@ file, no container that grows, and no library whose last digit differs between m
 from __future__ import annotations
 
 import ast
+import copy
 import difflib
 import inspect
 import textwrap
@@ -102,9 +103,11 @@ class Source:
         space |= self.constants
         for name, helper in self.helpers.items():
             space[name] = helper._space(steps)[helper.name]
-        tree = _Rewriter(self.constants).visit(ast.parse(ast.unparse(self.tree)))
-        tree.body[0].decorator_list = []
-        exec(compile(ast.fix_missing_locations(tree), self.where, "exec"), space)
+        file, _, line = self.where.rpartition(":")
+        tree = _Rewriter(self.constants).visit(copy.deepcopy(self.tree))
+        tree.decorator_list = []
+        module = ast.Module([ast.increment_lineno(tree, int(line) - 1)], [])
+        exec(compile(ast.fix_missing_locations(module), file, "exec"), space)
         return space
 
 

@@ -47,7 +47,7 @@ def restless() -> Strategy:
             out.timer(wake.now_ns + 1 + int(wake.uniform() * 300 * MS))
 
     wakes = On.MARKET | On.TRADE | On.TIMER | On.RESYNC | On.OWN_FILL | On.OWN_REJECT | On.END
-    return Strategy(decide, wakes=wakes, tags=("take",))
+    return Strategy(decide, wakes=wakes, tags=("take",), python_only=True)
 
 
 def pipeline(observer: Recorder, probe: Any = None) -> Pipeline:

@@ -61,7 +61,7 @@ def trade(run: Run, **options: Any) -> tuple[Pipeline, Recorder, Replayed]:
     """Replay a strategy that trades at every change."""
     recorder = Recorder()
     limit = {key: options.pop(key) for key in ("max_seconds",) if key in options}
-    strategies = {"taker": Strategy(taker, wakes=On.MARKET)}
+    strategies = {"taker": Strategy(taker, wakes=On.MARKET, python_only=True)}
     pipeline = Pipeline(strategies, FlatFee(FlatFeeSettings()), observer=recorder, **options)
     replayed = replay(run, toy_kits(), pipeline, **limit)
     assert not pipeline.errors

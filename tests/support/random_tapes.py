@@ -25,7 +25,7 @@ def random_tape(seed: int, steps: int = 60) -> Tape:
         market.about(name)
         act = draw.random()
         if draw.random() < 0.2:
-            market.at((market.steps[-1].mono_ns + draw.randrange(1, 3 * 10**9)) / 10**6)
+            market.at((market.steps[-1].mono_ns + draw.randrange(1, 3 * 1_000_000_000)) / 10**6)
         if step < 6 or act < 0.15:
             mid = draw.randrange(90, 110)
             market.book(bids=_levels(draw, mid, -1), asks=_levels(draw, mid, 1))
@@ -61,7 +61,9 @@ def restless(wakes: int = 255) -> Strategy:
             return
         i = int(wake.uniform() * len(market))
         view = market[i]
-        unit = 10**view.size_scale
+        unit = 1
+        for _ in range(view.size_scale):
+            unit *= 10
         if u < 0.35:
             side = Side.BUY if wake.uniform() < 0.5 else Side.SELL
             price = view.ask if side == Side.BUY else view.bid
@@ -76,6 +78,6 @@ def restless(wakes: int = 255) -> Strategy:
         elif u < 0.8 and view.open_orders:
             out.replace(view.order_numbers[0], view.order_prices[0] + 1, view.order_leaves[0] + 1)
         elif u < 0.9:
-            out.timer(wake.now_ns + int(1 + wake.uniform() * 10**9))
+            out.timer(wake.now_ns + int(1 + wake.uniform() * 1_000_000_000))
 
     return Strategy(decide, wakes=wakes, state={"calls": "i8"}, tags=("t", "m"), depth=2)

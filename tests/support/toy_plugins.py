@@ -52,7 +52,7 @@ def failing(settings: None) -> Strategy:
         if state.n == 3:
             raise ValueError("three")
 
-    return Strategy(decide, state={"n": "i8"})
+    return Strategy(decide, state={"n": "i8"}, python_only=True)
 
 
 def unsteady(settings: None) -> Strategy:

@@ -26,7 +26,7 @@ def placing(*orders: tuple[Any, ...], slots: int = 16) -> Strategy:
             for order in orders:
                 out.place(0, *order)
 
-    return Strategy(decide, state={"done": "i8"}, orders=slots)
+    return Strategy(decide, state={"done": "i8"}, orders=slots, python_only=True)
 
 
 def play(strategies: Any, **limits: Any) -> Result:
@@ -65,7 +65,7 @@ def test_a_replace_counts_the_order_once() -> None:
         out.replace(1, 9900, 1000)
         out.replace(1, 9900, 1001)
 
-    assert play(Strategy(decide), strategy_position="1").refusals == ["strategy position"]
+    assert play(Strategy(decide, python_only=True), strategy_position="1").refusals == ["strategy position"]
 
 
 def test_a_cancel_is_never_refused_by_a_limit() -> None:
@@ -73,7 +73,7 @@ def test_a_cancel_is_never_refused_by_a_limit() -> None:
         out.place(0, BUY, 9900, 600)
         out.cancel(1)
 
-    assert not play(Strategy(decide), strategy_position="1", total_orders=1).refusals
+    assert not play(Strategy(decide, python_only=True), strategy_position="1", total_orders=1).refusals
 
 
 def test_all_strategies_together_are_limited_and_the_first_by_name_is_served() -> None:
@@ -111,6 +111,6 @@ def test_a_refused_intent_is_an_intent_but_not_submitted() -> None:
         if wake.reasons & On.MARKET:
             out.place(0, BUY, 9900, 2000)
 
-    result = play(Strategy(decide, wakes=On.MARKET | On.OWN_REJECT), order_size="1")
+    result = play(Strategy(decide, wakes=On.MARKET | On.OWN_REJECT, python_only=True), order_size="1")
     assert (len(result.intents), result.pipeline.submitted) == (1, 0)
     assert woken == [On.MARKET, On.OWN_REJECT]

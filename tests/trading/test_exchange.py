@@ -33,7 +33,7 @@ def orders(*placed: tuple[Any, ...], on: Tape | None = None, **settings: Any) ->
             for order in placed:
                 out.place(0, *order)
 
-    strategy = Strategy(decide, state={"done": "i8"})
+    strategy = Strategy(decide, state={"done": "i8"}, python_only=True)
     return run(strategy, on or market(), settings=TradingSettings(**{"slippage_bps": 0, **settings}))
 
 
@@ -183,7 +183,7 @@ def change(act: Any) -> Result:
         out.place(0, BUY, 9900, 10)
         act(out)
 
-    return run(Strategy(decide), market())
+    return run(Strategy(decide, python_only=True), market())
 
 
 def test_a_cancel_ends_the_order() -> None:
@@ -219,7 +219,9 @@ def test_an_order_that_is_not_open_can_be_neither_cancelled_nor_replaced() -> No
 
 @pytest.mark.parametrize("before", ["start", "gap", "stop"])
 def test_no_request_is_accepted_while_the_venue_is_unknown(before: str) -> None:
-    requests = Strategy(_all_requests, wakes=On.RESYNC | On.TIMER | On.END, state={"step": "i8"})
+    requests = Strategy(
+        _all_requests, wakes=On.RESYNC | On.TIMER | On.END, state={"step": "i8"}, python_only=True
+    )
     on = market()
     if before == "gap":
         on.gap()

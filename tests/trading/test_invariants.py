@@ -182,7 +182,7 @@ def _alternating() -> Strategy:
         else:
             out.place(0, Side.SELL, view.bid, 3000, TimeInForce.IOC, Urgency.TAKER)
 
-    return Strategy(decide)
+    return Strategy(decide, python_only=True)
 
 
 CHILD = """

@@ -30,7 +30,7 @@ def trading(plan: dict[int, tuple[Side, int]]) -> Strategy:
             price = 10**9 if side is BUY else 1
             out.place(wake.instrument, side, price, size, TimeInForce.IOC, Urgency.TAKER)
 
-    return Strategy(decide, wakes=On.MARKET, state={"n": "i8"})
+    return Strategy(decide, wakes=On.MARKET, state={"n": "i8"}, python_only=True)
 
 
 def play(plan: dict[int, tuple[Side, int]], market: Tape, bps: int = 0, **settings: Any) -> Result:

@@ -14,7 +14,7 @@ from mm_framework.testing.strategies import Result, Tape, run, tape
 from mm_framework.trading.settings import TradingSettings
 
 BOOK = {"bids": [("99.90", "2")], "asks": [("100.10", "1")]}
-QUIET = Strategy(lambda state, wake, market, out: None, wakes=0)
+QUIET = Strategy(lambda state, wake, market, out: None, wakes=0, python_only=True)
 TICKER = TradingSettings(price_source="ticker")
 
 
@@ -25,7 +25,7 @@ def wakes_of(market: Tape, wakes: int, settings: TradingSettings | None = None) 
     def decide(state: Any, wake: Any, views: Any, out: Any) -> None:
         seen.append((wake.reasons, views[wake.instrument].trusted))
 
-    run(Strategy(decide, wakes=wakes), market, settings=settings)
+    run(Strategy(decide, wakes=wakes, python_only=True), market, settings=settings)
     return seen
 
 
@@ -95,7 +95,7 @@ def test_a_print_wakes_with_its_price_size_and_side() -> None:
     def decide(state: Any, wake: Any, views: Any, out: Any) -> None:
         seen.append((wake.trade_price, wake.trade_size, wake.trade_side))
 
-    run(Strategy(decide, wakes=On.TRADE), tape().book(**BOOK).trade("sell", "99.90", "0.5"))
+    run(Strategy(decide, wakes=On.TRADE, python_only=True), tape().book(**BOOK).trade("sell", "99.90", "0.5"))
     assert seen == [(9990, 500, Side.SELL)]
 
 

@@ -15,7 +15,7 @@ from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.pipeline import Pipeline
 
 FEE = FlatFee(FlatFeeSettings())
-QUIET = Strategy(lambda state, wake, market, out: None, wakes=0)
+QUIET = Strategy(lambda state, wake, market, out: None, wakes=0, python_only=True)
 
 
 def taker(state: Any, wake: Any, market: Any, out: Any) -> None:
@@ -81,7 +81,9 @@ def renumber(step: Step, shard: int) -> Step:
 
 def test_max_events_counts_deliveries_and_the_end_still_wakes() -> None:
     reasons = []
-    strategy = Strategy(lambda s, wake, m, o: reasons.append(wake.reasons), wakes=On.MARKET | On.END)
+    strategy = Strategy(
+        lambda s, wake, m, o: reasons.append(wake.reasons), wakes=On.MARKET | On.END, python_only=True
+    )
     busy = market().trade("buy", "100.10", "1").update(bids=[("99.95", "1")])
     result = run(strategy, busy, max_events=2)
     assert (result.pipeline.deliveries, result.pipeline.canonical_events) == (2, 1)
@@ -98,7 +100,9 @@ def test_own_events_carry_the_number_of_the_last_message_before_them() -> None:
         elif wake.reasons & On.OWN_FILL:
             out.place(0, Side.SELL, 10**6, 1, tag=1)
 
-    strategy = Strategy(decide, wakes=On.MARKET | On.TIMER | On.OWN_FILL, tags=("take", "quote"))
+    strategy = Strategy(
+        decide, wakes=On.MARKET | On.TIMER | On.OWN_FILL, tags=("take", "quote"), python_only=True
+    )
     busy = market().trade("buy", "100.10", "1").wait()
     assert [(i.seq, i.tag) for i in run(strategy, busy).intents] == [
         (3, "take"),  # the book's last message
@@ -115,14 +119,14 @@ def test_a_run_that_is_done_ends_at_the_time_of_its_last_event() -> None:
         if wake.reasons & On.END:
             ends.append(wake.now_ns)
 
-    strategy = Strategy(decide, wakes=On.MARKET | On.END)
+    strategy = Strategy(decide, wakes=On.MARKET | On.END, python_only=True)
     run(strategy, market().wait(50), max_events=1)
     run(strategy, market().wait(50))
     assert ends == [2_000_000, 52_000_000]
 
 
 def test_what_comes_after_the_end_is_ignored() -> None:
-    pipeline = Pipeline({"taker": Strategy(taker)}, FEE, max_events=1)
+    pipeline = Pipeline({"taker": Strategy(taker, python_only=True)}, FEE, max_events=1)
     steps = market().update(bids=[("99.95", "1")]).steps
     feed(pipeline, steps)
     assert (pipeline.done, pipeline.intents.count) == (True, 1)
@@ -136,7 +140,7 @@ def test_the_runner_learns_when_the_next_timer_is_due() -> None:
             out.timer(9_000_000)
             out.timer(7_000_000)
 
-    pipeline = Pipeline({"timed": Strategy(decide, wakes=On.MARKET | On.TIMER)}, FEE)
+    pipeline = Pipeline({"timed": Strategy(decide, wakes=On.MARKET | On.TIMER, python_only=True)}, FEE)
     assert pipeline.next_timer_ns() is None
     feed(pipeline, market().steps)
     assert pipeline.next_timer_ns() == 7_000_000
@@ -156,7 +160,7 @@ def test_timers_that_are_due_at_the_end_fire_and_later_ones_do_not() -> None:
             for due_ns in (5_000_000, 6_000_000, 6_000_001):
                 out.timer(due_ns)
 
-    pipeline = Pipeline({"timed": Strategy(decide, wakes=On.MARKET | On.TIMER)}, FEE)
+    pipeline = Pipeline({"timed": Strategy(decide, wakes=On.MARKET | On.TIMER, python_only=True)}, FEE)
     feed(pipeline, market().steps)
     pipeline.on_end(6_000_000)
     assert (fired, pipeline.done) == ([5_000_000, 6_000_000], True)
@@ -177,6 +181,7 @@ def test_timers_of_several_strategies_at_one_moment_go_by_name() -> None:
             wakes=On.MARKET | On.TIMER,
             state={"me": "i8"},
             start=lambda state: setattr(state, "me", me),
+            python_only=True,
         )
 
     run({"b": named(2), "a": named(1)}, market().wait(10))
@@ -185,7 +190,7 @@ def test_timers_of_several_strategies_at_one_moment_go_by_name() -> None:
 
 def test_the_clock_is_shown_each_point_in_order() -> None:
     points: list[str] = []
-    pipeline = Pipeline({"taker": Strategy(taker)}, FEE, probe=points.append)
+    pipeline = Pipeline({"taker": Strategy(taker, python_only=True)}, FEE, probe=points.append)
     feed(pipeline, market().steps)
     assert points == ["done", "state", "strategy", "allocator", "execution", "emitted", "done"]
 

@@ -29,7 +29,7 @@ def taking(size: int = 2000) -> Strategy:
             order = out.place(i, Side.BUY, view.ask, size, TimeInForce.IOC, Urgency.TAKER, 0)
             out.cancel(order)
 
-    return Strategy(decide, wakes=On.MARKET, at={"done": "i8"}, tags=("take",))
+    return Strategy(decide, wakes=On.MARKET, at={"done": "i8"}, tags=("take",), python_only=True)
 
 
 def played(market: Tape, strategy: Strategy | None = None, bps: int = 100, **options: Any) -> Pipeline:
@@ -107,7 +107,7 @@ def test_a_mark_that_is_not_the_markets_is_told() -> None:
 def test_a_failed_run_says_why() -> None:
     failed = run_document(None, "replay", 0, error=ReplayError("no such thing"))
     assert (failed["ok"], failed["error"], failed["final_hash"]) == (False, "no such thing", None)
-    broken = played(market(), Strategy(lambda *_: 1 // 0))
+    broken = played(market(), Strategy(lambda *_: 1 // 0, python_only=True))
     document = run_document(broken, "live", 0)
     assert not document["ok"]
     assert "strategy taking: decide raised ZeroDivisionError" in document["error"]

@@ -27,7 +27,7 @@ def once(act: Callable[[Any, Any, Any, Any], Any], market: Tape | None = None, *
             act(state, wake, views, out)
 
     state = {"called": "i8", **options.pop("state", {})}
-    return run(Strategy(decide, state=state, **options), market or tape().book(**BOOK))
+    return run(Strategy(decide, state=state, **options, python_only=True), market or tape().book(**BOOK))
 
 
 def seen(look: Callable[[Any, Any], Any], market: Tape | None = None, **options: Any) -> Any:
@@ -83,7 +83,7 @@ def test_own_orders_and_position_show_up_in_the_view() -> None:
             out.place(0, Side.SELL, 10050, 7)
             out.place(0, Side.BUY, 10010, 400, TimeInForce.IOC, Urgency.TAKER)
 
-    run(Strategy(decide, wakes=On.MARKET | On.OWN_FILL, orders=2), tape().book(**BOOK))
+    run(Strategy(decide, wakes=On.MARKET | On.OWN_FILL, orders=2, python_only=True), tape().book(**BOOK))
     assert shown == [(0, [], 2), (400, [(1, -1, 10050, 7)], 2)]
 
 
@@ -97,7 +97,9 @@ def test_a_fill_and_a_refusal_wake_with_their_order() -> None:
         else:
             told.append((wake.reasons, wake.instrument, wake.order, wake.filled, wake.refusal))
 
-    run(Strategy(decide, wakes=On.MARKET | On.OWN_FILL | On.OWN_REJECT), tape().book(**BOOK))
+    run(
+        Strategy(decide, wakes=On.MARKET | On.OWN_FILL | On.OWN_REJECT, python_only=True), tape().book(**BOOK)
+    )
     assert told == [(On.OWN_FILL, 0, 1, -400, 0), (On.OWN_REJECT, -1, 1, 0, Refusal.UNKNOWN_ORDER)]
 
 
@@ -128,7 +130,7 @@ def test_a_definition_in_force_is_handed_over_with_the_record_of_its_instrument(
         defined.append((definition.id, at.tick))
 
     market = tape().book(**BOOK).instrument("test:C/D", tick="0.05").instrument("test:C/D", tick="0.25")
-    run(Strategy(lambda *_: None, at={"tick": "i8"}, define=define), market)
+    run(Strategy(lambda *_: None, at={"tick": "i8"}, define=define, python_only=True), market)
     assert defined == [("test:A/B", 1), ("test:C/D", 5), ("test:C/D", 25)]
 
 
@@ -186,7 +188,10 @@ def test_a_strategy_that_fails_leaves_nothing_and_others_go_on() -> None:
     def good(state: Any, wake: Any, views: Any, out: Any) -> None:
         out.place(0, Side.BUY, 1, 1)
 
-    pipeline = Pipeline({"bad": Strategy(bad), "good": Strategy(good)}, FlatFee(FlatFeeSettings()))
+    pipeline = Pipeline(
+        {"bad": Strategy(bad, python_only=True), "good": Strategy(good, python_only=True)},
+        FlatFee(FlatFeeSettings()),
+    )
     feed(pipeline, tape().book(**BOOK).update(bids=[("99.90", "3")]).steps)
     assert [str(error) for error in pipeline.errors] == [
         "strategy bad: decide raised ValueError at event 3: no"
@@ -204,7 +209,7 @@ def test_a_strategy_that_answers_itself_without_end_is_stopped() -> None:
         out.cancel(out.place(0, Side.BUY, 10010, 1, TimeInForce.IOC, Urgency.TAKER))
 
     with pytest.raises(StrategyError, match="it would never come to rest"):
-        run(Strategy(decide, wakes=On.MARKET | On.OWN_FILL), tape().book(**BOOK))
+        run(Strategy(decide, wakes=On.MARKET | On.OWN_FILL, python_only=True), tape().book(**BOOK))
 
 
 # what is asked for
@@ -238,7 +243,7 @@ def timers_of(market: Tape, *due_ms: float) -> list[float]:
             for due in due_ms:
                 out.timer(round(due * 1e6))
 
-    run(Strategy(decide, wakes=On.MARKET | On.TIMER), market)
+    run(Strategy(decide, wakes=On.MARKET | On.TIMER, python_only=True), market)
     return fired
 
 
@@ -265,13 +270,15 @@ def test_a_timer_comes_before_later_records_and_after_those_of_its_own_moment() 
             out.timer(6 * 10**6)
 
     market = tape().book(**BOOK).at(6).update(bids=[("99.95", "1")])
-    run(Strategy(decide, wakes=On.MARKET | On.TIMER), market)
+    run(Strategy(decide, wakes=On.MARKET | On.TIMER, python_only=True), market)
     assert order == [(On.MARKET, 2, 9990), (On.TIMER, 5, 9990), (On.MARKET, 6, 9995), (On.TIMER, 6, 9995)]
 
 
 def test_the_end_is_the_last_call() -> None:
     order = []
-    strategy = Strategy(lambda s, w, m, o: order.append((w.reasons, w.instrument)), wakes=On.MARKET | On.END)
+    strategy = Strategy(
+        lambda s, w, m, o: order.append((w.reasons, w.instrument)), wakes=On.MARKET | On.END, python_only=True
+    )
     run(strategy, tape().book(**BOOK))
     assert order == [(On.MARKET, 0), (On.END, -1)]
 
@@ -292,13 +299,13 @@ def test_the_end_is_the_last_call() -> None:
 )
 def test_declarations_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
-        Strategy(lambda *_: None, **options)
+        Strategy(lambda *_: None, **options, python_only=True)
 
 
 @pytest.mark.parametrize("options", [{"depth": 0}, {"orders": 0}, {"wakes": -1}])
 def test_numbers_out_of_range_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="must be >="):
-        Strategy(lambda *_: None, **options)
+        Strategy(lambda *_: None, **options, python_only=True)
 
 
 def test_units_round_to_the_side_that_is_asked_for() -> None:

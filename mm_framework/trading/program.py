@@ -1,0 +1,32 @@
+"""The function of a strategy that a run calls: its own, or the one that means what a machine does. Pure."""
+
+from __future__ import annotations
+
+from mm_framework.contracts.strategy import Decide, Strategy
+from mm_framework.errors import PluginError
+from mm_framework.trading.source import Refusal, Source
+
+__all__ = ["decide_of", "refusals_of"]
+
+
+def refusals_of(strategy: Strategy) -> tuple[Refusal, ...]:
+    """What ``decide`` uses beyond the allow list; nothing for a strategy that is ``python_only``."""
+    return () if strategy.python_only else Source.of(strategy.decide).refusals
+
+
+def decide_of(name: str, strategy: Strategy) -> Decide:
+    """What is called for ``decide``: itself if ``python_only``, else with the arithmetic of a machine.
+
+    Raises PluginError for a strategy that is not ``python_only`` and goes beyond the allow list.
+    """
+    if strategy.python_only:
+        return strategy.decide
+    refusals = refusals_of(strategy)
+    if refusals:
+        more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+        raise PluginError(
+            f"strategy {name}: {refusals[0]}{more}; keep to what can be compiled,"
+            " or declare Strategy(python_only=True)",
+            phase="decide",
+        )
+    return Source.of(strategy.decide).function()
