@@ -52,6 +52,6 @@ def test_a_python_only_strategy_is_called_as_it_is() -> None:
 
 def test_a_run_calculates_as_a_machine_does() -> None:
     fields = {"factor": "i8"}
-    with pytest.raises(StrategyError, match="raised OverflowError .* which int64 does not hold"):
+    with pytest.raises(StrategyError, match=r"raised OverflowError .* which int64 does not hold"):
         run(Strategy(product, state=fields, start=start), MARKET)
     assert run(Strategy(product, state=fields, start=start, python_only=True), MARKET).intents
