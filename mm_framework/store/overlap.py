@@ -7,20 +7,17 @@ behind the cut, with its book as it was then.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mm_framework.model.events import Kind, SyncState
+from mm_framework.model.events import SyncState
 from mm_framework.model.instrument import Definition
+from mm_framework.store.follow import Follower, Near
 from mm_framework.store.manifest import Overlap, Part
-from mm_framework.store.mapped import give_back
-from mm_framework.store.schema import ROW_GROUP
-from mm_framework.store.synthetic import book_rows
-from mm_framework.store.walk import BookWalk
 
 __all__ = ["Resolved", "resolve", "without"]
 
@@ -63,41 +60,27 @@ def resolve(parts: Sequence[Part], starts: Mapping[str, int]) -> Resolved:
 
 
 def without(
-    rows: Rows, cuts: Sequence[Interval], definitions: Sequence[Definition], *, ended: bool = False
+    rows: Rows,
+    cuts: Sequence[Interval],
+    definitions: Sequence[Definition],
+    *,
+    ended: bool = False,
+    near: Near = lambda place: None,
 ) -> Rows:
     """An instrument's rows without those in the intervals; behind each its book, as SYNTHETIC rows, if the
-    run goes on there or ``ended`` books are wanted, too.
+    run goes on there or ``ended`` books are wanted, too. ``near``: a known book not behind a place, if any.
     """
-    depths = {one.number: one.depth for one in definitions}
     times, pieces, place = rows["ts_recv_ns"], [], 0
-    walk: BookWalk | None = None
-    number, state = -1, SyncState.CONNECTING
-    for from_ns, to_ns in (*_united(cuts), (None, None)):
-        first = len(rows) if from_ns is None else bisect_left(times, from_ns)
-        end = len(rows) if to_ns is None else bisect_left(times, to_ns)
+    follower = Follower({one.number: one.depth for one in definitions})
+    for from_ns, to_ns in _united(cuts):
+        first, end = bisect_left(times, from_ns), bisect_left(times, to_ns)
         pieces.append(rows[place:first])
-        for part in _pieces(rows[place:end]):
-            if len(part):
-                if walk is None or part["instrument"][0] != number:
-                    number = int(part["instrument"][0])
-                    walk = BookWalk(depths[number])
-                walk.feed(part)
-                changes = part[part["kind"] == Kind.SYNC_CHANGE]
-                state = SyncState(int(changes["size"][-1])) if len(changes) else state
-        goes_on = ended or end < len(rows) or state is SyncState.SYNCED
-        if walk is not None and to_ns is not None and goes_on:
-            epoch = int(rows["epoch"][end - 1])
-            pieces.append(book_rows(walk.book, number, state, epoch, to_ns))
+        follower.reach(rows, place, end, near)
+        goes_on = ended or end < len(rows) or follower.state is SyncState.SYNCED
+        if follower.number is not None and goes_on:
+            pieces.append(follower.rows(to_ns))
         place = end
-    return np.concatenate(pieces)
-
-
-def _pieces(rows: Rows) -> Iterator[Rows]:
-    """Rows in pieces of one instrument number each, which do not stay in memory."""
-    for start in range(0, len(rows), ROW_GROUP):
-        chunk = rows[start : start + ROW_GROUP]
-        yield from np.split(chunk, np.flatnonzero(np.diff(chunk["instrument"])) + 1)
-        give_back(rows)
+    return np.concatenate([*pieces, rows[place:]])
 
 
 def _united(cuts: Sequence[Interval]) -> list[Interval]:

@@ -179,9 +179,10 @@ def _make_views(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Sto
 def _view(connection: duckdb.DuckDBPyConnection, table: str, lines: list[tuple[str, ...]]) -> None:
     if not lines:
         return
-    names = ["file", "venue", "date", "verdict"]
-    columns = [pa.array([line[place] for line in lines]) for place in range(len(names))]
-    _keep(connection, f"_{table}_files", pa.table(columns, names=names))
+    columns = [[line[place] for line in lines] for place in range(4)]
+    _keep(
+        connection, f"_{table}_files", dict(zip(("file", "venue", "date", "verdict"), columns, strict=True))
+    )
     listed = ", ".join(_quoted(line[0]) for line in lines)
     extra = ", events.price / 10.0 ** events.price_scale AS price_f" if table == "events" else ""
     connection.execute(
@@ -191,25 +192,23 @@ def _view(connection: duckdb.DuckDBPyConnection, table: str, lines: list[tuple[s
     )
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+def _keep(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, list[Any]]) -> None:
     """A table of the database itself: what is registered is seen by one cursor only."""
-    connection.register("_given", table)
-    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM _given")
-    connection.unregister("_given")
+    types = {"rows": "BIGINT[]", "flags": "VARCHAR[][]"}
+    listed = ", ".join(f"unnest(?::{types.get(column, 'VARCHAR[]')}) AS {column}" for column in columns)
+    connection.execute(f"CREATE TABLE {name} AS SELECT {listed}", [*columns.values()])
 
 
-def _partitions(stored: list[Stored]) -> pa.Table:
-    return pa.table(
-        {
-            "venue": [one.partition.venue for one in stored],
-            "date": [one.partition.date for one in stored],
-            "symbol": [one.partition.symbol for one in stored],
-            "rows": [one.rows for one in stored],
-            "verdict": [one.verdict.status for one in stored],
-            "flags": pa.array([list(one.verdict.flags) for one in stored], pa.list_(pa.string())),
-            "digest": [one.digest for one in stored],
-        }
-    )
+def _partitions(stored: list[Stored]) -> dict[str, list[Any]]:
+    return {
+        "venue": [one.partition.venue for one in stored],
+        "date": [one.partition.date for one in stored],
+        "symbol": [one.partition.symbol for one in stored],
+        "rows": [one.rows for one in stored],
+        "verdict": [one.verdict.status for one in stored],
+        "flags": [list(one.verdict.flags) for one in stored],
+        "digest": [one.digest for one in stored],
+    }
 
 
 def _allowed(root: Root) -> list[str]:

@@ -18,12 +18,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from mm_framework.bundle.times import DAY_NS, FIRST_NS, LAST_NS
 from mm_framework.errors import ConfigError, StoreError
-from mm_framework.model.events import Kind, SyncState
+from mm_framework.model.events import SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.settings import nearest
 from mm_framework.store.manifest import Part, Stored, StoreManifest
@@ -34,7 +32,6 @@ from mm_framework.store.root import Root, open_root
 from mm_framework.store.row_cache import RowCache
 from mm_framework.store.schema import TABLES
 from mm_framework.store.selection import Policy, Selection, usable
-from mm_framework.store.walk import BookWalk
 
 if TYPE_CHECKING:
     from mm_framework.store.query import Database
@@ -192,26 +189,14 @@ class Store:
         Raises StoreError when the store has nothing of the instrument that day up to then.
         """
         self.matching([instrument])
-        walk: BookWalk | None = None
-        number, state, epoch, last_ns = -1, SyncState.CONNECTING, 0, FIRST_NS
         midnight = max(ts_ns, 0) // DAY_NS * DAY_NS
-        selection = self.events([instrument], midnight, ts_ns + 1, "any")
-        definitions = selection.definitions
-        for block in selection.blocks():
-            for rows in np.split(block, np.flatnonzero(np.diff(block["instrument"])) + 1):
-                if walk is None or rows["instrument"][0] != number:
-                    number = int(rows["instrument"][0])
-                    walk = BookWalk(definitions[number].depth)
-                walk.feed(rows)
-                changes = rows[rows["kind"] == Kind.SYNC_CHANGE]
-                state = SyncState(int(changes["size"][-1])) if len(changes) else state
-                epoch, last_ns = int(rows["epoch"][-1]), int(rows["ts_recv_ns"][-1])
-        if walk is None:
+        found = self.events([instrument], midnight, ts_ns + 1, "any").last_book()
+        if found is None:
             raise StoreError(
                 f"the store has nothing of {instrument} on {date_of(midnight // DAY_NS)} by then"
             )
-        book = walk.book
-        return BookAt(instrument, definitions[number], book.bids(), book.asks(), state, epoch, last_ns)
+        at, definition, last_ns = found
+        return BookAt(instrument, definition, at.book.bids(), at.book.asks(), at.state, at.epoch, last_ns)
 
     def table(
         self,
@@ -259,6 +244,9 @@ class Store:
         to_ns: int,
         policy: Policy,
     ) -> Iterator[pa.Table]:
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
         time = "ts_recv_ns" if name == "events" else "ts_capture"
         for stored in self.partitions(instruments, from_ns, to_ns, policy):
             for part in stored.parts:
@@ -280,6 +268,8 @@ class Store:
 def _between(time: str, from_ns: int, to_ns: int) -> Any:
     if (from_ns, to_ns) == (FIRST_NS, LAST_NS):
         return None
+    import pyarrow.compute as pc
+
     field = pc.field(time)
     return (field >= from_ns) & (field < to_ns)
 

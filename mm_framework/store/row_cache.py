@@ -5,7 +5,7 @@
 
 A file is named by what its part is made of (the Parquet file's SHA-256 and the run), made when it is
 first needed, and may be removed at any time. Above the size limit the files that were used longest
-ago go first.
+ago go first. Beside it stand the books within its day, when a question first begins there (`books`).
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import hashlib
 import os
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-import pyarrow.compute as pc
 
 from mm_framework.bundle.disk import writing
 from mm_framework.errors import ManifestMismatch
+from mm_framework.store.books import Books, Stream, read_books, write_books
 from mm_framework.store.manifest import Part
 from mm_framework.store.mapped import map_rows
 from mm_framework.store.parquet import parquet_file
@@ -58,15 +58,40 @@ class RowCache:
         """The rows of a part, of `row_dtype`; read-only. Raises StoreError when its file is not as named."""
         if not self._max_bytes:
             return np.concatenate([*part_rows(root, part)])
-        name = hashlib.sha256(f"{part.files['events'][1]}|{part.run}".encode()).hexdigest()
-        path = self._folder / f"{name}.rows"
+        path = self._path(part, "rows")
         found = self._mapped(path)
         if found is None:
-            self._make(path, root, part)
+            with self._making(path) as file:
+                _write_rows(file, part_rows(root, part))
             found = self._mapped(path)
         if found is None:  # another process made room in the meantime
             return np.concatenate([*part_rows(root, part)])
         return found
+
+    def books(
+        self,
+        root: Root,
+        part: Part,
+        streams: Callable[[Rows], Iterable[Stream]],
+    ) -> Books | None:
+        """Books within a part, made from ``streams``, the rows and depths of each of its instruments.
+
+        None when nothing is kept here.
+        """
+        path = self._path(part, "books")
+        found = read_books(path) if self._max_bytes else None
+        if found is None and self._max_bytes:
+            with self._making(path) as file:
+                write_books(file, streams(self.rows(root, part)))
+            found = read_books(path)
+        elif found is not None:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+        return found
+
+    def _path(self, part: Part, suffix: str) -> Path:
+        name = hashlib.sha256(f"{part.files['events'][1]}|{part.run}".encode()).hexdigest()
+        return self._folder / f"{name}.{suffix}"
 
     def _mapped(self, path: Path) -> Rows | None:
         try:
@@ -81,28 +106,25 @@ class RowCache:
         except (OSError, struct.error, ValueError):
             return None
 
-    def _make(self, path: Path, root: Root, part: Part) -> None:
+    @contextlib.contextmanager
+    def _making(self, path: Path) -> Iterator[BinaryIO]:
+        """A file that becomes ``path`` when it is whole, for which others make room."""
         with writing(path):
             self._folder.mkdir(parents=True, exist_ok=True)
-            count = 0
             with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part", delete=False) as file:
                 try:
-                    file.write(bytes(_HEADER.size))
-                    for rows in part_rows(root, part):
-                        count += len(rows)
-                        file.write(rows.data)
-                    file.seek(0)
-                    file.write(_HEADER.pack(MAGIC, SCHEMA_VERSION, count))
+                    yield cast(BinaryIO, file)
                     file.close()
                     Path(file.name).replace(path)
                 except BaseException:
+                    file.close()
                     Path(file.name).unlink(missing_ok=True)
                     raise
         self._make_room(path)
 
     def _make_room(self, keep: Path) -> None:
         found = []
-        for path in self._folder.glob("*.rows"):
+        for path in (*self._folder.glob("*.rows"), *self._folder.glob("*.books")):
             with contextlib.suppress(OSError):
                 status = path.stat()
                 found.append((status.st_mtime_ns, status.st_size, path))
@@ -116,6 +138,16 @@ class RowCache:
                     total -= size
 
 
+def _write_rows(file: BinaryIO, many: Iterable[Rows]) -> None:
+    count = 0
+    file.write(bytes(_HEADER.size))
+    for rows in many:
+        count += len(rows)
+        file.write(rows.data)
+    file.seek(0)
+    file.write(_HEADER.pack(MAGIC, SCHEMA_VERSION, count))
+
+
 def part_rows(root: Root, part: Part) -> Iterator[Rows]:
     """The rows of a part from its Parquet file, one row group at a time."""
     name, _, rows = part.files["events"]
@@ -126,6 +158,8 @@ def part_rows(root: Root, part: Part) -> Iterator[Rows]:
         for group in range(reader.num_row_groups):
             table = reader.read_row_group(group, columns=columns, use_threads=False)
             if shared:
+                import pyarrow.compute as pc
+
                 table = table.filter(pc.equal(table["run"], part.run))
             found += table.num_rows
             yield rows_of(table)

@@ -23,6 +23,8 @@ from mm_framework.bundle.digest import EventDigest, places_of
 from mm_framework.bundle.times import FIRST_NS
 from mm_framework.model.events import RowFlag, row_dtype
 from mm_framework.model.instrument import SHARD_SHIFT, Definition
+from mm_framework.store.books import EVERY, Stream
+from mm_framework.store.follow import Follower, Near
 from mm_framework.store.manifest import Part, Stored, Verdict
 from mm_framework.store.mapped import give_back
 from mm_framework.store.overlap import without
@@ -123,10 +125,34 @@ class Selection:
         ]
         return sorted(wanted, key=lambda pair: (pair[1].id, pair[0]))
 
+    def last_book(self) -> tuple[Follower, Definition, int] | None:
+        """The book after the last row, its definition and the time of that row; of one instrument.
+
+        It follows from all rows of the day, whatever the policy leaves out. None when there is no row.
+        """
+        found = []
+        for date in sorted({one.partition.date for one in self.partitions}):
+            for rows, _, part, instrument in self._whole(date):
+                if end := bisect_left(rows["ts_recv_ns"], self.to_ns):
+                    found.append((int(rows["ts_recv_ns"][end - 1]), part.run, rows[:end], part, instrument))
+        if not found:
+            return None
+        last_ns, run, rows, part, instrument = max(found, key=lambda one: one[:2])
+        follower = Follower({one.number: one.depth for one in self._own_definitions(part, instrument)})
+        follower.reach(rows, 0, len(rows), self._near(part, instrument))
+        assert follower.number is not None
+        return follower, self.known[run, follower.number], last_ns
+
     def _streams(self, date: str) -> Iterator[tuple[Rows, str, int]]:
         """The rows of each instrument of each part of a day, with their run and its place among runs."""
+        runs = {part.run for one in self.partitions if one.partition.date == date for part in one.parts}
+        ranks = {run: rank for rank, run in enumerate(sorted(runs))}
+        for rows, stored, part, instrument in self._whole(date):
+            yield self._cut(rows, stored, part, instrument), part.run, ranks[part.run]
+
+    def _whole(self, date: str) -> Iterator[tuple[Rows, Stored, Part, str]]:
+        """All rows of each instrument of each part of a day, of the parts that the policy takes."""
         found = [(part, one) for one in self.partitions if one.partition.date == date for part in one.parts]
-        ranks = {run: rank for rank, run in enumerate(sorted({part.run for part, _ in found}))}
         for part, stored in sorted(found, key=lambda pair: (pair[0].run, pair[0].partition)):
             wanted = [
                 one
@@ -138,16 +164,31 @@ class Selection:
             rows = self.cache.rows(self.root, part) if wanted else None
             for stretch in wanted:
                 assert rows is not None
-                own = self._own(rows, part, stretch.instrument)
-                yield self._cut(own, stored, part, stretch.instrument), part.run, ranks[part.run]
+                yield self._own(rows, part, stretch.instrument), stored, part, stretch.instrument
 
     def _own(self, rows: Rows, part: Part, instrument: str) -> Rows:
         if len(part.stretches) == 1:
             return rows
-        numbers = [
-            number for (run, number), one in self.known.items() if run == part.run and one.id == instrument
-        ]
+        numbers = [one.number for one in self._own_definitions(part, instrument)]
         return np.asarray(rows[np.isin(rows["instrument"], numbers)])
+
+    def _own_definitions(self, part: Part, instrument: str) -> list[Definition]:
+        return [one for (run, _), one in self.known.items() if run == part.run and one.id == instrument]
+
+    def _near(self, part: Part, instrument: str) -> Near:
+        """Books that the row cache keeps; they are made when one is first wanted."""
+        instruments = [one.instrument for one in part.stretches]
+
+        def streams(rows: Rows) -> Iterator[Stream]:
+            for one in instruments:
+                depths = {known.number: known.depth for known in self._own_definitions(part, one)}
+                yield self._own(rows, part, one), depths
+
+        def near(place: int) -> tuple[int, Rows] | None:
+            books = self.cache.books(self.root, part, streams) if place >= EVERY else None
+            return None if books is None else books.before(instruments.index(instrument), place)
+
+        return near
 
     def _cut(self, rows: Rows, stored: Stored, part: Part, instrument: str) -> Rows:
         """Without what lies outside of the time, and in intervals that the policy leaves out."""
@@ -156,8 +197,8 @@ class Selection:
         if self.from_ns > int(rows["ts_recv_ns"][0]):
             cuts.append((FIRST_NS, self.from_ns))
         if cuts:
-            own = [one for (run, _), one in self.known.items() if run == part.run and one.id == instrument]
-            rows = without(rows, cuts, own, ended=True)
+            own = self._own_definitions(part, instrument)
+            rows = without(rows, cuts, own, ended=True, near=self._near(part, instrument))
         return rows[: bisect_left(rows["ts_recv_ns"], self.to_ns)]
 
 
