@@ -54,6 +54,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "plot": ("mm_framework.cli.plot_cmd", "Draw prices, spread, depth and ages of a recording."),
     "store": ("mm_framework.cli.store_cmd", "Keep months of runs as tables that can be trusted and asked."),
     "replay": ("mm_framework.cli.replay_cmd", "Give the events of a store or a run in their order."),
+    "research": (
+        "mm_framework.cli.research_cmd",
+        "Judge features, fair values and quoting models on unseen data.",
+    ),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

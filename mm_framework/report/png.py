@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["HEIGHT", "WIDTH", "picture"]
+__all__ = ["HEIGHT", "WIDTH", "drawn", "picture"]
 
 WIDTH: Final = 1200
 HEIGHT: Final = 900
@@ -31,15 +32,23 @@ def picture(chart: Chart, theme: str = "light") -> bytes:
 
     Raises EnvironmentFailed without matplotlib.
     """
+    colours = THEMES[theme]
+    return drawn(lambda figure: _draw(figure, chart, colours), colours)
+
+
+def drawn(draw: Callable[[Figure], None], theme: Theme, width: int = WIDTH, height: int = HEIGHT) -> bytes:
+    """A PNG of so many pixels that ``draw`` fills, in the style of charts.
+
+    Raises EnvironmentFailed without matplotlib.
+    """
     try:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
         raise EnvironmentFailed("pictures need matplotlib: install mm-framework[plot]") from None
-    colours = THEMES[theme]
-    with rc_context(_style(colours)):
-        figure = Figure(figsize=(WIDTH / _DPI, HEIGHT / _DPI), dpi=_DPI, layout="constrained")
-        _draw(figure, chart, colours)
+    with rc_context(_style(theme)):
+        figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout="constrained")
+        draw(figure)
         out = io.BytesIO()
         figure.savefig(out, format="png", metadata={"Software": None})
     return out.getvalue()

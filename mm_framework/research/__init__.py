@@ -1,0 +1,1 @@
+"""Features, fair values and quoting models, judged on data that they have not seen."""
