@@ -99,6 +99,9 @@ class SealedFile(io.RawIOBase):
         table = list(_ENTRY.iter_unpack(self._file.read(count * _ENTRY.size)))[1:]
         if sum(raw for _, raw in table) != size or sum(packed for packed, _ in table) > start:
             raise self._damaged("its table of blocks does not fit its size")
+        largest = max((raw for _, raw in table), default=0)
+        if largest > SEAL_BLOCK_BYTES:
+            raise self._damaged(f"a block says that it holds {largest} bytes, at most {SEAL_BLOCK_BYTES}")
         return size, digest.hex(), table
 
     def _damaged(self, why: str) -> CorruptFrame:

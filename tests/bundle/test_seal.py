@@ -176,6 +176,25 @@ def test_a_seal_without_its_head_or_table_is_a_clear_error(run: Path, cut: int) 
         open_run(run)
 
 
+def test_a_seal_whose_block_unpacks_too_far_is_refused_unread(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """64 MiB of zeros as one block, some kB on the disk."""
+    seal(run)
+    bomb = tmp_path / "bomb.frames"
+    bomb.write_bytes(bytes(64 << 20))
+    with monkeypatch.context() as patched:
+        patched.setattr(sealed_module, "SEAL_BLOCK_BYTES", 64 << 20)
+        write_sealed(bomb)
+    path = seals(run)[0]
+    sealed_path(bomb).replace(path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(
+        CorruptFrame, match=rf"{path.name} is damaged .* holds 67108864 bytes, at most 262144"
+    ):
+        open_run(run)
+
+
 def test_a_seal_of_a_newer_release_is_told(run: Path) -> None:
     seal(run)
     path = seals(run)[0]

@@ -225,6 +225,27 @@ MM = (
 )
 
 
+PEAK = """
+import atexit, pathlib
+def told():
+    (line,) = (one for one in open("/proc/self/status") if one.startswith("VmHWM"))
+    print("peak_kib", line.split()[1], flush=True)
+atexit.register(told)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is told by /proc")
+def test_a_bomb_is_refused_in_little_memory(store: Path) -> None:
+    """600 MiB, which nobody unpacks to find out."""
+    bomb(events(store))
+    arguments = ("replay", "--store", str(store), "--store-cache-max-gb", "0")
+    process = program(PEAK + MM, *arguments)
+    told, error = process.communicate(timeout=60)
+    assert process.returncode == 4, error
+    assert b"no store has more than" in error
+    assert int(told.split()[-1]) < 400 << 10
+
+
 def test_a_full_disk_ends_the_build_and_the_store_stays(store: Path) -> None:
     """Files may grow to 4 kB only, as if the disk were full there."""
     before = (store / "manifest.json").read_bytes()
