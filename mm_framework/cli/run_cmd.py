@@ -19,8 +19,8 @@ from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, se
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.errors import MMError
 from mm_framework.feed.config import FeedSettings
-from mm_framework.settings import DataSettings
-from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.settings import DataSettings, section_of
+from mm_framework.trading.settings import LatencySettings, LimitSettings, MatchingSettings, TradingSettings
 
 if TYPE_CHECKING:
     from mm_framework.cli.run_jobs import Job
@@ -60,7 +60,12 @@ ARGUMENTS = "mm_framework.run_arguments"
     "--mode", type=click.Choice(["replay", "live"]), required=True, help="Play a recording, or listen."
 )
 @click.option(
-    "--execution", type=click.Choice(["sim"]), default="sim", help="Simulated: no order leaves this machine."
+    "--execution",
+    type=click.Choice(["sim", "queue"]),
+    default="sim",
+    show_default=True,
+    help="Simulated, no order leaves this machine. sim: takers only, answered at once. queue: as a backtest,"
+    " orders rest, wait in line and take time ([matching], [order-latency]).",
 )
 @click.option("--strategy", "strategies", multiple=True, metavar="NAME", help="A strategy; repeats. [none]")
 @click.option(
@@ -122,6 +127,8 @@ ARGUMENTS = "mm_framework.run_arguments"
 )
 @settings_options(TradingSettings)
 @settings_options(LimitSettings)
+@settings_options(MatchingSettings)
+@settings_options(LatencySettings)
 @settings_options(CaptureSettings)
 @settings_options(AlertSettings)
 @settings_options(FeedSettings)
@@ -138,6 +145,7 @@ def command(app: App, context: click.Context, /, **options: Any) -> int:
     """
     chosen = RunOptions(**options)
     _check_pairs(context, chosen)
+    _check_execution(app, context, chosen)
     if chosen.audit_determinism:
         from mm_framework.cli.audit_runs import audit_determinism
 
@@ -159,6 +167,15 @@ def _check_pairs(context: click.Context, options: RunOptions) -> None:
         raise click.UsageError("--audit-determinism writes nothing: leave out --record", context)
 
 
+def _check_execution(app: App, context: click.Context, options: RunOptions) -> None:
+    """Refuse flags that the conservative simulation has no use for."""
+    for settings in (MatchingSettings, LatencySettings):
+        given = app.flags.get(section_of(settings), {})
+        if given and options.execution == "sim":
+            flag = next(iter(given.values())).origin.removeprefix("flag ")
+            raise click.UsageError(f"{flag} belongs to --execution queue", context)
+
+
 def _run(app: App, options: RunOptions) -> int:
     """Do it and print the line; errors are raised after that."""
     from mm_framework.cli.run_jobs import prepare
@@ -177,7 +194,10 @@ def _run(app: App, options: RunOptions) -> int:
         error = failure
     elapsed_ms = 0 if options.stable_json else (time.perf_counter_ns() - started_ns) // 1_000_000
     pipeline = None if job is None else job.pipeline
-    document = run_document(pipeline, options.mode, elapsed_ms, pnl=options.print_pnl, error=error) | extra
+    document = run_document(
+        pipeline, options.mode, elapsed_ms, execution=options.execution, pnl=options.print_pnl, error=error
+    )
+    document |= extra
     if job is not None and job.writer is not None:
         try:
             job.writer.close(document, job.pipeline)

@@ -19,10 +19,12 @@ from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError, MMError, PluginError
 from mm_framework.replay.source import replay
 from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
+from mm_framework.trading.models import execution_of, latencies_of
 from mm_framework.trading.paper import Paper
 from mm_framework.trading.pipeline import Pipeline, Probe
+from mm_framework.trading.queued import AnyPipeline, QueuedPipeline
 from mm_framework.trading.results import ResultWriter, callback_stats
-from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.settings import LatencySettings, LimitSettings, MatchingSettings, TradingSettings
 
 __all__ = ["Job", "prepare"]
 
@@ -31,7 +33,7 @@ __all__ = ["Job", "prepare"]
 class Job:
     """A run that is ready: ``go`` does it and gives the keys that only its mode has."""
 
-    pipeline: Pipeline
+    pipeline: AnyPipeline
     go: Callable[[], dict[str, Any]]
     writer: ResultWriter | None
 
@@ -48,7 +50,7 @@ def _replay_job(app: App, options: RunOptions) -> Job:
     kits = kits_of(app, bundle)
     parts = _parts(app, options)
     writer = _writer(app, options)
-    pipeline = _pipeline(parts, options, writer)
+    pipeline = _pipeline(parts, options, writer, None)
 
     def go() -> dict[str, Any]:
         size = sum(reader.size for reader in bundle.shards)
@@ -114,7 +116,8 @@ def _live_request(app: App, options: RunOptions) -> LiveRequest:
 def _writer(app: App, options: RunOptions) -> ResultWriter | None:
     if options.record is None:
         return None
-    return ResultWriter.create(app.load(DataSettings).value.dir, Path(options.record).name)
+    folder = app.load(DataSettings).value.dir
+    return ResultWriter.create(folder, Path(options.record).name, reports=options.execution == "queue")
 
 
 @attrs.frozen
@@ -125,6 +128,8 @@ class Parts:
     fee_model: FeeModel
     settings: TradingSettings
     limits: LimitSettings
+    matching: MatchingSettings
+    latency: LatencySettings
 
 
 def _parts(app: App, options: RunOptions) -> Parts:
@@ -133,23 +138,47 @@ def _parts(app: App, options: RunOptions) -> Parts:
     names = options.strategies
     if len(set(names)) != len(names):
         raise ConfigError(f"--strategy names one twice: {', '.join(names)}", key="strategy")
-    return Parts(
+    parts = Parts(
         {name: _strategy(app, name) for name in names},
         _built(app, "fee_models", options.fee_model),
         app.load(TradingSettings).value,
         app.load(LimitSettings).value,
+        app.load(MatchingSettings).value,
+        app.load(LatencySettings).value,
     )
+    if options.execution == "queue" and parts.latency.model not in ("constant", "random"):
+        raise ConfigError(
+            f"a run has no order latency of the model {parts.latency.model!r}: expected constant or random;"
+            " the others belong to mm backtest",
+            key="order-latency.model",
+            value=parts.latency.model,
+        )
+    return parts
 
 
 def _pipeline(
-    parts: Parts, options: RunOptions, writer: ResultWriter | None, probe: Probe | None = None
-) -> Pipeline:
-    return Pipeline(
+    parts: Parts, options: RunOptions, writer: ResultWriter | None, probe: Probe | None
+) -> AnyPipeline:
+    only = options.instruments if options.mode == "replay" else ()
+    if options.execution == "sim":
+        return Pipeline(
+            parts.strategies,
+            parts.fee_model,
+            parts.settings,
+            parts.limits,
+            only=only,
+            max_events=options.max_events,
+            observer=writer,
+            probe=probe,
+        )
+    return QueuedPipeline(
         parts.strategies,
         parts.fee_model,
         parts.settings,
         parts.limits,
-        only=options.instruments if options.mode == "replay" else (),
+        rules=execution_of(parts.matching, parts.settings),
+        latencies=latencies_of(parts.latency),
+        only=only,
         max_events=options.max_events,
         observer=writer,
         probe=probe,

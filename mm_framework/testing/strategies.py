@@ -41,9 +41,10 @@ from mm_framework.trading.backtest import Backtest, Outcome
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.ledger import AccountResult, money_scale
-from mm_framework.trading.matching import Execution
+from mm_framework.trading.matching import Execution, Report
 from mm_framework.trading.pipeline import Pipeline
 from mm_framework.trading.program import refusals_of
+from mm_framework.trading.queued import AnyPipeline
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.timeline import Clocks, TapeMessage
 
@@ -346,6 +347,7 @@ class Recorder:
         self.tops: list[TopEvent] = []
         self.intents: list[Intent] = []
         self.answers: list[Answer] = []
+        self.reports: list[Report] = []
         self.fills: list[FilledAt] = []
 
     def on_top(self, event: TopEvent) -> None:
@@ -356,6 +358,10 @@ class Recorder:
         """See `trading.pipeline.Observer`."""
         self.intents.append(intent)
         self.answers.append(answer)
+
+    def on_report(self, report: Report, definition: Definition) -> None:
+        """See `trading.pipeline.Observer`."""
+        self.reports.append(report)
 
     def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:
         """See `trading.pipeline.Observer`."""
@@ -380,7 +386,7 @@ class Result:
         return [answer.refusal.text for answer in self.answers if answer.refusal is not None]
 
 
-def feed(pipeline: Pipeline, steps: Iterable[Step]) -> None:
+def feed(pipeline: AnyPipeline, steps: Iterable[Step]) -> None:
     """Drive a pipeline with records of a tape."""
     for step in steps:
         pipeline.on_output(0, step.record, step.mono_ns, step.output)

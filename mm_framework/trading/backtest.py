@@ -251,6 +251,7 @@ class Backtest:
 
     def _read(self, tape: TapeMessage) -> None:
         if tape.definition is not None:
+            self.desk.last_seq = tape.seq
             self.desk.define(tape.definition)
         else:
             self.desk.apply(tape.message, iter(tape.rows), tape.seq)
@@ -277,6 +278,9 @@ class _Log:
         """See `desk.Observer`."""
         self.intents.append(intent)
         self.sent.append(Sent(self._clock(), answer.refusal))
+
+    def on_report(self, report: Report, definition: Definition) -> None:
+        """See `desk.Observer`."""
 
     def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:
         """See `desk.Observer`."""

@@ -32,6 +32,7 @@ from mm_framework.trading.allocator import Allocator
 from mm_framework.trading.exchange import Answer, Exchange
 from mm_framework.trading.intents import IntentHash
 from mm_framework.trading.market import Change, Markets, Slot
+from mm_framework.trading.matching import Report
 from mm_framework.trading.positions import Positions
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.views import Request
@@ -56,6 +57,10 @@ class Observer(Protocol):
 
     def on_intent(self, intent: Intent, answer: Answer, definition: Definition | None) -> None:
         """An intent and what became of it; no definition when its order was not open."""
+        ...
+
+    def on_report(self, report: Report, definition: Definition) -> None:
+        """What the venue says of an order, where it does not answer at once; then its fill, if it has one."""
         ...
 
     def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:

@@ -343,7 +343,7 @@ class MatchingEngine:
 
     def _place(self, intent: Intent, slot: Slot, seq: int, now_ns: int) -> None:
         order = order_of(intent, slot)
-        if refusal := unfit(order.price, order.size, market=is_market(order)):
+        if refusal := unfit(order.price, order.size, market=is_market(order) and intent.price == 0):
             self._refuse(intent, slot, refusal, now_ns)
             return
         self._enter(Resting(order, slot, slot.lot, None), IntentKind.PLACE, seq, now_ns)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from mm_framework.feed import Output, VenueKit
-from mm_framework.trading.pipeline import Pipeline
+from mm_framework.trading.queued import AnyPipeline
 from mm_framework.trading.stages import StageClock, TimedNormalizer
 
 __all__ = ["Paper"]
@@ -20,7 +20,7 @@ class Paper:
     """
 
     def __init__(
-        self, make_pipeline: Callable[[Callable[[str], None]], Pipeline], clock: Callable[[], int]
+        self, make_pipeline: Callable[[Callable[[str], None]], AnyPipeline], clock: Callable[[], int]
     ) -> None:
         self._clock = clock
         self._normalizers: list[TimedNormalizer] = []

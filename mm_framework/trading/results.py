@@ -4,7 +4,8 @@
       summary.json     the JSON line, with profit and loss by strategy and the count of numbers
                        in tops.ndjson that 6 decimals do not hold
       tops.ndjson      canonical top-of-book events (requirement D6)
-      intents.ndjson   intents and what became of them
+      intents.ndjson   intents and what became of them, as far as known at once
+      reports.ndjson   what the venue said of each order; --execution queue only
       fills.ndjson     fills and their fees
 
 Prices, sizes and fees in the files are exact decimal text. Money in the JSON line is whole numbers at
@@ -32,7 +33,8 @@ from mm_framework.model.orders import Fill, Intent
 from mm_framework.model.tops import TopEvent
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, Money, by_quote, least_scale, money_scale
-from mm_framework.trading.pipeline import Pipeline
+from mm_framework.trading.matching import Report
+from mm_framework.trading.queued import AnyPipeline
 
 __all__ = [
     "RESULTS",
@@ -49,10 +51,11 @@ E6 = 6
 
 
 def run_document(
-    pipeline: Pipeline | None,
+    pipeline: AnyPipeline | None,
     mode: str,
     elapsed_ms: int,
     *,
+    execution: str = "sim",
     pnl: bool = False,
     error: MMError | None = None,
 ) -> dict[str, Any]:
@@ -61,7 +64,7 @@ def run_document(
     document: dict[str, Any] = {
         "ok": failed is None,
         "mode": mode,
-        "execution": "sim",
+        "execution": execution,
         "canonical_events": 0 if pipeline is None else pipeline.canonical_events,
         "intents": 0 if pipeline is None else pipeline.intents.count,
         "final_hash": None if pipeline is None else pipeline.intents.hexdigest(),
@@ -74,7 +77,7 @@ def run_document(
     return document
 
 
-def callback_stats(pipeline: Pipeline) -> dict[str, dict[str, int]]:
+def callback_stats(pipeline: AnyPipeline) -> dict[str, dict[str, int]]:
     """For each strategy how often it was called, what it asked for and what came of it."""
     return {
         actor.name: {
@@ -150,8 +153,11 @@ class ResultWriter:
         self.folder, self._files, self._stack = folder, files, stack
 
     @classmethod
-    def create(cls, data_dir: Path, run_id: str) -> ResultWriter:
-        """A new folder of results. Raises ConfigError when it exists, EnvironmentFailed by the disk."""
+    def create(cls, data_dir: Path, run_id: str, *, reports: bool = False) -> ResultWriter:
+        """A new folder of results; ``reports``: with a file of them.
+
+        Raises ConfigError when it exists, EnvironmentFailed by the disk.
+        """
         folder = data_dir / RESULTS / check_run_id(run_id)
         with contextlib.ExitStack() as stack, writing(folder):
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -165,7 +171,7 @@ class ResultWriter:
                 ) from None
             files: dict[str, BinaryIO] = {
                 name: stack.enter_context((folder / f"{name}.ndjson").open("xb"))
-                for name in ("tops", "intents", "fills")
+                for name in ("tops", "intents", "fills", *(("reports",) if reports else ()))
             }
             return cls(folder, files, stack.pop_all())
 
@@ -193,6 +199,22 @@ class ResultWriter:
         }
         self._write("intents", line)
 
+    def on_report(self, report: Report, definition: Definition) -> None:
+        """See `trading.pipeline.Observer`."""
+        line = {
+            "mono_ns": report.ts_ns,
+            "strategy_id": report.strategy,
+            "market_id": report.instrument,
+            "order": report.order,
+            "answers": _word(report.kind),
+            "state": _word(report.state),
+            "refusal": None if report.refusal is None else report.refusal.text,
+            "price": text(report.price, definition.price_scale),
+            "size": text(report.size, definition.size_scale),
+            "leaves": text(report.leaves, definition.size_scale),
+        }
+        self._write("reports", line)
+
     def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:
         """See `trading.pipeline.Observer`."""
         line = {
@@ -209,7 +231,7 @@ class ResultWriter:
         }
         self._write("fills", line)
 
-    def close(self, document: Mapping[str, Any], pipeline: Pipeline) -> None:
+    def close(self, document: Mapping[str, Any], pipeline: AnyPipeline) -> None:
         """Write ``summary.json`` and close all files. Raises EnvironmentFailed."""
         accounts = [
             {

@@ -108,7 +108,10 @@ def test_options_of_a_replay_are_refused_live(flag: tuple[str, ...]) -> None:
 def test_mode_and_bundle_are_needed_and_execution_is_simulated(run_dir: str) -> None:
     assert "--mode" in mm(exit_code=2).stderr
     assert "needs --run-dir" in mm("--mode", "replay", exit_code=2).stderr
-    assert "'real' is not 'sim'" in mm("--mode", "replay", "--execution", "real", exit_code=2).stderr
+    assert (
+        "'real' is not one of 'sim', 'queue'"
+        in mm("--mode", "replay", "--execution", "real", exit_code=2).stderr
+    )
     document = replay(run_dir, "--execution", "sim", "--print-hash", "--max-events", "5")
     assert document["execution"] == "sim"
 
@@ -217,6 +220,45 @@ def test_a_strategy_that_cannot_be_built_is_its_plugins_fault(run_dir: str, name
 def test_limits_reach_the_allocator(run_dir: str) -> None:
     words = ("--strategy", "trader", "--print-pnl", "--limits-order-size", "0.1")
     assert replay(run_dir, *words)["pnl"]["positions_e6"] == {}
+
+
+# execution
+
+
+@pytest.mark.parametrize("flag", [("--matching-queue", "log"), ("--order-latency-entry-ms", "1")])
+def test_rules_of_a_queue_are_refused_where_nothing_waits(run_dir: str, flag: tuple[str, ...]) -> None:
+    result = mm("--mode", "replay", "--run-dir", run_dir, *flag, exit_code=2)
+    assert f"{flag[0]} belongs to --execution queue" in result.stderr
+    assert replay(run_dir, "--execution", "queue", *flag)["execution"] == "queue"
+
+
+def test_orders_that_take_time_meet_another_market(run_dir: str) -> None:
+    words = ("--strategy", "trader", "--print-pnl", "--execution", "queue")
+    at_once = replay(run_dir, *words, "--order-latency-entry-ms", "0", "--order-latency-response-ms", "0")
+    later = replay(run_dir, *words, "--order-latency-entry-ms", "20")
+    assert at_once["intents"] == later["intents"] > 0
+    assert at_once["pnl"] != later["pnl"]
+
+
+@pytest.mark.parametrize("model", [("feed",), ("table", "--order-latency-table", "t.csv")])
+def test_a_run_knows_no_latency_of_the_feed_and_no_table(run_dir: str, model: tuple[str, ...]) -> None:
+    words = ("--execution", "queue", "--order-latency-model", *model)
+    assert "belong to mm backtest" in replay(run_dir, *words, exit_code=2)["error"]
+
+
+def test_what_the_venue_says_is_kept_where_it_does_not_answer_at_once(run_dir: str, tmp_path: Path) -> None:
+    replay(run_dir, "--strategy", "trader", "--execution", "queue", "--record", "queued")
+    replay(run_dir, "--strategy", "trader", "--record", "plain")
+    results = tmp_path / "data" / "results"
+    reports = lines_of(results / "queued" / "reports.ndjson")
+    assert {report["answers"] for report in reports} == {"place", None}
+    assert not (results / "plain" / "reports.ndjson").exists()
+    intents = lines_of(results / "queued" / "intents.ndjson")
+    assert {intent["state"] for intent in intents} == {"pending"}
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 # failures
@@ -374,16 +416,16 @@ def test_a_live_dry_run_prints_its_summary() -> None:
     assert "fills" not in result.stderr
 
 
-def test_a_recorded_live_run_and_its_replay_have_the_same_hash(tmp_path: Path) -> None:
+@pytest.mark.parametrize("execution", ["sim", "queue"])
+def test_a_recorded_live_run_and_its_replay_have_the_same_hash(tmp_path: Path, execution: str) -> None:
+    words = ("--strategy", "trader", "--print-pnl", "--execution", execution)
     with venue() as url:
-        document, result = live(
-            url, "--strategy", "trader", "--record", "mine", "--duration-seconds", "1", "--print-pnl"
-        )
+        document, result = live(url, *words, "--record", "mine", "--duration-seconds", "1")
     assert document["decode_errors"] == 1
     assert document["intents"] > 5
     assert "results" in result.stderr
     assert open_run(tmp_path / "data" / "runs" / "mine").manifest.state == "complete"
-    again = replay("mine", "--strategy", "trader", "--print-pnl")
+    again = replay("mine", *words)
     same = ("final_hash", "intents", "canonical_events", "pnl")
     assert {key: again[key] for key in same} == {key: document[key] for key in same}
     refused = mm("--mode", "live", "toy:A/EUR", "--record", "mine", exit_code=2)

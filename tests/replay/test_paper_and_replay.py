@@ -20,8 +20,12 @@ from mm_framework.model.orders import Side, TimeInForce, Urgency
 from mm_framework.replay.source import replay
 from mm_framework.testing.strategies import Recorder
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
+from mm_framework.trading.latency import RandomLatency
+from mm_framework.trading.matching import Execution
+from mm_framework.trading.models import Latencies
 from mm_framework.trading.paper import Paper
 from mm_framework.trading.pipeline import Pipeline
+from mm_framework.trading.queued import QueuedPipeline
 from mm_framework.trading.settings import TradingSettings
 
 SYMBOLS = ("A/EUR", "B/EUR", "C/EUR", "D/USD", "E/USD")
@@ -50,11 +54,38 @@ def restless() -> Strategy:
     return Strategy(decide, wakes=wakes, tags=("take",), python_only=True)
 
 
-def pipeline(observer: Recorder, probe: Any = None) -> Pipeline:
+def at_once(observer: Recorder, probe: Any = None) -> Pipeline:
     strategies = {"one": restless(), "two": restless()}
     return Pipeline(
         strategies, FlatFee(FlatFeeSettings()), TradingSettings(seed=5), observer=observer, probe=probe
     )
+
+
+def queued(observer: Recorder, probe: Any = None) -> QueuedPipeline:
+    """Quotes at the best prices too, with orders that take longer than some waits for the next record."""
+    return QueuedPipeline(
+        {"one": restless(), "quotes": quoting(), "two": restless()},
+        FlatFee(FlatFeeSettings()),
+        TradingSettings(seed=5),
+        rules=Execution(on_gap="cancel"),
+        latencies=Latencies(RandomLatency(1, 2 * MS, 30 * MS), RandomLatency(2, MS, 10 * MS)),
+        observer=observer,
+        probe=probe,
+    )
+
+
+def quoting() -> Strategy:
+    """Rests at both best prices for a while."""
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        view = market[wake.instrument]
+        if view.open_orders < 4 and view.has_bid and view.has_ask:
+            until = wake.now_ns + 1 + int(wake.uniform() * 500 * MS)
+            size = 10**view.size_scale // 10
+            out.place(wake.instrument, Side.BUY, view.bid, size, TimeInForce.GTD, expires_ns=until)
+            out.place(wake.instrument, Side.SELL, view.ask, size, TimeInForce.GTD, expires_ns=until)
+
+    return Strategy(decide)
 
 
 @attrs.frozen
@@ -78,9 +109,12 @@ def logged(world: World) -> Any:
     return SimpleNamespace(shards=readers, manifest=SimpleNamespace(untimed=False))
 
 
-@pytest.mark.parametrize("ten", range(10))
-def test_a_live_run_and_the_replay_of_its_log_are_the_same(ten: int) -> None:
-    kinds = set()
+@pytest.mark.parametrize(
+    ("pipeline", "ten"), [*((at_once, ten) for ten in range(10)), *((queued, ten) for ten in range(3))]
+)
+def test_a_live_run_and_the_replay_of_its_log_are_the_same(pipeline: Any, ten: int) -> None:
+    kinds: set[Any] = set()
+    makers = 0
     for seed in range(10 * ten, 10 * ten + 10):
         draw = random.Random(seed)
         world = World(
@@ -100,6 +134,10 @@ def test_a_live_run_and_the_replay_of_its_log_are_the_same(ten: int) -> None:
         assert paper.pipeline.intents.hexdigest() == replayed.intents.hexdigest()
         assert (live.tops, live.fills, live.answers) == (again.tops, again.fills, again.answers)
         assert paper.pipeline.ledger.results() == replayed.ledger.results()
-        kinds |= {(answer.state.name, answer.refusal and answer.refusal.name) for answer in live.answers}
+        assert live.reports == again.reports
+        told = live.answers if pipeline is at_once else live.reports
+        kinds |= {(one.state.name, one.refusal and one.refusal.name) for one in told}
+        makers += sum(one.fill.maker for one in live.fills)
         assert len(live.intents) > 20
     assert {("FILLED", None), ("NEW", None), ("CANCELLED", None), ("REJECTED", "VENUE_UNKNOWN")} <= kinds
+    assert (makers > 10) == (pipeline is queued)
