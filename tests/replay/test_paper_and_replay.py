@@ -85,7 +85,7 @@ def quoting() -> Strategy:
             out.place(wake.instrument, Side.BUY, view.bid, size, TimeInForce.GTD, expires_ns=until)
             out.place(wake.instrument, Side.SELL, view.ask, size, TimeInForce.GTD, expires_ns=until)
 
-    return Strategy(decide)
+    return Strategy(decide, python_only=True)
 
 
 @attrs.frozen

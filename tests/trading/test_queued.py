@@ -54,7 +54,7 @@ def quoting() -> Strategy:
         if wake.uniform() < 0.3:
             out.place(i, BUY, view.ask, unit // 2, TimeInForce.GTC, Urgency.TAKER)
 
-    return Strategy(decide, wakes=On.MARKET | On.OWN_FILL | On.RESYNC)
+    return Strategy(decide, wakes=On.MARKET | On.OWN_FILL | On.RESYNC, python_only=True)
 
 
 def play(
@@ -152,7 +152,7 @@ def once(*placed: tuple[Any, ...], wakes: int = On.MARKET) -> dict[str, Strategy
             for order in placed:
                 out.place(0, *order)
 
-    return {"one": Strategy(decide, wakes=wakes, state={"done": "i8"})}
+    return {"one": Strategy(decide, wakes=wakes, state={"done": "i8"}, python_only=True)}
 
 
 def test_a_resting_order_waits_in_line_and_is_filled_as_maker() -> None:
@@ -239,7 +239,7 @@ def test_a_strategy_that_never_comes_to_rest_is_stopped(monkeypatch: pytest.Monk
         out.place(0, BUY, 10010, 10)
 
     monkeypatch.setattr(simulation, "MAX_ANSWERS", 50)
-    endless = Strategy(decide, wakes=On.MARKET | On.OWN_REJECT)
+    endless = Strategy(decide, wakes=On.MARKET | On.OWN_REJECT, python_only=True)
     pipeline, _ = play(market().wait(9).steps, actors={"endless": endless, **once((BUY, 9990, 10))})
     (error,) = pipeline.errors
     assert "strategy endless: had 50 answers at one moment" in str(error)
