@@ -30,7 +30,15 @@ from mm_framework.store.reader import Store
 from mm_framework.store.schema import EVENTS, Scales, event_columns
 from mm_framework.store.selection import Policy, Selection
 
-__all__ = ["ArrowFile", "EventSink", "NdjsonFile", "ReplayRequest", "ReplayedEvents", "replay_events"]
+__all__ = [
+    "ArrowFile",
+    "EventSink",
+    "NdjsonFile",
+    "ReplayRequest",
+    "ReplayedEvents",
+    "replay_events",
+    "replay_metadata",
+]
 
 Rows = npt.NDArray[Any]
 
@@ -81,7 +89,7 @@ def replay_events(
     """Replay to the end. Raises ConfigError for an instrument that is not there, StoreError for damage."""
     selection = store.events(request.instruments, request.from_ns, request.to_ns, request.policy)
     definitions = selection.definitions
-    metadata = _metadata(store, selection, request)
+    metadata = replay_metadata(store, selection, request)
     digest = EventDigest(definition.id for definition in definitions)
     ids = dict(enumerate(definition.id for definition in definitions))
     for sink in sinks:
@@ -94,7 +102,7 @@ def replay_events(
     return ReplayedEvents(digest.rows, digest.hexdigest(), metadata)
 
 
-def _metadata(store: Store, selection: Selection, request: ReplayRequest) -> dict[str, Any]:
+def replay_metadata(store: Store, selection: Selection, request: ReplayRequest) -> dict[str, Any]:
     """What makes the replay again: the request, the data by digest, the versions."""
     partitions = [one for one in selection.partitions if one.rows]
     return {

@@ -66,6 +66,26 @@ class Selection:
         """What ``instrument`` of the rows counts: sorted by id, run and number."""
         return [definition for _, definition in self._numbered()]
 
+    @property
+    def origins(self) -> list[tuple[str, int]]:
+        """Run and instrument number there of each of ``definitions``."""
+        return [origin for origin, _ in self._numbered()]
+
+    def left_out(self) -> list[tuple[str, str, int, int]]:
+        """``(run, instrument, from_ns, to_ns)`` of the intervals that the policy leaves out."""
+        if self.policy == "any":
+            return []
+        return sorted(
+            {
+                (part.run, stretch.instrument, from_ns, to_ns)
+                for stored in self.partitions
+                for from_ns, to_ns, _ in stored.verdict.intervals
+                for part in stored.parts
+                for stretch in part.stretches
+                if not self.instruments or stretch.instrument in self.instruments
+            }
+        )
+
     def blocks(self, rows: int = _BLOCK) -> Iterator[Rows]:
         """All rows in order, about so many at a time. Raises StoreError for a part that is not as named."""
         numbers = {key: place for place, (key, _) in enumerate(self._numbered())}
