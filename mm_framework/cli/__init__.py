@@ -58,6 +58,10 @@ VERBS: dict[str, tuple[str, str]] = {
         "mm_framework.cli.research_cmd",
         "Judge features, fair values and quoting models on unseen data.",
     ),
+    "backtest": (
+        "mm_framework.cli.backtest_cmd",
+        "Play strategies on recorded data with latency and a queue; write a result.",
+    ),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

@@ -7,8 +7,9 @@
 Raw venue time is no second clock: it is another machine's, often ahead of ours. ``theta`` is by how much
 (`domain`: server - client); where no session measured it, it is estimated as the most by which any message
 was stamped later than it arrived, plus half a millisecond. What we noticed ourselves (a gap, a change of
-trust) has no venue time, except where it came with a message of its book: then that one's. At the venue
-messages are ordered by (v, prints before books, seq).
+trust) has no venue time, except where it came with a message of its book: then that one's. The first
+definition of an instrument is there before all else of it. At the venue messages are ordered by (v, prints
+before books, seq).
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ class Timeline:
         self.clocks = clocks or Clocks()
         self.messages = self.untimed = self.clipped = 0
         self._last: dict[tuple[int, int], tuple[int, int]] = {}
+        self._defined: set[int] = set()
 
     def stamp(self, tape: TapeMessage) -> Stamped:
         """The next message with its time at the venue."""
@@ -83,6 +85,9 @@ class Timeline:
         key = (message.instrument, _CHANNELS.get(Kind(message.kind), _BOOK))
         last_ns, last = self._last.get(key, (None, None))
         self.messages += 1
+        if message.kind == Kind.DEFINITION and message.instrument not in self._defined:
+            self._defined.add(message.instrument)
+            return Stamped(recv_ns - self.clocks.longest_ns, tape)
         if message.kind not in _TOLD and last is not None and last_ns == recv_ns:
             return Stamped(last, tape)
         if message.ts_venue_ns == NULL:

@@ -1,0 +1,166 @@
+"""``mm backtest``: strategies on recorded data, with latency and a queue; the result is a bundle."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.backtest_jobs import (
+    Chosen,
+    chosen_store,
+    configured,
+    data_options,
+    first_error,
+    override,
+    results_folder,
+    run_options,
+    versions_of,
+)
+from mm_framework.cli.options import PluginCommand, json_option
+from mm_framework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mm_framework.replay.tape import Tape
+    from mm_framework.results.bundle import Result
+    from mm_framework.results.play import Played
+    from mm_framework.results.setup import Setup
+
+__all__ = ["command"]
+
+
+@click.command("backtest", cls=PluginCommand)
+@data_options
+@run_options
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the strategy, or STRATEGY.KEY=VALUE, SECTION.KEY=VALUE; repeats.",
+)
+@click.option(
+    "--latency-ladder",
+    metavar="X,X,...",
+    help="Also run with all latencies times X, such as 0,2,5, and tell the profit of each.",
+)
+@click.option("--id", "result_id", metavar="ID", help="Name of the result. [strategy and time]")
+@json_option
+@pass_app
+def command(app: App, /, **options: Any) -> int:
+    """Play strategies on recorded data and write results/ID: fills, orders, equity, summary.
+
+    INSTRUMENT is an id such as kraken:BTC/EUR, or a pattern such as 'binance:*'; all when none is named.
+    Exit code 1 when a strategy failed: it was stopped there, and the result tells where.
+    """
+    from mm_framework.results.bundle import write_result
+    from mm_framework.results.setup import build
+
+    chosen = Chosen(**{field.name: options[field.name] for field in attrs.fields(Chosen)})
+    scales = _ladder(options["latency_ladder"])
+    overrides = [override(one) for one in options["overrides"]]
+    configuration = configured(app, options["strategies"], options["fee_model"], overrides)
+    setup = build(app.plugins, configuration, "the command line")
+    started = datetime.now(UTC)
+    folder = _folder(app, options["result_id"], options["strategies"], started)
+    result = _played(app, chosen, setup, scales, versions_of(app, configuration), started)
+    result = write_result(folder, result.document, result.tables)
+    app.out.emit(_document(result), lambda: _shown(app, result))
+    if error := first_error(result.document["errors"]):
+        raise error
+    return 0
+
+
+def _ladder(text: str | None) -> list[float]:
+    """The factors of ``--latency-ladder``. Raises ConfigError."""
+    try:
+        factors = [float(one) for one in (text or "").split(",") if one.strip()]
+    except ValueError:
+        factors = [-1.0]
+    if not all(0 <= factor < 1e6 for factor in factors):
+        raise ConfigError(
+            f"--latency-ladder {text}: expected factors of 0 or more, such as 0,2,5", key="latency_ladder"
+        )
+    return factors
+
+
+def _folder(app: App, given: str | None, strategies: tuple[str, ...], started: datetime) -> Path:
+    """Where the result goes, which is looked at before the work. Raises ConfigError."""
+    from mm_framework.bundle.names import check_run_id
+
+    results = results_folder(app)
+    if given is not None:
+        folder = results / check_run_id(given)
+        if folder.exists():
+            raise ConfigError(f"{folder} exists and is never overwritten: choose another --id", key="id")
+        return folder
+    stamp = f"{'-'.join(strategies)[:40]}-{started:%Y%m%dT%H%M%SZ}"
+    names = [stamp, *(f"{stamp}-{number}" for number in range(2, 100))]
+    return next(results / name for name in names if not (results / name).exists())
+
+
+def _played(
+    app: App, chosen: Chosen, setup: Setup, scales: list[float], versions: dict[str, str], started: datetime
+) -> Result:
+    from mm_framework.replay.tape import load_tape
+    from mm_framework.results.play import play, result_of
+
+    with chosen_store(app, chosen) as store:
+        tape = load_tape(store, chosen.request(), setup.trading.price_source, setup.trading.price_sources)
+        with app.out.progress("playing", unit="messages") as advance:
+            played = play(tape, setup, progress=advance)
+            ladder = [_rung(play, tape, setup, scale, advance) for scale in scales]
+        return result_of(played, versions, run=chosen.run, ladder=ladder, started=started)
+
+
+def _rung(play: Any, tape: Tape, setup: Setup, scale: float, advance: Any) -> dict[str, Any]:
+    """What is left of the profit when all latencies are as many times as long."""
+    from mm_framework.results.play import totals
+
+    latency = attrs.evolve(setup.latency, scale=setup.latency.scale * scale)
+    played: Played = play(tape, attrs.evolve(setup, latency=latency), grid=False, progress=advance)
+    outcome = played.outcome
+    return {"scale": scale, "fills": len(outcome.fills), "by_quote": totals(outcome.accounts)}
+
+
+def _document(result: Result) -> dict[str, Any]:
+    document = result.document
+    kept = ("ok", "errors", "data", "engine", "timeline", "hashes", "summary", "ladder", "timing")
+    return {"result": str(result.path), **{name: document[name] for name in kept}}
+
+
+def _shown(app: App, result: Result) -> Any:
+    document = result.document
+    summary = document["summary"]
+    rows: list[tuple[str, object]] = [
+        ("result", result.path),
+        ("data", f"{document['data']['rows']} rows of {', '.join(document['data']['instruments'][:5])}"),
+        ("fills", f"{summary['fills']}, of {len(result.orders)} orders"),
+    ]
+    for account in document["accounts"]:
+        money = account["money"]
+        told = "total {total} = spread {spread} + adverse {adverse} + inventory {inventory} - fees {fees}"
+        told = (told + " + mark {mark_adjustment}").format(**money)
+        rows.append((account["strategy"], f"{account['instrument']}: {told} {money['quote']}"))
+    for rung in document["ladder"]:
+        profits = [f"{amounts['total']} {quote}" for quote, amounts in rung["by_quote"].items()]
+        rows.append((f"latency x{rung['scale']:g}", f"{rung['fills']} fills, {', '.join(profits) or '0'}"))
+    rows += [
+        ("clock", _clock(document["timeline"])),
+        ("engine", f"{document['engine']['name']}, {document['timing']['messages_per_s']:.0f} messages/s"),
+        ("intents", document["hashes"]["intents"]),
+    ]
+    return app.out.table(("", ""), rows)
+
+
+def _clock(timeline: Any) -> str:
+    clocks = [
+        f"{one['venue']} {one['theta_ns'] / 1e6:+.3f} ms ({one['source']})" for one in timeline["clocks"]
+    ]
+    shown = ", ".join(clocks[:3]) + (" ..." if len(clocks) > 3 else "")
+    clipped = timeline["clipped_share"]
+    return f"{shown}; {clipped:.2%} of the venue's times were clipped" if clipped is not None else shown

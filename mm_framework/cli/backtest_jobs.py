@@ -1,0 +1,203 @@
+"""What ``mm backtest``, ``mm sweep`` and ``mm report --explain`` build from options, plugins and files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import click
+
+from mm_framework.cli.app import App
+from mm_framework.cli.options import settings_options
+from mm_framework.cli.selection import qa_option, range_options, time_range
+from mm_framework.cli.store_cmd import opened_store, store_of_run, store_option
+from mm_framework.errors import ConfigError, MMError, ReplayError
+from mm_framework.results.setup import SECTIONS, values_of
+from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
+from mm_framework.store.settings import StoreSettings
+
+if TYPE_CHECKING:
+    from mm_framework.replay.events import ReplayRequest
+    from mm_framework.store.reader import Store
+
+__all__ = [
+    "Chosen",
+    "chosen_store",
+    "configured",
+    "data_options",
+    "override",
+    "results_folder",
+    "run_options",
+    "versions_of",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@attrs.frozen
+class Chosen:
+    """The data of a run as it was asked for."""
+
+    instruments: tuple[str, ...]
+    store: str | None
+    run: str | None
+    from_time: str | None
+    to_time: str | None
+    qa: str
+
+    def request(self) -> ReplayRequest:
+        """The same as a request. Raises ConfigError."""
+        from mm_framework.replay.events import ReplayRequest
+
+        return ReplayRequest(
+            self.instruments,
+            *time_range(self.from_time, self.to_time),
+            policy=self.qa,  # type: ignore[arg-type]  # click allows no other word
+        )
+
+
+def data_options(function: F) -> F:
+    """Decorator: which data a run is played on, as the fields of `Chosen`."""
+    for option in (
+        qa_option(),
+        range_options(),
+        click.option("--run", metavar="RUN", help="Play a run bundle instead of a store."),
+        store_option,
+        click.argument("instruments", nargs=-1, metavar="[INSTRUMENT...]"),
+    ):
+        function = option(function)
+    return function
+
+
+def run_options(function: F) -> F:
+    """Decorator: what is played: strategies, their settings, the fee model, all settings of a run."""
+    for cls in (DataSettings, StoreSettings, *reversed(SECTIONS)):
+        function = settings_options(cls)(function)
+    for option in (
+        click.option(
+            "--fee-model", default="flat", show_default=True, metavar="NAME", help="What a fill costs."
+        ),
+        click.option(
+            "--strategy",
+            "strategies",
+            multiple=True,
+            required=True,
+            metavar="NAME",
+            help="A strategy; repeats.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@contextlib.contextmanager
+def chosen_store(app: App, chosen: Chosen) -> Iterator[Store]:
+    """The store of the data; that of a bundle is there as long as it is needed."""
+    from mm_framework.bundle.run import open_run
+    from mm_framework.cli.bundles import find_run
+
+    if chosen.store is not None and chosen.run is not None:
+        raise ConfigError("--store and --run exclude one another", key="run")
+    if chosen.run is None:
+        yield opened_store(app, chosen.store)
+        return
+    manifest = open_run(find_run(app, chosen.run)).manifest
+    if manifest.untimed:
+        raise ReplayError(
+            f"run {manifest.run_id} has no receive times, nobody knows when a strategy could have seen"
+            " its data: import it with a rule for them, or record it"
+        )
+    with store_of_run(app, chosen.run) as store:
+        yield store
+
+
+def configured(
+    app: App, strategies: Sequence[str], fee_model: str, overrides: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """The configuration that `results.setup.build` takes, from flags, variables, file and defaults.
+
+    ``overrides``: ``--set`` as `override` splits it. Raises ConfigError, PluginError.
+    """
+    if len(set(strategies)) != len(strategies):
+        raise ConfigError(f"--strategy names one twice: {', '.join(strategies)}", key="strategy")
+    kept = {section: dict(given) for section, given in app.flags.items()}
+    try:
+        for path, value in overrides:
+            cls, key = _setting_of(app, strategies, path)
+            app.flags.setdefault(section_of(cls), {})[key] = Given(value, f"flag --set {path}")
+        return {
+            "strategies": {name: _plugin_values(app, "strategies", name) for name in sorted(strategies)},
+            "fee_model": {"name": fee_model, "settings": _plugin_values(app, "fee_models", fee_model)},
+            **{section_of(cls): values_of(app.load(cls).value) for cls in SECTIONS},
+        }
+    finally:
+        app.flags = kept
+
+
+def override(text: str) -> tuple[str, str]:
+    """``toy_spread.size=1`` as path and value. Raises ConfigError."""
+    path, equals, value = text.partition("=")
+    if not (equals and path):
+        raise ConfigError(f"--set {text!r} is not of the form KEY=VALUE", key="set", value=text)
+    return path, value
+
+
+def _setting_of(app: App, strategies: Sequence[str], path: str) -> tuple[type[Any], str]:
+    """The settings class and key that ``KEY``, ``STRATEGY.KEY`` or ``SECTION.KEY`` means."""
+    name, dot, key = path.rpartition(".")
+    if not dot:
+        if len(strategies) != 1:
+            raise ConfigError(f"--set {path}: say of which strategy: {strategies[0]}.{path}", key="set")
+        name = strategies[0]
+    if name in strategies:
+        cls = app.plugins.get("strategies", name).settings
+        what = f"strategy {name}"
+    else:
+        cls = {section_of(one): one for one in SECTIONS}.get(name)
+        what = f"section {name}"
+        if cls is None:
+            known = [*strategies, *(section_of(one) for one in SECTIONS)]
+            raise ConfigError(
+                f"--set {path}: nothing here is called {name!r}; {nearest(name, known)}", key="set"
+            )
+    keys = [] if cls is None else [field.name for field in fields_of(cls)]
+    if cls is None or key not in keys:
+        raise ConfigError(f"{what} has no setting {key!r}; {nearest(key, keys)}", key=path)
+    return cls, key
+
+
+def _plugin_values(app: App, kind: str, name: str) -> dict[str, Any]:
+    settings = app.plugins.get(kind, name).settings
+    return {} if settings is None else values_of(app.load(settings).value)
+
+
+def versions_of(app: App, configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Distribution -> version of the core and of the plugins that a configuration uses."""
+    from mm_framework import __version__
+
+    used = {("strategies", name) for name in configuration["strategies"]}
+    used.add(("fee_models", configuration["fee_model"]["name"]))
+    found = {"mm-framework": __version__}
+    for one in app.plugins.loaded:
+        if not used.isdisjoint(one.registers):
+            found[one.plugin.distribution] = one.plugin.version
+    return found
+
+
+def results_folder(app: App) -> Path:
+    """Where results are kept."""
+    from mm_framework.trading.results import RESULTS
+
+    return app.load(DataSettings).value.dir / RESULTS
+
+
+def first_error(errors: Sequence[Mapping[str, Any]]) -> MMError | None:
+    """The error of the first strategy that was stopped."""
+    from mm_framework.errors import StrategyError
+
+    if not errors:
+        return None
+    return StrategyError(errors[0]["error"], strategy=errors[0]["strategy"], seq=errors[0]["event"])

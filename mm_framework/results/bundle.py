@@ -1,0 +1,142 @@
+"""Result bundles: a folder that holds what a run was, what it did, and what it stands on.
+
+    results/<id>/result.json      configuration, data by digest, versions, engine, models, summary
+                 fills.parquet  orders.parquet  reports.parquet  equity.parquet  tops.parquet
+
+A bundle appears whole or not at all. Two runs of one configuration on one data give the same bytes but for
+the key ``timing`` of result.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mm_framework.bundle.disk import writing
+from mm_framework.errors import ConfigError, ManifestMismatch, SchemaMismatch, StoreError
+
+__all__ = ["FORMAT", "TABLES", "Result", "read_result", "result_path", "write_result"]
+
+FORMAT: Final = 1
+DOCUMENT: Final = "result.json"
+TABLES: Final = ("fills", "orders", "reports", "equity", "tops")
+
+
+@attrs.frozen(eq=False, slots=False)
+class Result:
+    """A run's result. ``document``: result.json. ``path``: its folder, None while it is in memory only.
+
+    Its tables are Arrow tables: ``result.fills.to_pandas()``, ``polars.from_arrow(result.equity)``;
+    ``tables`` are those in memory, the others are read when they are asked for.
+    """
+
+    document: Mapping[str, Any]
+    path: Path | None = None
+    tables: Mapping[str, pa.Table] = attrs.field(factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no strategy failed."""
+        return bool(self.document["ok"])
+
+    @property
+    def summary(self) -> Mapping[str, Any]:
+        """The measures of the run."""
+        summary: Mapping[str, Any] = self.document["summary"]
+        return summary
+
+    @cached_property
+    def fills(self) -> pa.Table:
+        """One row a fill, in the order of the venue."""
+        return self._table("fills")
+
+    @cached_property
+    def orders(self) -> pa.Table:
+        """One row an order, as they were sent."""
+        return self._table("orders")
+
+    @cached_property
+    def reports(self) -> pa.Table:
+        """All that the venue said of orders, in its order."""
+        return self._table("reports")
+
+    @cached_property
+    def equity(self) -> pa.Table:
+        """The accounts on a grid of times."""
+        return self._table("equity")
+
+    @cached_property
+    def tops(self) -> pa.Table:
+        """Best prices at the venue, one row a change."""
+        return self._table("tops")
+
+    def _table(self, name: str) -> pa.Table:
+        if name in self.tables:
+            return self.tables[name]
+        if self.path is None:
+            raise RuntimeError(f"the result holds no {name}")
+        file = self.path / f"{name}.parquet"
+        try:
+            return pq.read_table(file)
+        except FileNotFoundError:
+            raise ManifestMismatch(f"{file} is missing: run it again", path=file) from None
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(f"{file} is not readable: {error}", path=file) from None
+
+
+def write_result(folder: Path, document: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Result:
+    """Write a bundle at ``folder``, which must not exist. Raises ConfigError, EnvironmentFailed."""
+    if folder.exists():
+        raise ConfigError(f"{folder} exists and is never overwritten: choose another --id", key="id")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.mkdir()
+            for name in TABLES:
+                pq.write_table(tables[name], part / f"{name}.parquet", compression="zstd")
+            (part / DOCUMENT).write_text(result_text(document), encoding="utf-8")
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return Result(document, folder, dict(tables))
+
+
+def result_text(document: Mapping[str, Any]) -> str:
+    """The bytes of result.json."""
+    return json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def result_path(results: Path, name: str) -> Path:
+    """The bundle that a user names: an id below ``results``, or else a path."""
+    known = results / name
+    return known if known.is_dir() or not Path(name).exists() else Path(name)
+
+
+def read_result(path: Path) -> Result:
+    """Open a bundle. Raises StoreError and its kinds for what is none."""
+    file = path / DOCUMENT
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StoreError(
+            f"there is no result at {path}: `mm backtest` makes one",
+            path=path,
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ManifestMismatch(f"{file} is not readable: {error}", path=file) from None
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
+        raise SchemaMismatch(
+            f"{file} is of format {found!r}, this version knows {FORMAT}: run it again", path=file
+        )
+    return Result(document, path)
