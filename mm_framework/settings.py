@@ -64,6 +64,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "data": "mm_framework.settings",
     "feed": "mm_framework.feed.config",
     "fee.flat": "mm_framework.trading.fees",
+    "history": "mm_framework.history.settings",
     "latency": "mm_framework.quality.settings",
     "limits": "mm_framework.trading.settings",
     "market": "mm_framework.emulator.settings",

@@ -29,10 +29,15 @@ _MINUTE_MS: Final = 60_000
 
 
 class Told(NamedTuple):
-    """A trade and its stamp, ms since the epoch."""
+    """A trade and its stamp, ns since the epoch."""
 
-    time_ms: int
+    time_ns: int
     made: Print
+
+    @property
+    def time_ms(self) -> int:
+        """The stamp in whole ms."""
+        return self.time_ns // _MS
 
 
 class Candle(NamedTuple):
@@ -94,7 +99,7 @@ class TradeHistory:
     def add(self, prints: Iterable[Print]) -> None:
         """Take in trades that happen now."""
         for made in prints:
-            told = Told(self._clock(made.time_ns) // _MS, made)
+            told = Told(self._clock(made.time_ns), made)
             if len(self.trades) == TRADES:
                 self._lost_trade_ms = max(self._lost_trade_ms, self.trades[0].time_ms)
             self.trades.append(told)

@@ -20,29 +20,18 @@ import attrs
 
 from mm_framework.bundle.binance_files import Archive, archive_lines
 from mm_framework.bundle.disk import writing
+from mm_framework.contracts.history import Candle
 from mm_framework.errors import ConfigError, StoreError
 from mm_framework.formats.binance_data import time_ns
 from mm_framework.model.events import NULL
 from mm_framework.model.fixed import BadNumber, decimals_of
 from mm_framework.sinks.day_schema import place_of, utc_date
 
-__all__ = ["COLUMNS", "Candle", "CandleSeries", "klines", "write_candles"]
+__all__ = ["COLUMNS", "CandleSeries", "klines", "write_candles"]
 
 COLUMNS: Final = ("ts_ms", "open", "high", "low", "close", "volume", "exchange", "symbol", "interval")
 
 _KLINE_COLUMNS: Final = 12
-
-
-@attrs.frozen
-class Candle:
-    """One candle; numbers are decimal texts."""
-
-    ts_ms: int
-    open: str
-    high: str
-    low: str
-    close: str
-    volume: str
 
 
 @attrs.frozen

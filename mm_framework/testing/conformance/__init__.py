@@ -16,6 +16,7 @@ from mm_framework.testing.conformance.adapter import AdapterConformance
 from mm_framework.testing.conformance.checks import CheckConformance
 from mm_framework.testing.conformance.emulator import EmulatorConformance
 from mm_framework.testing.conformance.fees import FeeModelConformance
+from mm_framework.testing.conformance.history import HistoryConformance
 from mm_framework.testing.conformance.normalizer import Golden, NormalizerConformance
 from mm_framework.testing.conformance.sinks import SinkConformance
 from mm_framework.testing.conformance.sync import SyncConformance
@@ -28,6 +29,7 @@ __all__ = [
     "EmulatorConformance",
     "FeeModelConformance",
     "Golden",
+    "HistoryConformance",
     "NormalizerConformance",
     "SinkConformance",
     "SyncConformance",

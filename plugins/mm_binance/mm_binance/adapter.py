@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from mm_binance import names, requests, rest
+from mm_binance import history, names, requests, rest
 from mm_binance.markets import SNAPSHOT_LIMITS, Market
 from mm_binance.settings import SETTINGS, BinanceSettings
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
 from mm_framework.contracts.catalog import CatalogPage, described, listed
+from mm_framework.contracts.history import HistoryPage, HistoryQuery
 
 __all__ = ["BinanceAdapter"]
 
@@ -39,7 +40,8 @@ def _defaults(market: Market) -> BinanceSettings:
 
 
 class BinanceAdapter:
-    """Implements `contracts.adapter.Adapter`, `SnapshotSource` and `contracts.catalog.Catalog`.
+    """Implements `contracts.adapter.Adapter`, `SnapshotSource`, `contracts.catalog.Catalog` and
+    `contracts.history.HistorySource`.
 
     Its ping asks for the list of streams: the venue's own pings are of the WebSocket and no message,
     and a quiet instrument says nothing. Definitions come over REST only, so none are awaited.
@@ -48,6 +50,8 @@ class BinanceAdapter:
     metadata_first = False
     catalog_first = True
     catalog_every_s = 300.0
+    history_unbroken = True
+    history_page = history.PAGE
 
     def __init__(self, market: Market, settings: BinanceSettings | None = None) -> None:
         settings = settings or _defaults(market)
@@ -71,6 +75,7 @@ class BinanceAdapter:
         self.urls: Mapping[str, str] = {one.name: market_url for one in trades} if market_url else {}
         self.idle_timeout_s = settings.idle_timeout_s
         self.ping_interval_s: float | None = settings.ping_interval_s or None
+        self.history_intervals = history.intervals(market)
         self._settings = settings
 
     def instrument_id(self, venue_symbol: str) -> str:
@@ -140,6 +145,19 @@ class BinanceAdapter:
         """The instruments with their increments."""
         infos = described(self.venue, lambda out: rest.decode(self.market, {}, body, out))
         return CatalogPage(listed(self, infos, lambda info: info.status in TRADED))
+
+    def history_begin(self, query: HistoryQuery) -> str:
+        """A time, or the hour in which trades begin."""
+        return history.begin(query)
+
+    def history_request(self, query: HistoryQuery, cursor: str) -> HttpRequest:
+        """``klines``, ``aggTrades`` or ``historicalTrades``."""
+        symbol = self.venue_symbol(query.instrument)
+        return history.request(self.market, self._settings.rest_url, symbol, query, cursor, self.history_page)
+
+    def read_history(self, query: HistoryQuery, cursor: str, body: bytes) -> HistoryPage:
+        """A page of candles or trades."""
+        return history.read(self.market, query, cursor, body, self.history_page)
 
     def _streams(self, subscriptions: Sequence[Subscription]) -> list[str]:
         """``btcusdt@depth@100ms``; the market's usual cadence has the bare name."""

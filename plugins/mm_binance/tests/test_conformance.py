@@ -23,6 +23,7 @@ from mm_framework.testing.conformance import (
     EmulatorConformance,
     FeeModelConformance,
     Golden,
+    HistoryConformance,
     NormalizerConformance,
     SyncConformance,
     ToldMessage,
@@ -151,6 +152,14 @@ class TestAdapter(AdapterConformance):
 
 
 class TestFuturesAdapter(AdapterConformance):
+    venue = FUTURES
+
+
+class TestHistory(HistoryConformance):
+    venue = BINANCE
+
+
+class TestFuturesHistory(HistoryConformance):
     venue = FUTURES
 
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from mm_bitfinex import requests, rest
+from mm_bitfinex import history, requests, rest
 from mm_bitfinex.names import VENUE, canonical, split_pair, wire_symbol
 from mm_bitfinex.settings import BitfinexSettings
 from mm_bitfinex.sync import CHECKSUM_LEVELS
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
 from mm_framework.contracts.catalog import CatalogPage, described, listed
+from mm_framework.contracts.history import HistoryPage, HistoryQuery
 from mm_framework.errors import ConfigError, MMError
 from mm_framework.model.fixed import MAX_SCALE, parse
 from mm_framework.model.instrument import parse_id
@@ -33,7 +34,7 @@ _WIRE_SYMBOL: Final = re.compile(r"t[A-Z0-9]+:[A-Z0-9]+")
 
 
 class BitfinexAdapter:
-    """Implements `contracts.adapter.Adapter` and `contracts.catalog.Catalog`.
+    """Implements `contracts.adapter.Adapter`, `contracts.catalog.Catalog` and `history.HistorySource`.
 
     A connection carries 25 channels: three of each of 8 pairs. Channels are beaten every 15 s, so one
     without any message for 30 s is dead. 20 connects a minute and address; the rate of our messages
@@ -60,6 +61,9 @@ class BitfinexAdapter:
     metadata_first = True
     catalog_first = False
     catalog_every_s = 60.0
+    history_intervals = tuple(history.INTERVALS)
+    history_unbroken = False
+    history_page = history.PAGE
 
     def __init__(self, settings: BitfinexSettings | None = None) -> None:
         settings = settings or BitfinexSettings()
@@ -130,6 +134,19 @@ class BitfinexAdapter:
         """Every pair that is listed trades; no list tells a tick."""
         infos = described(VENUE, lambda out: rest.decode(body, out))
         return CatalogPage(listed(self, infos, lambda info: True))
+
+    def history_begin(self, query: HistoryQuery) -> str:
+        """The first stamp."""
+        return history.begin(query)
+
+    def history_request(self, query: HistoryQuery, cursor: str) -> HttpRequest:
+        """``candles`` or ``trades``, oldest first."""
+        symbol = self.venue_symbol(query.instrument)
+        return history.request(self._rest_url, symbol, query, cursor, self.history_page)
+
+    def read_history(self, query: HistoryQuery, cursor: str, body: bytes) -> HistoryPage:
+        """A page of candles or trades."""
+        return history.read(query, cursor, body, self.history_page)
 
 
 def _below_one(price: str) -> bool:

@@ -20,6 +20,7 @@ from mm_framework.testing.conformance import (
     EmulatorConformance,
     FeeModelConformance,
     Golden,
+    HistoryConformance,
     NormalizerConformance,
     SyncConformance,
     ToldMessage,
@@ -79,6 +80,10 @@ GOLDEN = (
 
 
 class TestAdapter(AdapterConformance):
+    venue = BITFINEX
+
+
+class TestHistory(HistoryConformance):
     venue = BITFINEX
 
 

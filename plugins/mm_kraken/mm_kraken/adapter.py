@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
 from mm_framework.contracts.catalog import CatalogPage, described, listed
+from mm_framework.contracts.history import HistoryPage, HistoryQuery
 from mm_framework.errors import ConfigError
 from mm_framework.model.instrument import parse_id
-from mm_kraken import requests, rest
+from mm_kraken import history, requests, rest
 from mm_kraken.names import VENUE, canonical, split_pair
 from mm_kraken.settings import KrakenSettings
 from mm_kraken.sync import CHECKSUM_LEVELS
@@ -30,7 +31,7 @@ WITHOUT_BOOK: Final = ("cancel_only", "delisted", "work_in_progress")
 
 
 class KrakenAdapter:
-    """Implements `contracts.adapter.Adapter` and `contracts.catalog.Catalog`.
+    """Implements `contracts.adapter.Adapter`, `contracts.catalog.Catalog` and `history.HistorySource`.
 
     A connection counts as dead after 10 s without any message: heartbeats come each second once there
     is a subscription. Limits: about 150 connects in 10 minutes and address; after maintenance 5 s
@@ -50,6 +51,9 @@ class KrakenAdapter:
 
     catalog_first = False
     catalog_every_s = 60.0
+    history_intervals = tuple(history.INTERVALS)
+    history_unbroken = True
+    history_page = history.PAGE
 
     def __init__(self, settings: KrakenSettings | None = None) -> None:
         settings = settings or KrakenSettings()
@@ -113,3 +117,16 @@ class KrakenAdapter:
         """The pairs that have a WebSocket name."""
         infos = described(VENUE, lambda out: rest.decode(body, out))
         return CatalogPage(listed(self, infos, lambda info: info.status not in WITHOUT_BOOK))
+
+    def history_begin(self, query: HistoryQuery) -> str:
+        """The first ``since``."""
+        return history.begin(query)
+
+    def history_request(self, query: HistoryQuery, cursor: str) -> HttpRequest:
+        """``OHLC`` or ``Trades``."""
+        symbol = self.venue_symbol(query.instrument)
+        return history.request(self._rest_url, symbol, query, cursor, self.history_page)
+
+    def read_history(self, query: HistoryQuery, cursor: str, body: bytes) -> HistoryPage:
+        """The candles, or a page of trades."""
+        return history.read(query, cursor, body, self.history_page)

@@ -27,7 +27,7 @@ from mm_framework.contracts.emulator import (
 )
 from mm_framework.contracts.spec import EmulatorSpec
 from mm_framework.model.frame import encode_json
-from mm_kraken import emulator_listings, emulator_rest
+from mm_kraken import emulator_history, emulator_listings, emulator_rest
 from mm_kraken.emulator_frames import PairFrames, instruments, timestamp
 from mm_kraken.names import VENUE
 
@@ -136,6 +136,8 @@ class KrakenFrontend:
 
     def http(self, method: str, path: str, query: Mapping[str, str], now_ns: int) -> HttpReply:
         """Answer a REST request."""
+        if method == "GET" and path.startswith(emulator_history.PREFIXES):
+            return emulator_history.answer(self.pairs, self.clock(now_ns), path, query)
         return emulator_rest.answer(self.market, self.clock, method, path, query, now_ns)
 
     def refusal(self, status: int, wait_s: int, now_ns: int) -> HttpReply:

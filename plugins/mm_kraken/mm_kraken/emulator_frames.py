@@ -28,6 +28,7 @@ from mm_framework.contracts.emulator import (
     Print,
     VenueClock,
 )
+from mm_framework.emulator.history import TRADES, TradeHistory
 from mm_framework.emulator.market import visible
 
 __all__ = ["PairFrames", "decimal", "instruments", "timestamp"]
@@ -72,6 +73,7 @@ class PairFrames:
         self._event = MarketEvent(0, listing.symbol, (), ())
         self._crc: int | None = None
         self._list(listing)
+        self.history = TradeHistory(market.prints(self._symbol, TRADES), clock)
         prints = market.prints(self._symbol, TRADE_SNAPSHOT)
         self._first = prints[0].price
         self._low = self._high = self._first
@@ -93,6 +95,7 @@ class PairFrames:
             top = self._best()
             self._top_moved = top != self._top
             self._top = top
+        self.history.add(event.prints)
         self._count(event.prints)
 
     # --- book

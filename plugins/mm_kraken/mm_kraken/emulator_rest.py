@@ -1,4 +1,4 @@
-"""REST of the Kraken emulator: ``/0/public/`` SystemStatus, Time, AssetPairs and Depth.
+"""REST of the Kraken emulator: ``/0/public/`` SystemStatus, Time, AssetPairs, Depth, OHLC and Trades.
 
 Source: docs.kraken.com, REST reference, read 2026-11-21; spelling as in recordings (escaped slashes,
 prices with at least 5 decimals and volumes with 3 in Depth). Errors come with HTTP 200 and a

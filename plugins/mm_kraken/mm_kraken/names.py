@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["VENUE", "canonical", "split_pair"]
+__all__ = ["VENUE", "canonical", "rest_pair", "split_pair"]
 
 VENUE: Final = "kraken"
 
 _ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE"}
+_OLD_CODES: Final = {new: old for old, new in _ALIASES.items()}
 
 # REST keys of the first years put X before coins and Z before national currencies.
 _OLD_COINS: Final = "ETC|ETH|LTC|MLN|REP|XBT|XDG|XLM|XMR|XRP|ZEC"
@@ -40,6 +41,11 @@ def canonical(name: str) -> str:
     """
     pair = split_pair(name)
     return f"{pair[0]}/{pair[1]}" if pair else name.upper()
+
+
+def rest_pair(name: str) -> str:
+    """The altname that REST takes, of a pair in any of its spellings: ``XBTEUR``."""
+    return "".join(_OLD_CODES.get(code, code) for code in split_pair(name) or (name,))
 
 
 def split_pair(name: str) -> tuple[str, str] | None:

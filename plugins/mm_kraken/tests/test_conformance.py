@@ -14,6 +14,7 @@ from mm_framework.testing.conformance import (
     EmulatorConformance,
     FeeModelConformance,
     Golden,
+    HistoryConformance,
     NormalizerConformance,
     SyncConformance,
     ToldMessage,
@@ -100,6 +101,10 @@ GOLDEN = (
 
 
 class TestAdapter(AdapterConformance):
+    venue = KRAKEN
+
+
+class TestHistory(HistoryConformance):
     venue = KRAKEN
 
 
