@@ -7,14 +7,13 @@ in shows single changes (decision note 0021). Its policy forbids it any request 
 from __future__ import annotations
 
 import html
-import json
 from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
 
-from mm_framework.errors import EnvironmentFailed
 from mm_framework.report.chart import MARKS, Chart
+from mm_framework.report.offline import POLICY, embedded, plotly_js
 from mm_framework.report.packing import pack
 from mm_framework.report.panels import age_title, panels_of
 from mm_framework.report.theme import THEMES, Theme
@@ -25,9 +24,6 @@ __all__ = ["MOST_ROWS", "page"]
 MOST_ROWS: Final = 1_000_000
 _WEIGHTS: Final = {"marks": 0.25, "price": 3.0, "spread": 1.3, "depth": 2.2, "age": 1.6}
 _SPACE: Final = 0.055
-_POLICY: Final = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-)
 
 
 def page(chart: Chart, theme: str = "light", most_rows: int = MOST_ROWS) -> str:
@@ -35,18 +31,15 @@ def page(chart: Chart, theme: str = "light", most_rows: int = MOST_ROWS) -> str:
 
     Raises EnvironmentFailed without plotly.
     """
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError:
-        raise EnvironmentFailed("pages need plotly: install mm-framework[plot]") from None
+    library = plotly_js()
     colours = THEMES[theme]
     own = files("mm_framework.report")
-    told = json.dumps(_given(chart, colours, most_rows), allow_nan=False).replace("<", "\\u003c")
+    told = embedded(_given(chart, colours, most_rows))
     title, notes = html.escape(chart.name), "".join(f"<p>{html.escape(note)}</p>\n" for note in chart.notes)
     status = f' <span class="status {chart.status}">{chart.status}</span>' if chart.status else ""
     return (
         f'<!doctype html>\n<html lang="en" data-theme="{theme}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,">\n<title>{title}</title>\n'
         f"<style>{own.joinpath('chart.css').read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
@@ -54,7 +47,7 @@ def page(chart: Chart, theme: str = "light", most_rows: int = MOST_ROWS) -> str:
         '<main id="chart" role="figure" aria-label="Prices, spread, depth and age over time">'
         '<noscript>This chart needs JavaScript.</noscript><p id="state">drawing ...</p></main>\n'
         f'<script type="application/json" id="given">{told}</script>\n'
-        f"<script>{get_plotlyjs()}</script>\n"
+        f"<script>{library}</script>\n"
         f"<script>{own.joinpath('chart.js').read_text(encoding='utf-8')}</script>\n</body>\n</html>\n"
     )
 

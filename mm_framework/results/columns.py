@@ -51,7 +51,10 @@ class Fills:
 
     def of(self, account: int) -> Fills:
         """Those of one account."""
-        rows = np.flatnonzero(self.account == account)
+        return self.rows(np.flatnonzero(self.account == account))
+
+    def rows(self, rows: Ints) -> Fills:
+        """Some of them, by their places."""
         columns = {name: getattr(self, name)[rows] for name in _FILL_COLUMNS}
         return Fills(**columns, fee=tuple(self.fee[row] for row in rows))
 

@@ -1,0 +1,220 @@
+"""The tables of a result's page, as HTML. All text that comes from data is escaped here."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mm_framework.results.figures import PNL_PARTS
+from mm_framework.results.words import DASH, amounts, bps, duration, number, share
+
+__all__ = [
+    "facts",
+    "fill_table",
+    "inventory_table",
+    "markout_table",
+    "pnl_table",
+    "risk_table",
+    "stands_on",
+    "table",
+]
+
+
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "", sum_last: bool = False
+) -> str:
+    """A table of texts; all columns but the first are numbers."""
+    shown = list(rows)
+    told = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    heads = "".join(f"<th{_number(place)}>{html.escape(cell)}</th>" for place, cell in enumerate(head))
+    lines = []
+    for place, row in enumerate(shown):
+        cells = "".join(f"<td{_number(k)}>{html.escape(cell)}</td>" for k, cell in enumerate(row))
+        last = ' class="sum"' if sum_last and place == len(shown) - 1 else ""
+        lines.append(f"<tr{last}>{cells}</tr>")
+    head_row = f"<tr>{heads}</tr>" if head else ""
+    return f'<div class="wide"><table>{told}{head_row}{"".join(lines)}</table></div>'
+
+
+def facts(rows: Iterable[tuple[str, str]], caption: str = "") -> str:
+    """Names and what they are, for reading."""
+    told = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    lines = "".join(f"<tr><td>{html.escape(a)}</td><td>{html.escape(b)}</td></tr>" for a, b in rows)
+    return f'<div class="wide"><table class="facts">{told}{lines}</table></div>'
+
+
+def _number(place: int) -> str:
+    return ' class="n"' if place else ""
+
+
+def pnl_table(pnl: Mapping[str, str], quote: str) -> str:
+    """The terms of the identity, exactly, with their sum."""
+    terms = [(name, _negated(pnl[key]) if sign < 0 else pnl[key]) for key, name, sign in PNL_PARTS]
+    shown = amounts([text for _, text in terms] + [pnl["total"]])
+    names = [*(f"{'' if not place else '+ '}{name}" for place, (name, _) in enumerate(terms)), "= total"]
+    rows = list(zip(names, shown, strict=True))
+    return table(("", quote), rows, "exact, to the last digit", sum_last=True)
+
+
+def _negated(text: str) -> str:
+    if text.strip("0.") == "":
+        return text
+    return text[1:] if text.startswith("-") else f"-{text}"
+
+
+def risk_table(found: Mapping[str, Any], quote: str) -> str:
+    """Drawdown, and for each grid mean, ratios and tail."""
+    fall = found["drawdown"]
+    rows = [
+        ("deepest drawdown", f"{number(fall['most'])} {quote}"),
+        ("mean drawdown", f"{number(fall['mean'])} {quote}"),
+        ("longest time under water", duration(fall["longest_s"])),
+    ]
+    steps = [one for one in found["performance"] if one["n"]]
+    head = ("by step of", *(duration(one["step_s"]) for one in steps))
+    lines = [
+        ("steps", *(f"{one['n']:,}" for one in steps)),
+        ("mean profit", *(number(one["mean"]) for one in steps)),
+        ("its 95 % interval", *(_interval(one["interval"]) for one in steps)),
+        ("Sharpe ratio by the year", *(_with_error(one) for one in steps)),
+        ("with autocorrelation", *(number(one["sharpe_adjusted"], 3) for one in steps)),
+        ("Sortino", *(number(one["sortino"], 3) for one in steps)),
+        ("Calmar", *(number(one["calmar"], 3) for one in steps)),
+    ]
+    for place in range(2):
+        level = f"{100 * steps[0]['tails'][place]['level']:.0f} %" if steps else ""
+        if steps:
+            lines.append((f"VaR {level}", *(_tail(one["tails"][place], "var") for one in steps)))
+            lines.append((f"ES {level}", *(_tail(one["tails"][place], "es") for one in steps)))
+    note = "* fewer than 10 points in the tail"
+    return table(("", ""), rows) + (table(head, lines, f"profits by step, {quote}; {note}") if steps else "")
+
+
+def _interval(interval: Sequence[float] | None) -> str:
+    return DASH if interval is None else f"{number(interval[0], 3)} to {number(interval[1], 3)}"
+
+
+def _with_error(one: Mapping[str, Any]) -> str:
+    if one["sharpe"] is None:
+        return DASH
+    return f"{number(one['sharpe'], 3)} \N{PLUS-MINUS SIGN} {number(one['sharpe_error'], 2)}"
+
+
+def _tail(tail: Mapping[str, Any], name: str) -> str:
+    return f"{number(tail[name])}{'*' if tail['few'] else ''}"
+
+
+def markout_table(curves: Sequence[Mapping[str, Any]]) -> str:
+    """Means and intervals by horizon, in basis points."""
+    head = ("after", "edge", "adverse", "markout", "95 %", "per fill", "fills", "unknown", "cut")
+    rows = []
+    for one in curves:
+        error = one["markout"]["error_bps"]
+        rows.append(
+            (
+                duration(one["horizon_s"]),
+                *(bps(one[name]["mean_bps"]) for name in ("edge", "adverse", "markout")),
+                DASH if error is None else f"\N{PLUS-MINUS SIGN}{1.96 * error:.2f}",
+                bps(one["per_fill"]["mean_bps"]),
+                *(f"{one[name]:,}" for name in ("fills", "unknown", "cut")),
+            )
+        )
+    blocks = ", ".join(sorted({duration(one["block_s"]) for one in curves}))
+    return table(head, rows, f"bps of the mid, by size; errors over blocks of {blocks}")
+
+
+def fill_table(account: Mapping[str, Any]) -> str:
+    """Orders, fills and quoting of an account."""
+    orders, quoting, wait = account["orders"], account["quoting"], account["time_to_fill"]
+    refused = ", ".join(f"{n:,} {reason}" for reason, n in orders["refused"].items())
+    ahead, own = account["queue_ahead"], account["own_share"]
+    rows = [
+        ("orders accepted / placed", f"{orders['accepted']:,} / {orders['placed']:,}"),
+        ("refused", refused or "none"),
+        ("quotes (orders and moves)", f"{orders['quotes']:,}"),
+        ("fills", f"{orders['fills']:,}, size {orders['filled']}"),
+        ("fill ratio by orders / volume", _both(orders["fill_ratio_orders"], orders["fill_ratio_volume"])),
+        ("fills / quotes", share(orders["fill_rate"])),
+        (
+            "taker share by volume / count",
+            _both(orders["taker_share_volume"], orders["taker_share_count"]),
+        ),
+        ("cancelled orders / filled orders", number(orders["cancel_to_fill"], 3)),
+        ("cancels and moves that came too late", share(orders["too_late_share"])),
+        ("half of the quotes filled within", duration(wait["median_s"])),
+        ("filled within 1 s / 10 s / 60 s", " / ".join(share(wait[f"within_{n}_s"]) for n in (1, 10, 60))),
+        ("lots ahead on arrival, median", number(ahead["median"], 3)),
+        ("time with a bid / an ask / both", _shares(quoting, "bid", "ask", "both")),
+        ("time at the best bid / ask", _shares(quoting, "best_bid", "best_ask")),
+        ("own size / best level, median / most", f"{share(own['median'])} / {share(own['most'])}"),
+    ]
+    return facts(rows)
+
+
+def _both(one: float | None, two: float | None) -> str:
+    return f"{share(one)} / {share(two)}"
+
+
+def _shares(found: Mapping[str, Any], *names: str) -> str:
+    return " / ".join(share(found[name]) for name in names)
+
+
+def inventory_table(accounts: Sequence[Mapping[str, Any]]) -> str:
+    """Of each account what it held."""
+    head = ("account", "at the end", "most", "mean", "held for", "at the limit", "turnover")
+    rows = []
+    for one in accounts:
+        held = one["inventory"]
+        rows.append(
+            (
+                f"{one['strategy']}, {one['instrument']}",
+                held["last"],
+                held["most"],
+                number(held["mean"]),
+                duration(held["held_s"]),
+                share(held["at_limit"]),
+                f"{number(float(held['turnover']))} {one['quote']}",
+            )
+        )
+    return table(head, rows, "sizes in the base currency; mean by time, without sign")
+
+
+def stands_on(document: Mapping[str, Any]) -> str:
+    """What the result says of its making, part by part."""
+    parts = []
+    for key, name in _STANDS.items():
+        value = document.get(key)
+        if value not in (None, {}, [], ""):
+            parts.append(f"<h3>{name}</h3>{facts(_flat(value))}")
+    return "".join(parts)
+
+
+_STANDS = {
+    "data": "Data",
+    "engine": "Engine",
+    "models": "Models",
+    "timeline": "Clocks",
+    "hashes": "Hashes",
+    "versions": "Versions",
+    "configuration": "Settings",
+}
+
+
+def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
+    """Nested values as rows ``a.b``; lists of plain values on one line."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _flat(
+                one, f"{name} \N{RIGHTWARDS ARROW} {key}" if name else str(key).replace("_", " ")
+            )
+    elif isinstance(value, (list, tuple)):
+        if any(isinstance(one, Mapping) for one in value):
+            for place, one in enumerate(value, start=1):
+                yield from _flat(one, f"{name} {place}")
+        elif value and all(isinstance(one, (list, tuple)) for one in value):
+            yield name, "; ".join(" ".join(map(str, one)) for one in value)
+        else:
+            yield name, ", ".join(map(str, value)) or "none"
+    else:
+        yield name, DASH if value is None else str(value)
