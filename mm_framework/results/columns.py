@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mm_framework.trading.ledger import AccountResult
     from mm_framework.trading.matching import Report
 
-__all__ = ["Fills", "Reports", "RunColumns", "columns_of"]
+__all__ = ["Fills", "Marks", "Reports", "RunColumns", "columns_of"]
 
 
 @attrs.frozen(eq=False)
@@ -101,10 +101,18 @@ _REPORT_COLUMNS = (
 
 
 @attrs.frozen(eq=False)
+class Marks:
+    """What the ledger says that an account was worth, on a grid of times: exact money units."""
+
+    ts_ns: Ints
+    equity: tuple[int, ...]
+
+
+@attrs.frozen(eq=False)
 class RunColumns:
     """A run from ``start_ns`` to ``end_ns``. ``accounts``: ``(strategy, instrument)``; ``paths`` by id.
 
-    ``results``: what the ledger says of accounts that have fills.
+    ``results``: what the ledger says of accounts at the end; ``marks``: on a grid, by account, or none.
     """
 
     start_ns: int
@@ -114,6 +122,7 @@ class RunColumns:
     reports: Reports
     paths: Mapping[str, TopPath]
     results: tuple[AccountResult, ...] = ()
+    marks: Mapping[int, Marks] = attrs.field(factory=dict)
 
     def path(self, account: int) -> TopPath:
         """The market of an account."""
@@ -129,15 +138,15 @@ def columns_of(outcome: Outcome, paths: Mapping[str, TopPath]) -> RunColumns:
         for intent in outcome.intents
         if intent.kind is IntentKind.PLACE
     }
-    starts = [int(path.ts_ns[0]) for path in paths.values() if len(path)]
     return RunColumns(
-        start_ns=min(starts, default=outcome.end_ns),
+        start_ns=outcome.start_ns,
         end_ns=outcome.end_ns,
         accounts=accounts,
         fills=_fills(outcome, accounts, paths),
         reports=_reports(outcome.reports, accounts, sides, paths),
         paths=paths,
         results=tuple(outcome.accounts),
+        marks=_marks(outcome, accounts, paths),
     )
 
 
@@ -190,6 +199,20 @@ def _reports(
     columns = dict(zip(_REPORT_COLUMNS, _columns(rows, len(_REPORT_COLUMNS)), strict=True))
     maker_ = columns.pop("maker").astype(bool)
     return Reports(**columns, maker=maker_, ahead=np.array(ahead, np.float64))
+
+
+def _marks(
+    outcome: Outcome, accounts: Sequence[tuple[str, str]], paths: Mapping[str, TopPath]
+) -> dict[int, Marks]:
+    points: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for one in outcome.equity:
+        up, more = _factors(paths[one.instrument].rescaled, one.ts_ns + 1)
+        amount = (one.cash + one.value - one.fees) * up * more
+        points.setdefault((one.strategy, one.instrument), []).append((one.ts_ns, amount))
+    return {
+        accounts.index(key): Marks(np.array([at for at, _ in rows]), tuple(amount for _, amount in rows))
+        for key, rows in points.items()
+    }
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Iterable[Ints]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mm_framework.results.performance import DAY_NS
 from mm_framework.results.summary import OWN_SHARE_LIMIT
-from mm_framework.results.words import share
+from mm_framework.results.words import duration, share
 
 __all__ = ["doubts"]
 
@@ -20,11 +20,13 @@ LEAST_DAYS: Final = 30
 
 def doubts(summary: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
     """``summary``: of `summary.summarize`; ``document``: what the result says of its making."""
-    found = [*_made(document), *_market(summary)]
+    by_sentence: dict[str, list[str]] = {}
     for account in summary["accounts"]:
         name = f"{account['strategy']} in {account['instrument']}"
-        found += [f"{name}: {sentence}" for sentence in _account(account)]
-    return found
+        for sentence in _account(account):
+            by_sentence.setdefault(sentence, []).append(name)
+    told = [f"{', '.join(names)}: {sentence}" for sentence, names in by_sentence.items()]
+    return [*_made(document), *_market(summary), *told]
 
 
 def _made(document: Mapping[str, Any]) -> Iterator[str]:
@@ -51,7 +53,8 @@ def _made(document: Mapping[str, Any]) -> Iterator[str]:
 def _market(summary: Mapping[str, Any]) -> Iterator[str]:
     days = (summary["end_ns"] - summary["start_ns"]) / DAY_NS
     if days < LEAST_DAYS:
-        yield f"{days:.2g} days are too few for ratios by the year: a mean and its interval are all there is"
+        told = duration(days * 86_400)
+        yield f"{told} are too short for ratios by the year: a mean and its interval are all there is"
     for name, trusted in summary["trusted_share"].items():
         if trusted is not None and 1 - trusted > MUCH_LOST:
             yield f"{name}: {share(1 - trusted)} of the time had no trusted book; nothing fills then"
@@ -69,7 +72,7 @@ def _account(account: Mapping[str, Any]) -> Iterator[str]:
             " level shows: the market would have answered them"
         )
     if account["beyond_best_level"]:
-        yield "the position was larger than the best level at times: charts of equity mark all of it there"
+        yield "the position was larger than the best level at times: closing it costs more than the spread"
     if account["fills_without_mid"]:
         yield f"{account['fills_without_mid']} fills had no mid before them: their spread is to an older one"
     if account["stale_mark"]:

@@ -1,12 +1,12 @@
 """Equity over time: cash less fees, and the position at a conservative mark; drawdown. Pure.
 
 A long is worth the best bid, a short the best ask, at the last price that side had. Beyond the displayed
-size the ledger walks the book, which a path of best prices does not hold: such moments are counted.
+size the ledger walks the book, which a path of best prices does not hold: then its marks on a grid are used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 
 import attrs
@@ -17,7 +17,18 @@ from mm_framework.model.events import NULL
 from mm_framework.results.columns import Fills, RunColumns
 from mm_framework.results.path import Ints, TopPath
 
-__all__ = ["Course", "Drawdown", "course", "drawdown", "equity", "event_times", "grid"]
+__all__ = [
+    "Course",
+    "Drawdown",
+    "accounts_of",
+    "by_event",
+    "course",
+    "drawdown",
+    "equity",
+    "event_times",
+    "finest",
+    "grid",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -66,33 +77,63 @@ def course(fills: Fills, path: TopPath, times_ns: Ints) -> Course:
 
 
 def grid(start_ns: int, end_ns: int, step_ns: int) -> Ints:
-    """The start, whole steps after it, and the end."""
-    return np.append(np.arange(start_ns, end_ns, step_ns, dtype=np.int64), end_ns)
+    """Multiples of a step in UTC, from the last not after the start to the first not before the end."""
+    first, last = start_ns // step_ns, -(-end_ns // step_ns)
+    return np.arange(first, last + 1, dtype=np.int64) * step_ns
 
 
 def event_times(run: RunColumns) -> Ints:
-    """The moments at which equity may change: fills, and best prices of what is traded."""
+    """The moments at which equity may change: fills, best prices of what is traded; start and end too."""
     traded = {run.accounts[account][1] for account in np.unique(run.fills.account)}
-    return np.unique(np.concatenate([run.fills.ts_ns, *(run.paths[name].ts_ns for name in sorted(traded))]))
+    ends = np.array([run.start_ns, run.end_ns])
+    return np.unique(
+        np.concatenate([ends, run.fills.ts_ns, *(run.paths[name].ts_ns for name in sorted(traded))])
+    )
 
 
-def equity(
-    run: RunColumns, quote: str, times_ns: Ints, wanted: Callable[[int], bool] = lambda account: True
-) -> tuple[npt.NDArray[np.object_], int]:
-    """``(amounts, scale)``: the sum over the accounts of a quote currency at times, exact integers."""
-    accounts = [
-        account
-        for account, (_, name) in enumerate(run.accounts)
-        if run.paths[name].instrument.quote == quote and wanted(account)
-    ]
-    scales = [run.path(account).instrument.money_scale for account in accounts]
-    scale = max(scales, default=0)
-    total = np.zeros(len(times_ns), object)
-    for account, own in zip(accounts, scales, strict=True):
-        total = total + course(run.fills.of(account), run.path(account), times_ns).equity * 10 ** (
-            scale - own
-        )
-    return total, scale
+def equity(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
+    """Equity in a quote currency at times: by the ledger's marks where the run has them, else `by_event`."""
+    if not run.marks:
+        return by_event(run, quote, times_ns)
+    total = np.zeros(len(times_ns))
+    for account, marks in run.marks.items():
+        instrument = run.path(account).instrument
+        if instrument.quote == quote:
+            rows = np.searchsorted(marks.ts_ns, times_ns, side="right")
+            total += _floats([0, *marks.equity], instrument.money_scale)[rows]
+    return total
+
+
+def by_event(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
+    """Equity in a quote currency at any times, all of a position being marked at the best price."""
+    total = np.zeros(len(times_ns))
+    for account in accounts_of(run, quote):
+        found = course(run.fills.of(account), run.path(account), times_ns)
+        total += _floats(found.equity.tolist(), run.path(account).instrument.money_scale)
+    return total
+
+
+def finest(run: RunColumns, quote: str) -> tuple[Ints, Floats]:
+    """``(times, equity)`` in the finest detail that is right: each event, or the ledger's marks when a
+    position was larger than what the best level showed.
+    """
+    times = event_times(run)
+    beyond = any(course(run.fills.of(one), run.path(one), times).beyond for one in accounts_of(run, quote))
+    if beyond and run.marks:
+        times = np.unique(np.concatenate([times[:1], *(marks.ts_ns for marks in run.marks.values())]))
+        return times, equity(run, quote, times)
+    return times, by_event(run, quote, times)
+
+
+def accounts_of(run: RunColumns, quote: str) -> list[int]:
+    """The accounts that trade for a quote currency."""
+    return [k for k in range(len(run.accounts)) if run.path(k).instrument.quote == quote]
+
+
+def _floats(amounts: Sequence[int], scale: int) -> Floats:
+    """Exact integers as the nearest floats."""
+    unit = 10**scale
+    return np.array([amount / unit for amount in amounts], np.float64)
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ Kinds of lines differ in dash and marker too, not in colour alone.
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -98,7 +99,7 @@ def inventory_figure(lines: Mapping[str, Line]) -> Figure:
 def bars_of_pnl(pnl: Mapping[str, str], quote: str) -> Figure:
     """How the terms of the identity lead from nothing to the total; ``pnl``: exact decimal text."""
     values = [sign * float(pnl[key]) for key, _, sign in PNL_PARTS]
-    names = [name for _, name, _ in PNL_PARTS]
+    names = [name.replace(" ", "<br>") for _, name, _ in PNL_PARTS]
     return {
         "height": 360,
         "data": [
@@ -118,7 +119,7 @@ def bars_of_pnl(pnl: Mapping[str, str], quote: str) -> Figure:
             }
         ],
         "layout": {
-            "xaxis": {"tickangle": "auto"},
+            "xaxis": {"tickangle": 0},
             "yaxis": {"title": {"text": f"profit, {html.escape(quote)}"}},
             "showlegend": False,
         },
@@ -145,6 +146,7 @@ def markout_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
             trace["error_y"] = {"type": "data", "array": errors, "thickness": 1.6, "width": 6}
         data.append(trace)
     ticks = [one["horizon_s"] for one in curves]
+    edges = [math.log10(ticks[0]) - 0.15, math.log10(ticks[-1]) + 0.15]
     return {
         "height": 320,
         "data": data,
@@ -153,6 +155,7 @@ def markout_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
                 "type": "log",
                 "tickvals": ticks,
                 "ticktext": [f"{one:g} s" for one in ticks],
+                "range": edges,
                 "title": {"text": "time after the fill"},
             },
             "yaxis": {"title": {"text": "bps of the mid, by size"}, "zeroline": True, "zerolinewidth": 2},

@@ -28,6 +28,7 @@
     };
     for (const key of Object.keys(own)) {
       if (/^[xy]axis/.test(key)) whole[key] = { ...axis, ...own[key] };
+      if (own[key].type === "date") whole[key].nticks = narrow.matches ? 4 : 7;
     }
     return coloured(whole, colours);
   }
@@ -49,6 +50,9 @@
     root.dataset.theme = dark.matches ? "dark" : "light";
     dark.addEventListener("change", () => { root.dataset.theme = dark.matches ? "dark" : "light"; draw(); });
   }
-  button.addEventListener("click", () => { root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark"; draw(); });
+  button.addEventListener("click", () => {
+    root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+    draw();
+  });
   await draw();
 })();

@@ -28,7 +28,7 @@ from mm_framework.results.figures import (
 from mm_framework.results.lives import lives
 from mm_framework.results.series import equity_line, inventory_line, slice_of
 from mm_framework.results.summary import summarize
-from mm_framework.results.tables import (
+from mm_framework.results.page_tables import (
     fill_table,
     inventory_table,
     markout_table,

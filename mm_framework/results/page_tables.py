@@ -71,7 +71,7 @@ def risk_table(found: Mapping[str, Any], quote: str) -> str:
         ("mean drawdown", f"{number(fall['mean'])} {quote}"),
         ("longest time under water", duration(fall["longest_s"])),
     ]
-    steps = [one for one in found["performance"] if one["n"]]
+    steps = [one for one in found["performance"] if one["n"] > 1]
     head = ("by step of", *(duration(one["step_s"]) for one in steps))
     lines = [
         ("steps", *(f"{one['n']:,}" for one in steps)),
@@ -107,7 +107,7 @@ def _tail(tail: Mapping[str, Any], name: str) -> str:
 
 def markout_table(curves: Sequence[Mapping[str, Any]]) -> str:
     """Means and intervals by horizon, in basis points."""
-    head = ("after", "edge", "adverse", "markout", "95 %", "per fill", "fills", "unknown", "cut")
+    head = ("after", "edge", "adverse", "markout", "95 %", "per fill", "unknown", "cut")
     rows = []
     for one in curves:
         error = one["markout"]["error_bps"]
@@ -117,11 +117,12 @@ def markout_table(curves: Sequence[Mapping[str, Any]]) -> str:
                 *(bps(one[name]["mean_bps"]) for name in ("edge", "adverse", "markout")),
                 DASH if error is None else f"\N{PLUS-MINUS SIGN}{1.96 * error:.2f}",
                 bps(one["per_fill"]["mean_bps"]),
-                *(f"{one[name]:,}" for name in ("fills", "unknown", "cut")),
+                *(f"{one[name]:,}" for name in ("unknown", "cut")),
             )
         )
-    blocks = ", ".join(sorted({duration(one["block_s"]) for one in curves}))
-    return table(head, rows, f"bps of the mid, by size; errors over blocks of {blocks}")
+    blocks = ", ".join(dict.fromkeys(duration(one["block_s"]) for one in curves))
+    fills = f"{curves[0]['fills']:,} fills; " if curves else ""
+    return table(head, rows, f"{fills}bps of the mid, by size; errors over blocks of {blocks}")
 
 
 def fill_table(account: Mapping[str, Any]) -> str:
@@ -169,8 +170,7 @@ def inventory_table(accounts: Sequence[Mapping[str, Any]]) -> str:
         rows.append(
             (
                 f"{one['strategy']}, {one['instrument']}",
-                held["last"],
-                held["most"],
+                *amounts([held["last"], held["most"]]),
                 number(held["mean"]),
                 duration(held["held_s"]),
                 share(held["at_limit"]),

@@ -163,17 +163,17 @@ class _Columns:
         self.slot = slot
         self._rows: list[tuple[int, ...]] = []
         self._rescaled: list[Rescaled] = []
-        self._last: tuple[int, ...] = _LOST
 
     def look(self, now_ns: int) -> None:
-        """Note the market if it is another than before."""
+        """Note the market if it is another than before; of one moment only how it ends."""
         now = _LOST
         if self.slot.trusted:
             (bid, bid_size), (ask, ask_size) = (level or (NULL, NULL) for level in self.slot.top)
             now = (bid, bid_size, ask, ask_size, True)
-        if now != self._last or not self._rows:
+        if self._rows and self._rows[-1][0] == now_ns:
+            del self._rows[-1]
+        if not self._rows or self._rows[-1][1:] != now:
             self._rows.append((now_ns, *now))
-            self._last = now
 
     def rescale(self, now_ns: int, price_factor: int, size_factor: int) -> None:
         """Scales became larger: bring along what is noted."""
@@ -185,7 +185,6 @@ class _Columns:
             )
             for row in self._rows
         ]
-        self._last = self._rows[-1][1:] if self._rows else _LOST
 
     def path(self) -> TopPath:
         """What was noted."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from mm_framework.model.events import NULL
 from mm_framework.results.columns import Fills, RunColumns
-from mm_framework.results.equity import equity, event_times
+from mm_framework.results.equity import finest
 from mm_framework.results.lives import Lives
 from mm_framework.results.path import Ints, TopPath
 
@@ -59,11 +59,8 @@ def thinned(line: Line, slots: int = MOST_SLOTS) -> Line:
 
 
 def equity_line(run: RunColumns, quote: str) -> Line:
-    """Equity at every fill and every change of what is traded, and at both ends of the run."""
-    times = np.unique(np.concatenate([event_times(run), [run.start_ns, run.end_ns]]))
-    amounts, scale = equity(run, quote, times)
-    unit = 10**scale
-    return Line(times, np.array([amount / unit for amount in amounts], np.float64))
+    """Equity in the finest detail that there is."""
+    return Line(*finest(run, quote))
 
 
 def drawdown_line(line: Line) -> Line:

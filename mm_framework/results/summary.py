@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mm_framework.contracts.strategy import units
 from mm_framework.model.fixed import text
 from mm_framework.results.columns import RunColumns
-from mm_framework.results.equity import course, drawdown, equity, event_times, grid
+from mm_framework.results.equity import course, drawdown, equity, event_times, finest, grid
 from mm_framework.results.execution import Counts, Survival, counts, own_share, quoting, time_to_fill
 from mm_framework.results.inventory import inventory
 from mm_framework.results.lives import Lives, lives
@@ -57,20 +57,17 @@ def summarize(
 
 
 def _by_quote(run: RunColumns, quote: str, money: Money) -> dict[str, Any]:
-    times = event_times(run)
-    amounts, scale = equity(run, quote, times)
-    values = _floats(amounts, scale)
     course_ns = grid(run.start_ns, run.end_ns, GRID_NS)
-    gridded, scale = equity(run, quote, course_ns)
-    on_grid, by_event = drawdown(course_ns, _floats(gridded, scale)), drawdown(times, values)
-    most = max(on_grid.most, by_event.most)
+    on_grid = drawdown(course_ns, equity(run, quote, course_ns))
+    in_detail = drawdown(*finest(run, quote))
+    most = max(on_grid.most, in_detail.most)
     return {
         "pnl": _pnl(money),
         "drawdown": {
             "most": most,
             "most_on_grid": on_grid.most,
             "mean": on_grid.mean,
-            "longest_s": max(on_grid.longest_ns, by_event.longest_ns) / 1e9,
+            "longest_s": max(on_grid.longest_ns, in_detail.longest_ns) / 1e9,
         },
         "performance": [
             _performance(performance(_profits(run, quote, step_ns), step_ns, most)) for step_ns in STEPS_NS
@@ -79,16 +76,8 @@ def _by_quote(run: RunColumns, quote: str, money: Money) -> dict[str, Any]:
 
 
 def _profits(run: RunColumns, quote: str, step_ns: int) -> npt.NDArray[np.float64]:
-    """Profits of whole steps; a rest at the end that is shorter belongs to none."""
-    edges = np.arange(run.start_ns, run.end_ns + 1, step_ns, dtype=np.int64)
-    amounts, scale = equity(run, quote, edges)
-    return _floats(np.diff(amounts), scale)
-
-
-def _floats(amounts: npt.NDArray[np.object_], scale: int) -> npt.NDArray[np.float64]:
-    """Exact integers as the nearest floats."""
-    unit = 10**scale
-    return np.array([amount / unit for amount in amounts], np.float64)
+    """Profits by step; the first and the last may be shorter than a step."""
+    return np.diff(equity(run, quote, grid(run.start_ns, run.end_ns, step_ns)))
 
 
 def _pnl(money: Money) -> dict[str, str]:

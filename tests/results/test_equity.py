@@ -38,9 +38,9 @@ def test_amounts_beyond_64_bits_stay_exact() -> None:
     assert one.equity.tolist() == [0]
 
 
-def test_a_grid_has_whole_steps_and_the_end() -> None:
-    assert grid(0, 25, 10).tolist() == [0, 10, 20, 25]
-    assert grid(0, 20, 10).tolist() == [0, 10, 20]
+def test_a_grid_stands_on_multiples_and_holds_the_whole_run() -> None:
+    assert grid(3, 25, 10).tolist() == [0, 10, 20, 30]
+    assert grid(10, 20, 10).tolist() == [10, 20]
 
 
 def test_drawdown_counts_from_the_start_and_the_highest_value_before() -> None:

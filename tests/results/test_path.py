@@ -30,9 +30,16 @@ def test_a_loss_is_a_row_without_prices_until_the_next_book() -> None:
         .at(30).book(bids=[("99", "1")], asks=[("101", "2")])
     )  # fmt: skip
     one = market_paths(market.messages())[ID]
-    assert one.trusted.tolist() == [False, True, False, True]
-    assert one.bid.tolist() == [NULL, 9900, NULL, 9900]
-    assert one.held(one.bid).tolist() == [NULL, 9900, 9900, 9900]
+    assert one.trusted.tolist() == [True, False, True]
+    assert one.bid.tolist() == [9900, NULL, 9900]
+    assert one.held(one.bid).tolist() == [9900, 9900, 9900]
+
+
+def test_of_one_moment_only_how_it_ends_is_noted() -> None:
+    levels = [("99", "1")], [("101", "2")]
+    market = tape(ID).at(10).book(*levels).at(20).book(*levels).at(30).book([("98", "1")], levels[1])
+    one = market_paths(market.messages())[ID]
+    assert (one.bid.tolist(), one.trusted.all()) == ([9900, 9800], True)
 
 
 def test_a_finer_scale_holds_for_all_rows() -> None:
