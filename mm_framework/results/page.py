@@ -26,8 +26,6 @@ from mm_framework.results.figures import (
     slice_figure,
 )
 from mm_framework.results.lives import lives
-from mm_framework.results.series import equity_line, inventory_line, slice_of
-from mm_framework.results.summary import summarize
 from mm_framework.results.page_tables import (
     fill_table,
     inventory_table,
@@ -36,6 +34,8 @@ from mm_framework.results.page_tables import (
     risk_table,
     stands_on,
 )
+from mm_framework.results.series import equity_line, inventory_line, slice_of
+from mm_framework.results.summary import summarize
 from mm_framework.results.words import bps, duration, number, share
 
 __all__ = ["MOST_ACCOUNTS", "page"]

@@ -67,9 +67,8 @@ def test_a_short_run_says_so_and_a_long_one_does_not() -> None:
 def test_a_doubt_of_several_accounts_is_told_once() -> None:
     summary = summarize(quoted_run())
     (account,) = summary["accounts"]
-    two = summary | {
-        "accounts": [account | {"stale_mark": True}, account | {"strategy": "b", "stale_mark": True}]
-    }
+    stale = account | {"stale_mark": True}
+    two = summary | {"accounts": [stale, stale | {"strategy": "b"}]}
     lines = [one for one in doubts(two, GOOD) if "no longer the market's" in one]
     assert len(lines) == 1
     assert lines[0].startswith("maker in test:A/EUR, b in test:A/EUR: ")

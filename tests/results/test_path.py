@@ -39,7 +39,8 @@ def test_of_one_moment_only_how_it_ends_is_noted() -> None:
     levels = [("99", "1")], [("101", "2")]
     market = tape(ID).at(10).book(*levels).at(20).book(*levels).at(30).book([("98", "1")], levels[1])
     one = market_paths(market.messages())[ID]
-    assert (one.bid.tolist(), one.trusted.all()) == ([9900, 9800], True)
+    assert one.bid.tolist() == [9900, 9800]
+    assert one.trusted.tolist() == [True, True]
 
 
 def test_a_finer_scale_holds_for_all_rows() -> None:

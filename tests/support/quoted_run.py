@@ -20,7 +20,7 @@ DOCUMENT: dict[str, Any] = {
         "store": "store",
         "instruments": ["test:A/EUR"],
         "qa": "pass",
-        "store_digest": "0123456789abcdef",
+        "digest": "0123456789abcdef",
     },
     "engine": {"name": "interpreted", "why": "the strategy is plain Python"},
     "models": {"latency": {"entry": "constant 1 ms", "response": "constant 1 ms"}, "queue": "risk_averse"},
