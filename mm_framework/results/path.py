@@ -140,8 +140,9 @@ def market_paths(
         message, definition = stamped.tape.message, stamped.tape.definition
         if definition is not None:
             defined = markets.define(definition)
-            if defined is not None and defined[1] * defined[2] > 1:
-                columns[defined[0].id].rescale(stamped.v_ns, *defined[1:])
+            if defined is not None:
+                one = columns.setdefault(defined[0].id, _Columns(defined[0]))
+                one.rescale(stamped.v_ns, *defined[1:])
             continue
         slot = markets.find(message.instrument)
         if slot is None:
@@ -149,7 +150,7 @@ def market_paths(
         if message.kind != Kind.TRADE:
             markets.apply(message, iter(stamped.tape.rows), stamped.tape.seq)
             markets.changes()
-        columns.setdefault(slot.id, _Columns(slot)).look(stamped.v_ns)
+        columns[slot.id].look(stamped.v_ns)
     return {name: columns[name].path() for name in sorted(columns)}
 
 
@@ -176,7 +177,9 @@ class _Columns:
             self._rows.append((now_ns, *now))
 
     def rescale(self, now_ns: int, price_factor: int, size_factor: int) -> None:
-        """Scales became larger: bring along what is noted."""
+        """Scales may have become larger: bring along what is noted."""
+        if price_factor * size_factor <= 1:
+            return
         self._rescaled.append(Rescaled(now_ns, price_factor, size_factor))
         factors = (1, price_factor, size_factor, price_factor, size_factor, 1)
         self._rows = [

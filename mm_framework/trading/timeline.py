@@ -77,7 +77,7 @@ class Timeline:
         self.clocks = clocks or Clocks()
         self.messages = self.untimed = self.clipped = 0
         self._last: dict[tuple[int, int], tuple[int, int]] = {}
-        self._defined: set[int] = set()
+        self._defined: set[str] = set()
 
     def stamp(self, tape: TapeMessage) -> Stamped:
         """The next message with its time at the venue."""
@@ -85,8 +85,8 @@ class Timeline:
         key = (message.instrument, _CHANNELS.get(Kind(message.kind), _BOOK))
         last_ns, last = self._last.get(key, (None, None))
         self.messages += 1
-        if message.kind == Kind.DEFINITION and message.instrument not in self._defined:
-            self._defined.add(message.instrument)
+        if tape.definition is not None and tape.definition.id not in self._defined:
+            self._defined.add(tape.definition.id)
             return Stamped(recv_ns - self.clocks.longest_ns, tape)
         if message.kind not in _TOLD and last is not None and last_ns == recv_ns:
             return Stamped(last, tape)

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from mm_framework.model.events import NULL, Kind, Message, Row
+from mm_framework.testing.strategies import tape
 from mm_framework.trading.timeline import Clocks, TapeMessage, Timeline, estimate_theta, venue_order
 
 US = 1_000
@@ -99,3 +100,13 @@ def test_theta_is_estimated_as_the_most_that_a_stamp_was_ahead() -> None:
     tape = [message(0, 1_000, 1_700), message(1, 2_000, 1_900), message(2, 3_000), message(3, 4_000, 4_400)]
     assert estimate_theta(tape) == 700 + 500_000
     assert estimate_theta([message(0, 1_000)]) == 0
+
+
+def test_only_the_first_definition_of_an_instrument_is_there_before_all_else() -> None:
+    """A finer scale brings a new number, and holds from its own moment on."""
+    market = tape("test:A/B").at(10).book(bids=[("99", "1")], asks=[("101", "2")])
+    market.at(20).instrument("test:A/B", price_scale=4).book(bids=[("99.5", "1")], asks=[("101", "2")])
+    line = Timeline()
+    stamped = [line.stamp(message) for message in market.messages()]
+    early = [one.tape.recv_ns - one.v_ns for one in stamped if one.tape.definition is not None]
+    assert early == [line.clocks.longest_ns, line.clocks.assumed_ns]
