@@ -66,6 +66,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "mm_framework.cli.backtest_cmd",
         "Play strategies on recorded data with latency and a queue; write a result.",
     ),
+    "report": ("mm_framework.cli.report_cmd", "Draw the result of a backtest as one page for a browser."),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

@@ -48,11 +48,12 @@ __all__ = ["command"]
     metavar="X,X,...",
     help="Also run with all latencies times X, such as 0,2,5, and tell the profit of each.",
 )
+@click.option("--no-report", is_flag=True, help="Draw no page; `mm report` does it later.")
 @click.option("--id", "result_id", metavar="ID", help="Name of the result. [strategy and time]")
 @json_option
 @pass_app
 def command(app: App, /, **options: Any) -> int:
-    """Play strategies on recorded data and write results/ID: fills, orders, equity, summary.
+    """Play strategies on recorded data and write results/ID: fills, orders, equity, summary, a page.
 
     INSTRUMENT is an id such as kraken:BTC/EUR, or a pattern such as 'binance:*'; all when none is named.
     Exit code 1 when a strategy failed: it was stopped there, and the result tells where.
@@ -69,7 +70,8 @@ def command(app: App, /, **options: Any) -> int:
     folder = _folder(app, options["result_id"], options["strategies"], started)
     result = _played(app, chosen, setup, scales, versions_of(app, configuration), started)
     result = write_result(folder, result.document, result.tables)
-    app.out.emit(_document(result), lambda: _shown(app, result))
+    page = None if options["no_report"] else _page(app, result)
+    app.out.emit(_document(result, page), lambda: _shown(app, result, page))
     if error := first_error(result.document["errors"]):
         raise error
     return 0
@@ -127,17 +129,33 @@ def _rung(play: Any, tape: Tape, setup: Setup, scale: float, advance: Any) -> di
     return {"scale": scale, "fills": len(outcome.fills), "by_quote": totals(outcome.accounts)}
 
 
-def _document(result: Result) -> dict[str, Any]:
+def _page(app: App, result: Result) -> Path | None:
+    """The page of the result; None, with a note, where the libraries that draw are not installed."""
+    from mm_framework.cli.report_cmd import write_page
+    from mm_framework.errors import EnvironmentFailed
+    from mm_framework.report.extra import need_plot_extra
+
+    try:
+        need_plot_extra()
+    except EnvironmentFailed as error:
+        app.out.note(f"no page: {error}")
+        return None
+    return write_page(result)
+
+
+def _document(result: Result, page: Path | None) -> dict[str, Any]:
     document = result.document
     kept = ("ok", "errors", "data", "engine", "timeline", "hashes", "summary", "ladder", "timing")
-    return {"result": str(result.path), **{name: document[name] for name in kept}}
+    report = None if page is None else str(page)
+    return {"result": str(result.path), "report": report, **{name: document[name] for name in kept}}
 
 
-def _shown(app: App, result: Result) -> Any:
+def _shown(app: App, result: Result, page: Path | None) -> Any:
     document = result.document
     summary = document["summary"]
     rows: list[tuple[str, object]] = [
         ("result", result.path),
+        *([] if page is None else [("page", page)]),
         ("data", f"{document['data']['rows']} rows of {', '.join(document['data']['instruments'][:5])}"),
         ("fills", f"{summary['fills']}, of {len(result.orders)} orders"),
     ]

@@ -128,7 +128,7 @@ def markout_table(curves: Sequence[Mapping[str, Any]]) -> str:
 def fill_table(account: Mapping[str, Any]) -> str:
     """Orders, fills and quoting of an account."""
     orders, quoting, wait = account["orders"], account["quoting"], account["time_to_fill"]
-    refused = ", ".join(f"{n:,} {reason}" for reason, n in orders["refused"].items())
+    refused = ", ".join(f"{n:,} {reason}" for reason, n in sorted(orders["refused"].items()))
     ahead, own = account["queue_ahead"], account["own_share"]
     rows = [
         ("orders accepted / placed", f"{orders['accepted']:,} / {orders['placed']:,}"),
@@ -202,9 +202,9 @@ _STANDS = {
 
 
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
-    """Nested values as rows ``a.b``; lists of plain values on one line."""
+    """Nested values as rows, by name; lists of plain values on one line."""
     if isinstance(value, Mapping):
-        for key, one in value.items():
+        for key, one in sorted(value.items()):
             yield from _flat(
                 one, f"{name} \N{RIGHTWARDS ARROW} {key}" if name else str(key).replace("_", " ")
             )

@@ -440,10 +440,12 @@ def backtest(
     settings: TradingSettings | None = None,
     limits: LimitSettings | None = None,
     fee_model: FeeModel | None = None,
+    grid_ns: int | None = None,
 ) -> Outcome:
     """Backtest one strategy (named ``strategy``), or several by name, on a tape, to its end.
 
-    Fees are the flat default unless a model is given. Raises StrategyError when a strategy failed.
+    Fees are the flat default unless a model is given; the equity is kept each ``grid_ns``, if given. Raises
+    StrategyError when a strategy failed.
     """
     strategies = {"strategy": strategy} if isinstance(strategy, Strategy) else strategy
     outcome = Backtest(
@@ -455,6 +457,7 @@ def backtest(
         clocks=clocks,
         settings=settings,
         limits=limits,
+        grid_ns=grid_ns,
     ).run(market.messages(), _WALL0_NS + market.steps[-1].mono_ns)
     _refuse(outcome.errors)
     return outcome

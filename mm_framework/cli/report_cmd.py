@@ -1,0 +1,98 @@
+"""``mm report``: the result of a backtest as one page for a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.backtest_jobs import results_folder
+from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.settings import DataSettings
+
+if TYPE_CHECKING:
+    from mm_framework.results.bundle import Result
+
+__all__ = ["PAGE", "command", "write_page"]
+
+PAGE = "report.html"
+"""The name of the page within a result."""
+
+
+@click.command("report", cls=PluginCommand)
+@click.argument("result", metavar="RESULT")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help=f"Where the page goes. [RESULT/{PAGE}]"
+)
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser of this machine.")
+@settings_options(DataSettings)
+@json_option
+@pass_app
+def command(app: App, result: str, out: Path | None, show: bool) -> None:
+    """Draw the result of a backtest: one HTML page that needs no network.
+
+    RESULT is the id of a result below results/ of the data directory, or its path. The page shows profit and
+    what it is made of, drawdown, inventory, markouts, fills, quotes over the book, what the result stands on
+    and what should be doubted. Needs the extra mm-framework[plot].
+    """
+    from mm_framework.results.bundle import read_result, result_path
+    from mm_framework.results.doubts import doubts
+
+    read = read_result(result_path(results_folder(app), result))
+    file = write_page(read, out)
+    told = doubts(read.summary, read.document)
+    app.out.emit(
+        {
+            "ok": True,
+            "result": str(read.path),
+            "report": str(file),
+            "summary": read.summary,
+            "doubts": told,
+        },
+        lambda: _shown(app, read, file, told),
+    )
+    if show:
+        click.launch(file.absolute().as_uri())
+
+
+def write_page(result: Result, out: Path | None = None) -> Path:
+    """Write the page of a result, at once. Raises EnvironmentFailed, StoreError."""
+    from mm_framework.bundle.disk import replace_file, writing
+    from mm_framework.results.page import page
+    from mm_framework.results.reading import columns_of_result
+
+    if result.path is None:
+        raise RuntimeError("a result that was never written has no page")
+    text = page(columns_of_result(result), result.document, result.summary, title_of(result))
+    file = out or result.path / PAGE
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(file, text.encode())
+    return file
+
+
+def title_of(result: Result) -> str:
+    """What the page is called: strategies, instruments, id."""
+    strategies = ", ".join(sorted(result.document["configuration"]["strategies"]))
+    names = [one["id"] for one in result.document["instruments"]]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{strategies} on {shown}"
+
+
+def _shown(app: App, result: Result, file: Path, told: list[str]) -> Any:
+    from rich.console import Group
+
+    rows: list[tuple[str, object]] = [("page", file)]
+    for quote, one in result.summary["by_quote"].items():
+        pnl = one["pnl"]
+        rows.append(
+            (
+                quote,
+                f"total {pnl['total']} = spread {pnl['spread']} + adverse {pnl['adverse']} + inventory"
+                f" {pnl['inventory']} - fees {pnl['fees']} + mark {pnl['mark_adjustment']}",
+            )
+        )
+    doubted = [("before you believe it", sentence) for sentence in told]
+    return Group(app.out.table(("", ""), rows), *([app.out.table(("", ""), doubted)] if doubted else []))

@@ -1,0 +1,102 @@
+"""A result read back is the run that was written: the same columns, the same summary, the same page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mm_framework.errors import StoreError
+from mm_framework.model.events import NULL
+from mm_framework.results.bundle import Result, read_result, write_result
+from mm_framework.results.columns import RunColumns, columns_of
+from mm_framework.results.path import market_paths
+from mm_framework.results.path_table import table_of
+from mm_framework.results.play import _account
+from mm_framework.results.reading import columns_of_result
+from mm_framework.results.summary import summarize
+from mm_framework.results.tables import tables_of
+from mm_framework.testing.strategies import Tape, backtest
+from mm_framework.trading.latency import Constant
+from tests.support.quoted_run import maker, walk
+
+
+def written(market: Tape, folder: Path) -> tuple[RunColumns, Result]:
+    outcome = backtest({"maker": maker()}, market, entry=Constant(1_000_000), grid_ns=10**9)
+    paths = market_paths(market.messages())
+    run = columns_of(outcome, paths)
+    definitions = [one.definition for one in market.messages() if one.definition is not None]
+    found = tables_of(outcome, definitions, {name: path.instrument.quote for name, path in paths.items()})
+    kept = ("id", "price_scale", "size_scale")
+    document = {
+        "format": 1,
+        "instruments": [
+            {**{name: getattr(one, name) for name in kept}, "quote": paths[one.id].instrument.quote}
+            for one in definitions
+        ],
+        "accounts": [_account(one) for one in outcome.accounts],
+        "summary": summarize(run),
+    }
+    write_result(folder, document, {**attrs.asdict(found, recurse=False), "tops": table_of(paths)})
+    return run, read_result(folder)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunColumns, Result]:
+    return written(walk(300), tmp_path_factory.mktemp("reading") / "one")
+
+
+def same(one: Any, two: Any) -> bool:
+    names = [field.name for field in attrs.fields(type(one))]
+    return all(
+        np.array_equal(getattr(one, name), getattr(two, name), equal_nan=name == "ahead") for name in names
+    )
+
+
+def test_columns_come_back_as_they_were(both: tuple[RunColumns, Result]) -> None:
+    run, result = both
+    found = columns_of_result(result)
+    assert len(run.fills) > 20
+    assert same(run.fills, found.fills)
+    assert same(run.reports, found.reports)
+    assert found.results == run.results
+    assert found.accounts == run.accounts
+    assert {account: marks.equity for account, marks in found.marks.items()} == {
+        account: marks.equity for account, marks in run.marks.items()
+    }
+
+
+def test_the_summary_of_a_result_read_back_is_the_one_that_it_holds(both: tuple[RunColumns, Result]) -> None:
+    _, result = both
+    again = summarize(columns_of_result(result))
+    assert json.loads(json.dumps(again)) == result.document["summary"]
+
+
+def test_what_is_not_known_is_null(both: tuple[RunColumns, Result]) -> None:
+    _, result = both
+    fills = result.fills
+    without = fills.set_column(
+        fills.schema.get_field_index("mid"), "mid", pa.nulls(len(fills), fills["mid"].type)
+    )
+    found = columns_of_result(attrs.evolve(result, tables={"fills": without}))
+    assert (found.fills.mid2 == NULL).all()
+
+
+def test_a_number_that_its_instrument_does_not_hold_is_refused(both: tuple[RunColumns, Result]) -> None:
+    _, result = both
+    (instrument,) = result.document["instruments"]
+    coarse = {**result.document, "instruments": [{**instrument, "price_scale": 1}]}
+    with pytest.raises(StoreError, match="not as `mm backtest` writes it: a number has more decimals"):
+        columns_of_result(attrs.evolve(result, document=coarse))
+
+
+def test_a_bundle_without_a_table_is_refused(tmp_path: Path, both: tuple[RunColumns, Result]) -> None:
+    _, result = both
+    (tmp_path / "result.json").write_text(json.dumps(result.document), encoding="utf-8")
+    with pytest.raises(StoreError, match=r"reports\.parquet is missing"):
+        columns_of_result(read_result(tmp_path))
