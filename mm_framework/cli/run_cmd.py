@@ -85,6 +85,9 @@ ARGUMENTS = "mm_framework.run_arguments"
     "--max-events", type=click.IntRange(0), metavar="N", help="Stop after N deliveries to the strategies."
 )
 @click.option("--print-pnl", is_flag=True, help="Add pnl to the JSON line.")
+@click.option(
+    "--print-refusals", is_flag=True, help="Add refusals to the JSON line: of each strategy, by reason."
+)
 @click.option("--print-hash", is_flag=True, help="Accepted; final_hash is always there.")
 @click.option("--run-dir", metavar="RUN", help="Replay: the bundle, its id or path.")
 @click.option(
@@ -195,7 +198,13 @@ def _run(app: App, options: RunOptions) -> int:
     elapsed_ms = 0 if options.stable_json else (time.perf_counter_ns() - started_ns) // 1_000_000
     pipeline = None if job is None else job.pipeline
     document = run_document(
-        pipeline, options.mode, elapsed_ms, execution=options.execution, pnl=options.print_pnl, error=error
+        pipeline,
+        options.mode,
+        elapsed_ms,
+        execution=options.execution,
+        pnl=options.print_pnl,
+        refusals=options.print_refusals,
+        error=error,
     )
     document |= extra
     if job is not None and job.writer is not None:
@@ -222,7 +231,11 @@ def _tell(app: App, job: Job) -> None:
     from mm_framework.trading.results import money_lines
 
     pipeline = job.pipeline
-    refused = ", ".join(f"{actor.name} {actor.refused}" for actor in pipeline.actors if actor.refused)
+    refused = ", ".join(
+        f"{actor.name}: {reason.text} {count}"
+        for actor in pipeline.actors
+        for reason, count in sorted(actor.refusals.items())
+    )
     fills = sum(actor.fills for actor in pipeline.actors)
     rows: list[tuple[str, object]] = [
         ("events", f"{pipeline.canonical_events} of the best prices, {pipeline.deliveries} deliveries"),

@@ -24,6 +24,7 @@ class RunOptions:
     stable_json: bool
     audit_determinism: bool
     print_pnl: bool
+    print_refusals: bool
     print_hash: bool
     duration_seconds: float | None
     print_summary_json: bool

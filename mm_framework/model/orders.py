@@ -74,6 +74,15 @@ class Refusal(enum.IntEnum):
     STRATEGY_POSITION = 3
     TOTAL_POSITION = 4
     TOTAL_ORDERS = 5
+    ORDER_NOTIONAL = 6
+    STRATEGY_OPEN_SIZE = 7
+    TOTAL_OPEN_SIZE = 8
+    STRATEGY_RATE = 9
+    TOTAL_RATE = 10
+    STRATEGY_LOSS = 11
+    TOTAL_LOSS = 12
+    STALE_DATA = 13
+    WIDE_SPREAD = 14
     VENUE_UNKNOWN = 20
     UNKNOWN_ORDER = 21
     BELOW_LOT = 22
@@ -145,3 +154,12 @@ class Fill:
     size: int
     maker: bool
     mid2: int | None = None
+
+    def scaled(self, price_factor: int, size_factor: int) -> Fill:
+        """The same at larger scales."""
+        return attrs.evolve(
+            self,
+            price=self.price * price_factor,
+            size=self.size * size_factor,
+            mid2=None if self.mid2 is None else self.mid2 * price_factor,
+        )

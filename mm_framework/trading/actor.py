@@ -6,11 +6,13 @@ stay, and the run reports the error.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.model.events import Row
+from mm_framework.model.orders import Refusal
 from mm_framework.trading.exchange import Exchange
 from mm_framework.trading.market import Slot
 from mm_framework.trading.positions import Position
@@ -24,13 +26,15 @@ __all__ = ["Actor"]
 class Actor:
     """One named strategy. ``error`` is why it was stopped, None while it runs.
 
-    ``calls``, ``intents``, ``fills``, ``refused`` count what the function did and what became of it.
+    ``calls``, ``intents``, ``fills`` count what the function did and what became of it; ``refusals`` by
+    reason.
     """
 
     def __init__(self, name: str, strategy: Strategy, seed: int) -> None:
         self.name, self.strategy = name, strategy
         self.error: StrategyError | None = None
-        self.calls = self.intents = self.fills = self.refused = 0
+        self.calls = self.intents = self.fills = 0
+        self.refusals: Counter[Refusal] = Counter()
         self.at: Indexed[Any] = Indexed()
         self.state = make_record(strategy.state, at=self.at)
         self.wake = WakeView(seed, name)
@@ -40,6 +44,11 @@ class Actor:
         self._decide = decide_of(name, strategy)
         if strategy.start is not None:
             self._guard("start", 0, strategy.start, self.state)
+
+    @property
+    def refused(self) -> int:
+        """How many intents were refused, by the allocator or by the venue."""
+        return self.refusals.total()
 
     def define(self, slot: Slot, held: Position, exchange: Exchange, seq: int) -> None:
         """A definition came into force, the first of its slot or a later one."""

@@ -149,7 +149,7 @@ class Backtest:
         self.timeline = Timeline(clocks)
         self.gateway = Gateway(entry or Constant(), response or Constant())
         self._log = _Log(lambda: self.desk.now_ns)
-        self.desk = Desk(strategies, self.gateway, settings, limits, observer=self._log)
+        self.desk = Desk(strategies, self.gateway, settings, limits, fee_model=fee_model, observer=self._log)
         self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources), execution)
         self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
         self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)

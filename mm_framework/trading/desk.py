@@ -21,6 +21,7 @@ from typing import Protocol
 
 import attrs
 
+from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.model.events import Message, Row
@@ -84,9 +85,10 @@ class _Call:
 class Desk:
     """Strategies by name and all that they see. ``only``: the instruments to follow, all when empty.
 
-    ``max_events`` ends the run after so many deliveries; ``done`` says that nothing more will happen.
-    ``canonical_events``: changes of best prices; ``deliveries``: these, prints and resyncs, and book
-    changes where a strategy asks for them. ``rounded``: numbers that the view of an observer rounds.
+    ``fee_model`` prices fills for loss limits. ``max_events`` ends the run after so many deliveries;
+    ``done`` says that nothing more will happen. ``canonical_events``: changes of best prices;
+    ``deliveries``: these, prints and resyncs, and book changes where a strategy asks for them.
+    ``rounded``: numbers that the view of an observer rounds.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Desk:
         settings: TradingSettings | None = None,
         limits: LimitSettings | None = None,
         *,
+        fee_model: FeeModel | None = None,
         only: Sequence[str] = (),
         max_events: int | None = None,
         observer: Observer | None = None,
@@ -105,7 +108,7 @@ class Desk:
         self.markets = Markets(settings.price_source, settings.price_sources, only)
         self.exchange = exchange
         self.positions = Positions()
-        self.allocator = Allocator(limits or LimitSettings(), exchange, self.positions)
+        self.allocator = Allocator(limits or LimitSettings(), exchange, self.positions, fee_model)
         self.actors = [Actor(name, strategies[name], settings.seed) for name in sorted(strategies)]
         self.intents = IntentHash()
         self.canonical_events = self.deliveries = self.submitted = self.rounded = 0
@@ -128,6 +131,7 @@ class Desk:
         if price_factor * size_factor > 1:
             self.exchange.rescale(slot, price_factor, size_factor)
             self.positions.rescale(slot, size_factor)
+            self.allocator.rescale(slot, price_factor, size_factor)
         for actor in self.actors:
             actor.define(slot, self.positions.of(actor.name, slot), self.exchange, self.last_seq)
         return defined
@@ -158,6 +162,10 @@ class Desk:
         if not changes:
             return
         self._point("state")
+        if self.allocator.stale_ns is not None:
+            for change in changes:
+                if change.reasons & On.BOOK:
+                    self.allocator.quoted(change.slot, self._now_ns)
         for change in changes:
             if self.done:
                 return
@@ -167,7 +175,7 @@ class Desk:
         """An answer of the exchange arrives, ``slot`` being the instrument here."""
         actor = self._by_name[strategy]
         if answer.refusal is not None:
-            actor.refused += 1
+            actor.refusals[answer.refusal] += 1
         self._note(actor, slot, answer)
         self._carry_out(_own_wakes(actor, slot.index, answer))
 
@@ -276,12 +284,12 @@ class Desk:
         if self._observer is not None:
             self._observer.on_intent(intent, answer, None if slot is None else slot.definition)
         if answer.refusal is not None:
-            actor.refused += 1
+            actor.refusals[answer.refusal] += 1
         self._point("emitted")
         return _own_wakes(actor, -1 if slot is None else slot.index, answer)
 
     def _execute(self, intent: Intent, slot: Slot, actor: Actor) -> Answer:
-        refusal = self.allocator.check(intent, slot, actor.strategy.orders)
+        refusal = self.allocator.check(intent, slot, actor.strategy.orders, self._now_ns)
         if refusal is not None:
             return Answer(intent.order, OrderState.REJECTED, refusal)
         self.submitted += 1
@@ -296,6 +304,7 @@ class Desk:
         if answer.fill is not None:
             self.positions.add(actor.name, slot, answer.fill.side * answer.fill.size)
             actor.fills += 1
+            self.allocator.filled(answer.fill, slot, self._now_ns)
             self._booked(answer.fill, slot)
 
     def _booked(self, fill: Fill, slot: Slot) -> None:

@@ -43,7 +43,12 @@ class Answer:
 
 
 class Exchange(Protocol):
-    """What strategies trade against, and the open orders as they are known here."""
+    """What strategies trade against, and the open orders as they are known here.
+
+    ``at_once``: nothing happens to an order between a request and its answer.
+    """
+
+    at_once: bool
 
     def __len__(self) -> int:
         """How many orders are open."""
@@ -55,6 +60,10 @@ class Exchange(Protocol):
 
     def orders(self, instrument: str) -> Iterable[Order]:
         """The open orders of all strategies in one instrument, oldest first."""
+        ...
+
+    def may_fill(self, order: Order) -> int:
+        """The most that an open order may still add to the position."""
         ...
 
     def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
@@ -87,6 +96,8 @@ class SimulatedExchange(OwnOrders):
 
     Raises RuntimeError for rules under which more than one answer may come (`answers_at_once`).
     """
+
+    at_once = True
 
     def __init__(self, rules: Execution) -> None:
         super().__init__()

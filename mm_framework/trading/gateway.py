@@ -28,12 +28,24 @@ class Request:
     intent: Intent
     instrument: str
 
+    def scaled(self, price_factor: int, size_factor: int) -> Request:
+        """The same at larger scales."""
+        price, size = self.intent.price, self.intent.size
+        intent = attrs.evolve(
+            self.intent,
+            price=None if price is None else price * price_factor,
+            size=None if size is None else size * size_factor,
+        )
+        return Request(intent, self.instrument)
+
 
 class Gateway(OwnOrders):
     """Implements `exchange.Exchange` with latency. ``fifo``: requests do not overtake each other either.
 
     ``feed_latency_ns`` is that of the market data that arrived last; whoever drives the run sets it.
     """
+
+    at_once = False
 
     def __init__(self, entry: LatencyModel, response: LatencyModel, *, fifo: bool = True) -> None:
         super().__init__()
@@ -62,6 +74,19 @@ class Gateway(OwnOrders):
         else:
             self._push_request(now_ns + delay, Request(intent, slot.id))
         return Answer(intent.order, OrderState.PENDING)
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger; what is on its way follows."""
+        super().rescale(slot, price_factor, size_factor)
+        factors = (price_factor, size_factor)
+        self._requests = [
+            (due_ns, n, request.scaled(*factors) if request.instrument == slot.id else request)
+            for due_ns, n, request in self._requests
+        ]
+        self._answers = [
+            (due_ns, n, report.scaled(*factors) if report.instrument == slot.id else report)
+            for due_ns, n, report in self._answers
+        ]
 
     # the way
 

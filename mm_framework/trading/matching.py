@@ -95,6 +95,16 @@ class Report:
     leaves: int = 0
     ahead: Ahead | None = None
 
+    def scaled(self, price_factor: int, size_factor: int) -> Report:
+        """The same at larger scales."""
+        return attrs.evolve(
+            self,
+            fill=None if self.fill is None else self.fill.scaled(price_factor, size_factor),
+            price=self.price * price_factor,
+            size=self.size * size_factor,
+            leaves=self.leaves * size_factor,
+        )
+
 
 @attrs.define
 class Resting:

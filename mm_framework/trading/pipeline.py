@@ -51,6 +51,7 @@ class Pipeline(Desk):
             SimulatedExchange(conservative(settings)),
             settings,
             limits,
+            fee_model=fee_model,
             only=only,
             max_events=max_events,
             observer=observer,

@@ -62,6 +62,7 @@ class QueuedPipeline(Desk):
             gateway,
             settings,
             limits,
+            fee_model=fee_model,
             only=only,
             max_events=max_events,
             observer=observer,

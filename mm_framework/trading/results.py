@@ -31,6 +31,7 @@ from mm_framework.model.frame import encode_json
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent
 from mm_framework.model.tops import TopEvent
+from mm_framework.trading.actor import Actor
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, Money, by_quote, least_scale, money_scale
 from mm_framework.trading.matching import Report
@@ -57,6 +58,7 @@ def run_document(
     *,
     execution: str = "sim",
     pnl: bool = False,
+    refusals: bool = False,
     error: MMError | None = None,
 ) -> dict[str, Any]:
     """The keys that both modes have. ``pipeline`` is None when the run failed before it began."""
@@ -74,10 +76,12 @@ def run_document(
         document["error"] = str(failed)
     if pnl and pipeline is not None:
         document["pnl"] = pnl_document(pipeline.ledger.results())
+    if refusals and pipeline is not None:
+        document["refusals"] = {actor.name: _by_reason(actor) for actor in pipeline.actors}
     return document
 
 
-def callback_stats(pipeline: AnyPipeline) -> dict[str, dict[str, int]]:
+def callback_stats(pipeline: AnyPipeline) -> dict[str, dict[str, Any]]:
     """For each strategy how often it was called, what it asked for and what came of it."""
     return {
         actor.name: {
@@ -86,9 +90,14 @@ def callback_stats(pipeline: AnyPipeline) -> dict[str, dict[str, int]]:
             "fills": actor.fills,
             "intents": actor.intents,
             "refused": actor.refused,
+            "refused_by": _by_reason(actor),
         }
         for actor in pipeline.actors
     }
+
+
+def _by_reason(actor: Actor) -> dict[str, int]:
+    return {reason.text: count for reason, count in sorted(actor.refusals.items())}
 
 
 def pnl_document(results: Iterable[AccountResult]) -> dict[str, Any]:
@@ -250,7 +259,12 @@ class ResultWriter:
         with writing(self.folder):
             self._stack.close()
             # Not encode_json: amounts may go beyond 64 bits.
-            summary = {**document, "accounts": accounts, "tops_rounded": pipeline.rounded}
+            summary = {
+                **document,
+                "accounts": accounts,
+                "callback_stats": callback_stats(pipeline),
+                "tops_rounded": pipeline.rounded,
+            }
             body = json.dumps(summary, sort_keys=True)
             (self.folder / "summary.json").write_text(body + "\n", encoding="utf-8")
 

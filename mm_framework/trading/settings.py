@@ -29,6 +29,11 @@ def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
         raise ValueError(f"{attribute.name} is {value}, expected more than 0")
 
 
+def _above_zero(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and value <= 0:
+        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
+
+
 def _size(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
     if value is not None and units(value, 18, up=False) <= 0:
         raise ValueError(f"{attribute.name} is {value}, expected a size above 0")
@@ -73,19 +78,59 @@ class TradingSettings:
 class LimitSettings:
     """Limits of the allocator, for each strategy and for all together; empty: none.
 
-    Sizes are decimal text in units of the instrument. A position counts with all open orders of its
-    side, as if they were filled.
+    Sizes are decimal text in units of the instrument, money in its quote currency. A position counts
+    with all that open orders of its side, and replaces on their way, may still fill. Cancels are never
+    refused. A limit of all is for all strategies together.
     """
 
     order_size: str | None = setting(None, help="Largest size of one order.", validator=_size)
+    order_notional: str | None = setting(
+        None, help="Largest price x size of one order, in quote currency.", validator=_size
+    )
     strategy_position: str | None = setting(
         None, help="Largest position of one strategy in one instrument, long or short.", validator=_size
     )
     total_position: str | None = setting(
         None, help="Largest position of all strategies in one instrument, long or short.", validator=_size
     )
+    strategy_open_size: str | None = setting(
+        None, help="Most that orders of one strategy on one side of an instrument may fill.", validator=_size
+    )
+    total_open_size: str | None = setting(
+        None, help="Most that orders of all on one side of an instrument may fill.", validator=_size
+    )
     total_orders: int = setting(
         1000, help="Most open orders of all strategies together.", validator=_not_negative
+    )
+    strategy_rate: int | None = setting(
+        None, help="Most orders and replaces of one strategy within any second.", validator=_above_zero
+    )
+    total_rate: int | None = setting(
+        None, help="Most orders and replaces of all within any second.", validator=_above_zero
+    )
+    strategy_loss: str | None = setting(
+        None, help="Loss of one strategy in a quote currency that stops its orders.", validator=_size
+    )
+    total_loss: str | None = setting(
+        None, help="Loss of all in a quote currency that stops all orders in it.", validator=_size
+    )
+    loss_from: Literal["peak", "start"] = setting(
+        "peak", help="What a loss is measured from: the highest equity, or that at the start."
+    )
+    loss_period_s: float | None = setting(
+        None,
+        help="Losses are measured anew, and orders go out again, after so long (86400: daily); empty: never.",
+        validator=_above_zero,
+    )
+    stale_s: float | None = setting(
+        None,
+        help="Oldest news of an instrument's best prices with which orders go out.",
+        validator=_above_zero,
+    )
+    spread_bps: int | None = setting(
+        None,
+        help="Widest spread in basis points of the mid with which orders go out.",
+        validator=_above_zero,
     )
 
 

@@ -261,6 +261,16 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+def test_refusals_are_counted_by_strategy_and_reason(run_dir: str) -> None:
+    words = ("--strategy", "trader", "--print-refusals", "--limits-strategy-rate", "1")
+    document = replay(run_dir, *words)
+    refused = document["refusals"]["trader"]
+    assert set(refused) == {"strategy rate"}
+    assert 0 < refused["strategy rate"] < document["intents"]
+    told = mm("--mode", "replay", "--run-dir", run_dir, *words).stderr
+    assert f"trader: strategy rate {refused['strategy rate']}" in told
+
+
 # failures
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import attrs
@@ -18,6 +19,7 @@ from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.latency import Constant, RandomLatency
 from mm_framework.trading.matching import Execution
 from mm_framework.trading.models import Latencies
+from mm_framework.trading.queue import queue_model
 from mm_framework.trading.queued import QueuedPipeline
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.timeline import Clocks
@@ -217,6 +219,88 @@ def test_limits_count_what_is_in_flight() -> None:
         limits=LimitSettings(strategy_position="1"),
     )
     assert [answer.refusal for answer in recorder.answers] == [None, Refusal.STRATEGY_POSITION]
+
+
+class Exposed(Recorder):
+    """Checks at each report that all resting orders may fill without passing a limit."""
+
+    pipeline: QueuedPipeline
+    worst = Fraction(0)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, Fraction] = {}
+
+    def on_report(self, report: Any, definition: Any) -> None:
+        super().on_report(report, definition)
+        if report.fill is not None:
+            signed = Fraction(report.fill.side * report.fill.size, 10**definition.size_scale)
+            self.held[report.instrument] = self.held.get(report.instrument, Fraction(0)) + signed
+        slot = self.pipeline.venue.markets.by_id[report.instrument]
+        for side in Side:
+            orders = [one.order for one in self.pipeline.venue.resting(slot.index)]
+            left = sum(order.leaves for order in orders if order.side is side)
+            held = side * self.held.get(report.instrument, Fraction(0))
+            self.worst = max(self.worst, held + Fraction(left, 10**definition.size_scale))
+            assert self.worst <= 3
+
+
+def growing() -> Strategy:
+    """Quotes at the best prices and asks for other prices and sizes all the time."""
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        i = max(wake.instrument, 0)
+        view, unit = market[i], 10 ** market[i].size_scale
+        if not (view.has_bid and view.has_ask):
+            return
+        out.place(i, BUY, view.bid, int(unit * (1 + wake.uniform())))
+        out.place(i, SELL, view.ask, int(unit * (1 + wake.uniform())))
+        for k in range(view.open_orders):
+            price = view.bid if view.order_sides[k] > 0 else view.ask
+            out.replace(view.order_numbers[k], price, int(unit * (0.5 + wake.uniform())))
+
+    return Strategy(decide, wakes=On.MARKET | On.TRADE | On.OWN_FILL, python_only=True)
+
+
+def test_no_limit_of_position_is_ever_passed_at_the_venue() -> None:
+    worst = Fraction(0)
+    for seed in range(25):
+        observer = Exposed()
+        pipeline = QueuedPipeline(
+            {"grows": growing()},
+            FEE,
+            limits=LimitSettings(strategy_position="3"),
+            rules=Execution(queue=queue_model("optimistic")),
+            latencies=Latencies(Constant(300 * MS), Constant(200 * MS)),
+            observer=observer,
+        )
+        observer.pipeline = pipeline
+        market = random_tape(seed)
+        feed(pipeline, market.steps)
+        assert pipeline.actors[0].refusals[Refusal.STRATEGY_POSITION] > 0
+        worst = max(worst, observer.worst)
+    assert worst > 2.5, "the limit is nearly used, or the test shows nothing"
+
+
+def test_a_replace_on_its_way_counts_with_what_it_replaces() -> None:
+    def decide(state: Any, wake: Any, views: Any, out: Any) -> None:
+        state.calls += 1
+        if state.calls == 1:
+            out.place(0, BUY, 9990, 600)
+        elif state.calls == 2:
+            out.replace(1, 9980, 300)
+            out.place(0, BUY, 9970, 100)
+            out.place(0, BUY, 9970, 101)
+
+    moving = market().at(60).update(bids=[("99.91", "1")]).at(120).update(bids=[("99.92", "1")])
+    _, recorder = play(
+        moving.wait(50).steps,
+        Latencies(Constant(5 * MS), Constant(5 * MS)),
+        {"one": Strategy(decide, state={"calls": "i8"}, python_only=True)},
+        limits=LimitSettings(strategy_position="1"),
+    )
+    refused = [answer.refusal for answer in recorder.answers]
+    assert refused == [None, None, None, Refusal.STRATEGY_POSITION]
 
 
 def test_a_limit_below_one_tick_is_no_market_order() -> None:

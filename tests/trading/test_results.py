@@ -112,7 +112,7 @@ def test_a_failed_run_says_why() -> None:
     assert not document["ok"]
     assert "strategy taking: decide raised ZeroDivisionError" in document["error"]
     assert callback_stats(broken) == {
-        "taking": {"calls": 1, "errors": 1, "fills": 0, "intents": 0, "refused": 0}
+        "taking": {"calls": 1, "errors": 1, "fills": 0, "intents": 0, "refused": 0, "refused_by": {}}
     }
 
 

@@ -1,0 +1,101 @@
+"""Loss stops: what strategies have lost, as far as known here, in exact integers. Pure.
+
+Equity is cash + position x mark - fees, the mark conservative as the ledger's, each fill counted when its
+report is here. It is looked at whenever an intent is checked and whenever a fill is known. Currencies are
+never added: a limit holds for each quote currency by itself.
+
+Money needs integers beyond 64 bits; an engine of machine numbers would need a bound on size x price of the
+whole run, checked at its start.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Final
+
+import attrs
+
+from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.model.orders import Fill, Refusal
+from mm_framework.trading.ledger import Account, quote_of
+from mm_framework.trading.market import Slot
+from mm_framework.trading.settings import LimitSettings
+
+__all__ = ["Losses"]
+
+_ALL: Final = ""
+
+
+@attrs.define
+class _Reference:
+    """What the equity of somebody in a currency is held against; ``stopped`` until the next period."""
+
+    since_ns: int
+    equity: Fraction
+    stopped: bool = False
+
+
+class Losses:
+    """Accounts of strategies as known here. Without a fee model fees do not count."""
+
+    def __init__(self, limits: LimitSettings, fee_model: FeeModel | None) -> None:
+        self._fee_model, self._from_peak = fee_model, limits.loss_from == "peak"
+        self._limits = {
+            Refusal.STRATEGY_LOSS: None if limits.strategy_loss is None else Fraction(limits.strategy_loss),
+            Refusal.TOTAL_LOSS: None if limits.total_loss is None else Fraction(limits.total_loss),
+        }
+        self.active = any(limit is not None for limit in self._limits.values())
+        self._period_ns = None if limits.loss_period_s is None else round(limits.loss_period_s * 1e9)
+        self._accounts: dict[tuple[str, str], Account] = {}
+        self._references: dict[tuple[str, str], _Reference] = {}
+
+    def filled(self, fill: Fill, slot: Slot, now_ns: int) -> None:
+        """A fill became known."""
+        if not self.active:
+            return
+        key = (fill.strategy, slot.id)
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = Account(fill.strategy, slot)
+        price = fill.price * 10
+        account.fallback = account.fallback or price
+        account.trade(fill.side * fill.size, price)
+        if self._fee_model is not None:
+            account.fees += self._fee_model.fee(price * fill.size, maker=fill.maker, instrument=slot.id)
+        self.refusal(fill.strategy, slot, now_ns)
+
+    def refusal(self, strategy: str, slot: Slot, now_ns: int) -> Refusal | None:
+        """Why a strategy may not send an order in this market's quote currency, None if it may."""
+        found = None
+        for refusal, limit in self._limits.items():
+            who = strategy if refusal is Refusal.STRATEGY_LOSS else _ALL
+            if limit is not None and self._stopped(who, quote_of(slot), limit, now_ns):
+                found = found or refusal
+        return found
+
+    def rescale(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """The scales of an instrument became larger."""
+        for account in self._accounts.values():
+            if account.slot is slot:
+                account.rescale(price_factor, size_factor)
+
+    def _stopped(self, who: str, quote: str, limit: Fraction, now_ns: int) -> bool:
+        equity = self._equity(who, quote)
+        reference = self._references.get((who, quote))
+        if reference is None:
+            reference = self._references[who, quote] = _Reference(now_ns, Fraction(0))
+        elif self._period_ns is not None and now_ns - reference.since_ns >= self._period_ns:
+            periods = (now_ns - reference.since_ns) // self._period_ns
+            reference.since_ns += periods * self._period_ns
+            reference.equity, reference.stopped = equity, False
+        if self._from_peak:
+            reference.equity = max(reference.equity, equity)
+        reference.stopped = reference.stopped or reference.equity - equity >= limit
+        return reference.stopped
+
+    def _equity(self, who: str, quote: str) -> Fraction:
+        total = Fraction(0)
+        for (strategy, _), account in self._accounts.items():
+            if who in (_ALL, strategy) and quote_of(account.slot) == quote:
+                total += Fraction(account.cash + account.mark()[0] - account.fees, 10**account.scale)
+        return total
