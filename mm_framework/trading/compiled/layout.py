@@ -13,13 +13,16 @@ int64s at byte offsets; NULL stands for None. Addresses change only while no ker
 - `way` writes REQUESTs and when a REPORT is here.
 - `desk` reads slots here, CHANGEs and REPORTs as they arrive; it writes INTENTs, timers, positions and
   orders as they are known here, and sends by `way.send`. What it keeps hangs on RUN_DESK.
-- `loop` decides what is next. It calls ``desk_changes``, ``desk_answer``, ``desk_timers``, ``desk_end``.
+- `loop` decides what is next, and calls the desk by the addresses of RUN_DESK_CHANGES and those behind it.
 """
 
 from __future__ import annotations
 
 import enum
 from typing import Final
+
+LIMIT: Final = 1 << 61
+"""Prices, sizes and times of a compiled run are below it, so that sums of two stay in int64."""
 
 # One market, at the venue or here.
 SLOT_BOOK: Final = 0  # address of a block of `kernels.book`
@@ -57,7 +60,32 @@ SLOT_BOUND_ASK: Final = 264
 SLOT_FIRST: Final = 272  # address of the oldest resting order, 0: none
 SLOT_LAST: Final = 280
 SLOT_CAP: Final = 288  # most that one taker fills, in lots times the lot; NULL: no cap
-SLOT_BYTES: Final = 320
+SLOT_RANKED: Final = 296  # 1 once an order rested there
+SLOT_TURNOVER: Final = 304  # size filled in all: no position is beyond it
+# Here alone.
+SLOT_VIEW: Final = 312  # address of its VIEW, 0 at the venue
+SLOT_SHOWN: Final = 320  # the version that the view shows
+SLOT_BYTES: Final = 328
+
+# What strategies see of a market; levels beyond those that are there are 0.
+VIEW_TRUSTED: Final = 0
+VIEW_HAS_BID: Final = 8
+VIEW_HAS_ASK: Final = 16
+VIEW_BID: Final = 24
+VIEW_BID_SIZE: Final = 32
+VIEW_ASK: Final = 40
+VIEW_ASK_SIZE: Final = 48
+VIEW_BIDS: Final = 56  # how many levels there are, of the largest declared depth
+VIEW_ASKS: Final = 64
+VIEW_TICK: Final = 72
+VIEW_LOT: Final = 80
+VIEW_PRICE_SCALE: Final = 88
+VIEW_SIZE_SCALE: Final = 96
+VIEW_BID_PRICES: Final = 104  # addresses of arrays
+VIEW_BID_SIZES: Final = 112
+VIEW_ASK_PRICES: Final = 120
+VIEW_ASK_SIZES: Final = 128
+VIEW_BYTES: Final = 136
 
 # A message of the tape, in the ring.
 TAPE_ROWS: Final = 0  # address of its first row
@@ -121,8 +149,9 @@ ORDER_AHEAD: Final = 120  # lots before it, as `queues` keeps them; NULL: unknow
 ORDER_THROUGH: Final = 128
 ORDER_EMPTIED: Final = 136
 ORDER_BEFORE: Final = 144  # displayed size before the message; NULL: unknown
-ORDER_SEEN: Final = 152  # number of the print that last went by it
-ORDER_BYTES: Final = 160
+ORDER_TOLD: Final = 152  # what the message told of its level; NULL: nothing
+ORDER_SEEN: Final = 160  # number of the print that last went by it
+ORDER_BYTES: Final = 168
 
 # A report of the venue, which is an answer once it is here. A fill has one of its own.
 REPORT_TS: Final = 0
@@ -238,7 +267,21 @@ RUN_TOUCHED: Final = 696  # column of addresses of slots here, in the order of t
 # The desk.
 RUN_NEXT_TIMER: Final = 720  # MAX: none; written by the desk
 RUN_DESK: Final = 728  # address of what the desk keeps
-RUN_HASHED: Final = 736
+RUN_VIEWS: Final = 736  # address of the first view, and from one to the next
+RUN_VIEW_BYTES: Final = 744
+RUN_DEPTH: Final = 752  # the largest depth that a strategy declared
+RUN_PAIRS: Final = 760  # room for so many levels
+RUN_UNTIL: Final = 768  # the run goes on to here
+RUN_LAST_RECV: Final = 776
+RUN_NEXT_MARK: Final = 784  # when the next fill has its later mid; MAX: no fill waits
+RUN_MID_MOMENT: Final = 792  # 1: a moment here was left for a definition
+RUN_WAKES: Final = 800  # bits of `On` that wake any strategy
+RUN_DESK_CHANGES: Final = 808  # addresses of ``int64 f(int64 run)``, which answer 0 or a status; 0: no desk
+RUN_DESK_ANSWER: Final = 816  # the REPORT is RUN_ANSWER
+RUN_DESK_TIMERS: Final = 824
+RUN_ANSWER: Final = 832
+RUN_SAFE: Final = 840  # no message is yet to be read that was at the venue before
+RUN_TOO_LARGE: Final = 848  # 1: a number left the range that the compiled run holds
 RUN_BYTES: Final = 1024
 
 
@@ -265,3 +308,4 @@ class Status(enum.IntEnum):
     RANGE = 21  # RUN_WHO: address of a row with a number that the compiled run does not hold
     STRATEGY = 22  # RUN_WHO: its index, RUN_CODE: its error
     ROUNDS = 23  # RUN_WHO: index of a strategy that never comes to rest
+    BACKWARDS = 24  # RUN_WHO: address of a row that was received before the one before it
