@@ -34,6 +34,9 @@ import platformdirs
 from mm_framework.kernels.mode import mode
 
 __all__ = [
+    "ENGINE",
+    "GROUPS",
+    "KERNELS",
     "Built",
     "KernelCache",
     "Stamp",
@@ -42,6 +45,14 @@ __all__ = [
     "source_hash",
     "unchanged",
 ]
+
+KERNELS: Final = "kernels"
+ENGINE: Final = "engine"
+GROUPS: Final = {
+    KERNELS: ("kernels/*.py", "model/*.py"),
+    ENGINE: ("kernels/*.py", "model/*.py", "contracts/strategy.py", "trading/compiled/*.py"),
+}
+"""What is compiled together, and the sources of all that goes into it: the engine is for backtests alone."""
 
 STAMP: Final = "stamp.json"
 LOCK: Final = "lock"
@@ -85,35 +96,34 @@ class Stamp:
         return sum(built.seconds for built in self.kernels.values())
 
 
-def source_hash() -> str:
-    """Of all sources of the kernels, and of the constants that are frozen into them."""
+def source_hash(group: str = KERNELS) -> str:
+    """Of all sources of a group, and of the constants that are frozen into them."""
     digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for folder in (package, package.parent / "model"):
-        for path in sorted(folder.glob("*.py")):
+    for pattern in GROUPS[group]:
+        for path in sorted(Path(__file__).parents[1].glob(pattern)):
             content = path.read_bytes()
-            digest.update(f"{folder.name}/{path.name} {len(content)}\n".encode() + content)
+            digest.update(f"{path.parent.name}/{path.name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
 @cache
-def _sources() -> str:
+def _sources(group: str) -> str:
     """The sources as they were when the process first asked, which is before it imports them."""
-    return source_hash()
+    return source_hash(group)
 
 
-def unchanged() -> bool:
+def unchanged(group: str = KERNELS) -> bool:
     """Whether the sources still are what the key was made of."""
-    return source_hash() == _sources()
+    return source_hash(group) == _sources(group)
 
 
 @cache
-def key() -> str:
-    """The name of this process's folder."""
+def key(group: str = KERNELS) -> str:
+    """The name of this process's folder for a group."""
     from llvmlite import binding
 
     parts = [
-        _sources(),
+        _sources(group),
         mode(),
         *(f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "numpy")),
         *(platform.python_implementation(), platform.python_version(), platform.system()),
@@ -134,11 +144,11 @@ def _cpu_features() -> str:
 
 
 @cache
-def current() -> KernelCache:
-    """The folder of this process: below ``MM_KERNEL_CACHE``, else below the user's cache folder."""
+def current(group: str = KERNELS) -> KernelCache:
+    """A group's folder of this process: below ``MM_KERNEL_CACHE``, else below the user's cache folder."""
     chosen = os.environ.get("MM_KERNEL_CACHE", "").strip()
     base = Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("mm-framework") / "kernels"
-    return KernelCache(base.absolute() / key(), key())
+    return KernelCache(base.absolute() / key(group), key(group))
 
 
 @attrs.frozen

@@ -58,7 +58,8 @@ class Kernel:
         if self.dispatcher is None:
             self.unsaved = None
             if cached is None:
-                cached = locator.holds(self.function) and cache.current().warm() is not None
+                group = locator.group_of(self.function)
+                cached = group is not None and cache.current(group).warm() is not None
             try:
                 self.dispatcher = self._compiled(cached=cached)
             except Exception:

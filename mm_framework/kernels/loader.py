@@ -23,10 +23,12 @@ from mm_framework.kernels.mode import installed, mode
 if TYPE_CHECKING:
     from mm_framework.kernels.jit import Kernel
 
-__all__ = ["KERNEL_MODULES", "KernelStatus", "active", "names", "status", "warm"]
+__all__ = ["ENGINE_MODULES", "KERNEL_MODULES", "KernelStatus", "active", "names", "status", "warm"]
 
 KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log", "rows")
 """The modules that define kernels."""
+ENGINE_MODULES: Final[tuple[str, ...]] = ("loop",)
+"""Those of the compiled backtest, a group of its own: see `cache.GROUPS`."""
 
 _CHANGED: Final = "their sources changed while they were read"
 USUAL_COMPILE_S: Final = 20  # on one core of a small machine; told when no earlier compile is known
@@ -67,30 +69,34 @@ class _Outcome:
 
 
 _guard = threading.RLock()
-_outcome: _Outcome | None = None
+_outcomes: dict[str, _Outcome] = {}
 
 
-def active() -> bool:
-    """Whether this process has kernels; the first call loads them. Raises ConfigError for a wrong mode."""
-    global _outcome
-    if _outcome is None:
+def active(group: str = cache.KERNELS) -> bool:
+    """Whether this process has the kernels of a group (`cache.GROUPS`); the first call loads them.
+
+    Raises ConfigError for a wrong mode.
+    """
+    if group not in _outcomes:
         with _guard:
-            if _outcome is None:
-                _outcome = _load()
-    return _outcome.state == "loaded"
+            if group not in _outcomes:
+                _outcomes[group] = _load(group)
+    return _outcomes[group].state == "loaded"
 
 
-def status() -> KernelStatus:
+def status(group: str = cache.KERNELS) -> KernelStatus:
     """The state of this process and of the cache. Imports no numba and compiles nothing."""
     if mode() == "off":
         return KernelStatus("off", "off" if installed() else "not installed")
     try:
-        folder = cache.current()
+        folder = cache.current(group)
         stamp = folder.warm()
     except Exception as error:
         return KernelStatus(mode(), "unavailable", _reason(error))
     count = len(stamp.kernels) if stamp else 0
-    outcome = _outcome or _Outcome("warm" if stamp else "cold", kernels=count, specialisations=count)
+    outcome = _outcomes.get(group) or _Outcome(
+        "warm" if stamp else "cold", kernels=count, specialisations=count
+    )
     return KernelStatus(
         mode=mode(),
         state=outcome.state,
@@ -105,20 +111,22 @@ def status() -> KernelStatus:
     )
 
 
-def names() -> list[str]:
-    """The names of all kernels, which are imported for that. Raises what a broken compiler raises."""
-    return [kernel.name for kernel in _kernels()]
+def names(group: str = cache.KERNELS) -> list[str]:
+    """The names of all kernels of a group, imported for that. Raises what a broken compiler raises."""
+    return [kernel.name for kernel in _kernels(group)]
 
 
-def warm(built: Callable[[str], None] = lambda name: None, *, anew: bool = False) -> dict[str, float]:
+def warm(
+    built: Callable[[str], None] = lambda name: None, *, anew: bool = False, group: str = cache.KERNELS
+) -> dict[str, float]:
     """Compile what the cache lacks, or all of it ``anew``, waiting for a process that does so already.
 
     ``built`` is called with the name of each kernel that is ready. Gives the seconds of each kernel that
     was compiled here. Raises OSError when the folder cannot be used, and what a broken compiler raises.
     """
-    kernels = _kernels()
-    folder = cache.current()
-    if problem := folder.problem() or (None if cache.unchanged() else _CHANGED):
+    kernels = _kernels(group)
+    folder = cache.current(group)
+    if problem := folder.problem() or (None if cache.unchanged(group) else _CHANGED):
         raise OSError(f"compiled kernels cannot be kept: {problem}")
     with _guard, contextlib.ExitStack() as stack:
         if not stack.enter_context(folder.locked(wait=False)):
@@ -129,11 +137,11 @@ def warm(built: Callable[[str], None] = lambda name: None, *, anew: bool = False
         return _compile(kernels, folder, built, anew=anew)
 
 
-def _load() -> _Outcome:
+def _load(group: str) -> _Outcome:
     if mode() == "off":
         return _Outcome("off" if installed() else "not installed")
     try:
-        return _loaded()
+        return _loaded(group)
     except MemoryError:
         raise
     except Exception as error:
@@ -142,10 +150,10 @@ def _load() -> _Outcome:
         return _Outcome("unavailable", reason)
 
 
-def _loaded() -> _Outcome:
-    folder = cache.current()
-    kernels = _kernels()
-    problem = None if cache.unchanged() else _CHANGED
+def _loaded(group: str) -> _Outcome:
+    folder = cache.current(group)
+    kernels = _kernels(group)
+    problem = None if cache.unchanged(group) else _CHANGED
     if problem is None:
         if folder.warm():
             return _from_cache(kernels, folder)
@@ -185,13 +193,15 @@ def _done(kernels: list[Kernel], compiled: int, reason: str = "") -> _Outcome:
     return _Outcome("loaded", reason, compiled, len(kernels), forms)
 
 
-def _kernels() -> list[Kernel]:
-    """All kernels, imported."""
-    for name in KERNEL_MODULES:
-        importlib.import_module(f"mm_framework.kernels.{name}")
+def _kernels(group: str) -> list[Kernel]:
+    """All kernels of a group, imported."""
+    package, modules = "mm_framework.kernels", KERNEL_MODULES
+    if group == cache.ENGINE:
+        package, modules = "mm_framework.trading.compiled", ENGINE_MODULES
+    of_group = {importlib.import_module(f"{package}.{name}").__name__ for name in modules}
     from mm_framework.kernels.jit import KERNELS
 
-    return [kernel for kernel in KERNELS if kernel.name.partition(".")[0] in KERNEL_MODULES]
+    return [kernel for kernel in KERNELS if kernel.function.__module__ in of_group]
 
 
 def _compile(

@@ -11,7 +11,7 @@ answers in the order of the venue, timers. So whatever happens at one nanosecond
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -66,12 +66,12 @@ class Outcome:
     stopped. ``start_ns``, ``end_ns``: the first and the last moment.
     """
 
-    intents: list[Intent]
-    sent: list[Sent]
-    reports: list[Report]
-    known_ns: list[int]
-    undelivered: list[Report]
-    fills: list[Paid]
+    intents: Sequence[Intent]
+    sent: Sequence[Sent]
+    reports: Sequence[Report]
+    known_ns: Sequence[int]
+    undelivered: Sequence[Report]
+    fills: Sequence[Paid]
     accounts: list[AccountResult]
     equity: list[EquityPoint]
     final_hash: str

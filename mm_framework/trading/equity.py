@@ -54,6 +54,11 @@ class EquityGrid:
             self._read(self._next_ns)
             self._next_ns += self._step_ns
 
+    @property
+    def next_ns(self) -> int:
+        """The next time of the grid; 0 before the first `reach`."""
+        return self._next_ns or 0
+
     def end(self, end_ns: int) -> None:
         """The run is over; all of ``end_ns`` has happened."""
         self.reach(self._at_or_after(end_ns) + 1)

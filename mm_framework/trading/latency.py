@@ -114,6 +114,12 @@ class Interpolated:
             return -self._between(self._trips, low, high, now_ns)
         return self._between(self._values, low, high, now_ns)
 
+    def rows(self) -> list[tuple[int, int, int, bool]]:
+        """The table as it is read: time, latency, round trip (0 on the way back), whether it was refused."""
+        if not self._refused:
+            return [(at, value, 0, False) for at, value in zip(self._at, self._values, strict=True)]
+        return list(zip(self._at, self._values, self._trips, self._lost, strict=True))
+
     def _between(self, values: Sequence[int], low: int, high: int, now_ns: int) -> int:
         if low == high or now_ns <= self._at[low]:
             return values[low]

@@ -18,7 +18,7 @@ from mm_framework.model.events import ASK, BID, NULL, Kind, Message, Row, RowFla
 from mm_framework.model.instrument import Definition
 from mm_framework.model.tops import Top, TopEvent, e6
 
-__all__ = ["BOOK", "TICKER", "Change", "Markets", "Slot"]
+__all__ = ["BOOK", "TICKER", "Change", "Markets", "Slot", "factors"]
 
 BOOK = "book"
 TICKER = "ticker"
@@ -126,7 +126,9 @@ class Slot:
             self._was = now
             self.version += 1
         if not self.trusted:
-            self.current = self.current and self.state is SyncState.STOPPED
+            if self.current and self.state is not SyncState.STOPPED:
+                self.current = False
+                self.version += 1
             return reasons
         self.current = True
         top = self.ticker if self.source == TICKER else (self.book.best_bid, self.book.best_ask)
@@ -200,14 +202,14 @@ class Markets:
             source = self._sources.get(definition.id, self._source)
             slot = self.by_id[definition.id] = Slot(len(self.slots), definition, source)
             self.slots.append(slot)
-            factors = (0, 0)
+            scaled = (0, 0)
         else:
-            factors = _factors(slot.definition, definition)
-            if factors != (1, 1):
-                slot.rescale(*factors)
+            scaled = factors(slot.definition, definition)
+            if scaled != (1, 1):
+                slot.rescale(*scaled)
             slot.describe(definition)
         self._by_number[definition.number] = slot
-        return slot, *factors
+        return slot, *scaled
 
     def find(self, number: int) -> Slot | None:
         """The slot of an instrument number; None when it is not followed."""
@@ -308,7 +310,7 @@ def _step(told: str | None, scale: int, decimals: int | None) -> int:
     return 1 if decimals is None else 10 ** max(0, scale - decimals)
 
 
-def _factors(old: Definition, new: Definition) -> tuple[int, int]:
+def factors(old: Definition, new: Definition) -> tuple[int, int]:
     """What integers at the old scales are multiplied by. Raises ReplayError when scales get smaller."""
     price, size = new.price_scale - old.price_scale, new.size_scale - old.size_scale
     if price < 0 or size < 0:

@@ -496,8 +496,10 @@ class MatchingEngine:
 
 def _told(slot: Slot, message: Message, rows: list[Row]) -> dict[_Place, int] | None:
     """The sizes that a message told, by place; None when it told the whole book or the best prices."""
-    if message.kind != Kind.LEVEL or slot.source == TICKER:
+    if message.kind == (Kind.TOP if slot.source == TICKER else Kind.SNAPSHOT_START):
         return None
+    if message.kind != Kind.LEVEL or slot.source == TICKER:
+        return {}
     return {(row.side, row.price): row.size for row in rows if row.kind == Kind.LEVEL}
 
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from mm_framework.num import pow as power
 
-__all__ = ["QUEUES", "Advance", "Ahead", "queue_model"]
+__all__ = ["QUEUES", "Advance", "Ahead", "model_of", "queue_model"]
 
 Ahead = int | float
 """Lots ahead. A fraction only under a probabilistic model."""
@@ -93,3 +93,19 @@ def queue_model(name: str, n: float = 2.0) -> Advance:
     if name in _POWERS:
         return partial(_probabilistic, partial(_POWERS[name], n))
     return partial(_probabilistic, _LOGS[name])
+
+
+def model_of(advance: Advance) -> tuple[str, float] | None:
+    """The name and the exponent of a built-in model (0 where it has none), None for another."""
+    if advance in (risk_averse, optimistic):
+        return ("risk_averse" if advance is risk_averse else "optimistic"), 0.0
+    if not isinstance(advance, partial) or advance.func is not _probabilistic or len(advance.args) != 1:
+        return None
+    (behind,) = advance.args
+    for name, function in _LOGS.items():
+        if behind is function:
+            return name, 0.0
+    for name, power_of in _POWERS.items():
+        if isinstance(behind, partial) and behind.func is power_of:
+            return name, float(behind.args[0])
+    return None

@@ -52,7 +52,7 @@ def test_code_is_saved_by_the_holder_of_the_lock_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     folder = cache.KernelCache(tmp_path, "key")
-    monkeypatch.setattr(locator_module, "current", lambda: folder)
+    monkeypatch.setattr(locator_module, "current", lambda group: folder)
     locator = Locator.from_function(cache.source_hash, "")
     assert locator is not None
     with pytest.raises(OSError, match="is not locked by this process"):

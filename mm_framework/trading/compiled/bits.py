@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-__all__ = ["bits_of", "call", "float_of"]
+__all__ = ["bits_of", "call", "float_bits", "float_of"]
 
 
 @intrinsic  # type: ignore[untyped-decorator, unused-ignore]
@@ -41,3 +42,8 @@ def call(typing_context: Any, address: Any, argument: Any) -> Any:
         return builder.call(builder.inttoptr(arguments[0], function), [arguments[1]])
 
     return types.int64(types.int64, types.int64), generate
+
+
+def float_bits(value: float) -> int:
+    """`bits_of`, in Python."""
+    return int(struct.unpack("<q", struct.pack("<d", value))[0])

@@ -126,7 +126,9 @@ INTENT_URGENCY: Final = 72
 INTENT_TAG: Final = 80  # index in the strategy's tags, -1: none
 INTENT_EXPIRES: Final = 88  # 0: never
 INTENT_DUE: Final = 96  # of a request: when it is at the venue
-INTENT_BYTES: Final = 104
+INTENT_SENT: Final = 104  # when it was decided
+INTENT_REFUSED: Final = 112  # the refusal with which it never left, 0: none
+INTENT_BYTES: Final = 120
 
 # An order. The venue has a pool of them, the desk another.
 ORDER_NEXT: Final = 0  # younger one of the slot, or next free one; 0: none
@@ -169,7 +171,8 @@ REPORT_HERE: Final = 88  # when it is here
 REPORT_SIDE: Final = 96  # of a fill
 REPORT_FILLED: Final = 104  # its size, 0: no fill
 REPORT_UNSENT: Final = 112  # 1: the request never reached the venue, which knows nothing of this
-REPORT_BYTES: Final = 120
+REPORT_AHEAD: Final = 120  # lots ahead of an order that comes to rest with this, NULL: none or unknown
+REPORT_BYTES: Final = 128
 
 FILL_SEQ: Final = 0
 FILL_TS: Final = 8
@@ -282,6 +285,10 @@ RUN_DESK_TIMERS: Final = 824
 RUN_ANSWER: Final = 832
 RUN_SAFE: Final = 840  # no message is yet to be read that was at the venue before
 RUN_TOO_LARGE: Final = 848  # 1: a number left the range that the compiled run holds
+RUN_GRID: Final = 856  # step of the equity's grid, 0: none
+RUN_NEXT_GRID: Final = 864  # its next time from the first fill on; MAX: none
+RUN_LEVELS: Final = 872  # how many levels a book has to have room for
+RUN_START: Final = 880  # the first moment; NULL before it
 RUN_BYTES: Final = 1024
 
 
@@ -304,6 +311,7 @@ class Status(enum.IntEnum):
     ORDERS = 13
     PLACES = 14
     DESK = 15  # a buffer of the desk needs room
+    GRID = 16  # RUN_NOW is the first moment behind RUN_NEXT_GRID
     EPOCH = 20  # RUN_WHO: address of a row of another epoch than its book
     RANGE = 21  # RUN_WHO: address of a row with a number that the compiled run does not hold
     STRATEGY = 22  # RUN_WHO: its index, RUN_CODE: its error

@@ -15,7 +15,7 @@ from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.layout import ROW_BYTES, ROW_FLAGS
 from mm_framework.kernels.memory import load_i8, load_u2, store_8
 from mm_framework.model.events import Kind, RowFlag
-from mm_framework.model.fixed import MAX
+from mm_framework.model.fixed import MAX, NULL
 from mm_framework.trading.compiled.bits import call
 from mm_framework.trading.compiled.columns import added, room
 from mm_framework.trading.compiled.layout import (
@@ -47,6 +47,7 @@ from mm_framework.trading.compiled.layout import (
     RUN_LAST_ROWS,
     RUN_MID_MOMENT,
     RUN_NEXT_EXPIRY,
+    RUN_NEXT_GRID,
     RUN_NEXT_MARK,
     RUN_NEXT_TIMER,
     RUN_NOW,
@@ -64,6 +65,7 @@ from mm_framework.trading.compiled.layout import (
     RUN_ROWS_END,
     RUN_SEQ_HERE,
     RUN_SLOTS,
+    RUN_START,
     RUN_STEPS,
     RUN_TAKEN,
     RUN_TOUCHED,
@@ -89,14 +91,14 @@ from mm_framework.trading.compiled.layout import (
     Status,
 )
 from mm_framework.trading.compiled.market import QUOTED, apply, settle, show
-from mm_framework.trading.compiled.places import COUNT, ROOM
+from mm_framework.trading.compiled.places import COUNT, ROOM, add_lots
 from mm_framework.trading.compiled.tape import entry_at, read_ahead
 from mm_framework.trading.compiled.venue import venue_message
 from mm_framework.trading.compiled.venue_orders import mark
 from mm_framework.trading.compiled.venue_requests import expire, venue_request
 from mm_framework.trading.compiled.way import send
 
-__all__ = ["DESK_ROOM", "run_loop", "send_intent"]
+__all__ = ["DESK_ROOM", "add_place", "run_loop", "send_intent", "show_slot"]
 
 DESK_ROOM: Final = 4096
 """Intents, requests and reports that a step of the desk has room for."""
@@ -116,6 +118,7 @@ _REPORTS: Final = int(Status.REPORTS)
 _FILLS: Final = int(Status.FILLS)
 _REQUESTS: Final = int(Status.REQUESTS)
 _INTENTS: Final = int(Status.INTENTS)
+_GRID: Final = int(Status.GRID)
 _CHANGES: Final = int(Status.CHANGES)
 _ORDERS: Final = int(Status.ORDERS)
 _PLACES: Final = int(Status.PLACES)
@@ -124,7 +127,7 @@ _PLACES: Final = int(Status.PLACES)
 # at the venue
 
 
-@inline
+@helper
 def _venue_room(run: int, levels: int) -> int:
     """A status when one step could bring more reports, fills or places than there is room for."""
     needed = 2 * load_i8(run + RUN_RESTING) + levels + STEP_ROOM
@@ -138,13 +141,17 @@ def _venue_room(run: int, levels: int) -> int:
     return _PLACES if load_i8(taken + ROOM) - load_i8(taken + COUNT) < levels else 0
 
 
-@inline
+@helper
 def _market_at_venue(run: int, v_ns: int) -> int:
     first = load_i8(run + RUN_RING_VENUE)
     tag = load_i8(load_i8(run + RUN_ORDER) + (first & load_i8(run + RUN_RING_MASK)) * 16 + 8)
     entry = entry_at(run, tag >> 1)
+    if load_i8(run + RUN_START) == NULL:
+        store_8(run + RUN_START, v_ns)
     if load_i8(run + RUN_NEXT_MARK) < v_ns:
         mark(run, v_ns)
+    if load_i8(run + RUN_NEXT_GRID) < v_ns:
+        return _GRID
     if load_i8(entry + TAPE_KIND) == _DEFINITION:
         store_8(run + RUN_WHO, entry)
         return _DEFINE_VENUE
@@ -156,7 +163,7 @@ def _market_at_venue(run: int, v_ns: int) -> int:
     return code
 
 
-@inline
+@helper
 def _expiry(run: int, now_ns: int) -> int:
     code = _venue_room(run, 0)
     if code == 0:
@@ -177,6 +184,8 @@ def _request(run: int, now_ns: int) -> int:
         return _ORDERS
     if load_i8(run + RUN_NEXT_MARK) < now_ns:
         mark(run, now_ns)
+    if load_i8(run + RUN_NEXT_GRID) < now_ns:
+        return _GRID
     venue_request(run, request, now_ns)
     store_8(run + RUN_ARRIVED, arrived + 1)
     return 0
@@ -212,7 +221,7 @@ def _changed(run: int, slot: int, reasons: int, seq: int, trade: int) -> None:
         store_8(change + CHANGE_TRADE, trade)
 
 
-@inline
+@helper
 def _prints(run: int, slot: int, entry: int) -> None:
     rows, seq = load_i8(entry + TAPE_ROWS), load_i8(entry + TAPE_SEQ)
     for row in range(rows, rows + load_i8(entry + TAPE_COUNT) * ROW_BYTES, ROW_BYTES):
@@ -250,7 +259,7 @@ def _receive(run: int, entry: int) -> int:
     return 0
 
 
-@inline
+@helper
 def _settle(run: int) -> int:
     """The moment is whole: what it changed goes to the desk; a status."""
     touched, count = load_i8(run + RUN_TOUCHED), load_i8(run + RUN_TOUCHED + COLUMN_COUNT)
@@ -271,7 +280,7 @@ def _settle(run: int) -> int:
     return code
 
 
-@inline
+@helper
 def _market_here(run: int, now_ns: int) -> int:
     """All messages of one time of receipt; a status. Entered again after a definition."""
     code = _desk_room(run)
@@ -388,4 +397,17 @@ def run_loop(run: int) -> int:
 def send_intent(run: int, intent: int) -> int:
     """`way.send`, for a desk that is not compiled; 0."""
     send(run, intent)
+    return 0
+
+
+@kernel
+def add_place(table: int, slot: int, side: int, price: int, size: int) -> int:
+    """`places.add_lots`, to fill a table that grew."""
+    return add_lots(table, slot, side, price, size)
+
+
+@kernel
+def show_slot(run: int, slot: int) -> int:
+    """`market.show`, after a definition; 0."""
+    show(run, slot)
     return 0

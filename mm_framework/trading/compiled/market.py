@@ -17,6 +17,7 @@ from mm_framework.model.events import Kind, SyncState
 from mm_framework.model.fixed import NULL
 from mm_framework.trading.compiled.layout import (
     RUN_DEPTH,
+    RUN_LEVELS,
     RUN_PAIRS,
     RUN_WHO,
     SLOT_ASK,
@@ -91,6 +92,7 @@ def _apply_book(run: int, slot: int, rows: int, count: int) -> int:
     book = load_i8(slot + SLOT_BOOK)
     if book_room(book) < count:
         store_8(run + RUN_WHO, slot)
+        store_8(run + RUN_LEVELS, count)
         return _BOOK
     for row in range(rows, rows + count * ROW_BYTES, ROW_BYTES):
         epoch = load_u2(row + ROW_EPOCH)
@@ -128,7 +130,7 @@ def _apply_ticker(slot: int, rows: int, count: int) -> int:
     return QUOTED
 
 
-@inline
+@helper
 def apply(run: int, slot: int, entry: int) -> int:
     """One message that is no print and no definition: 0, TOUCHED, QUOTED, or a status and no change."""
     kind = load_i8(entry + TAPE_KIND)
@@ -158,7 +160,7 @@ def _new_version(slot: int) -> None:
     store_8(slot + SLOT_VERSION, load_i8(slot + SLOT_VERSION) + 1)
 
 
-@inline
+@helper
 def _take(slot: int) -> int:
     """The best prices of a trusted market; On.MARKET when they are others."""
     if load_i8(slot + SLOT_SOURCE) == TICKER:
@@ -190,7 +192,7 @@ def _take(slot: int) -> int:
     return _MARKET
 
 
-@inline
+@helper
 def settle(slot: int) -> int:
     """Look at the market after whole messages; the bits of `On` that became true."""
     state, was = load_i8(slot + SLOT_STATE), load_i8(slot + SLOT_WAS_TRUSTED)
@@ -249,7 +251,7 @@ def _show_best(best: int, has: int, shown: int) -> None:
     store_8(shown + 8, 0 if price == NULL else load_i8(best + 8))
 
 
-@inline
+@helper
 def show(run: int, slot: int) -> None:
     """Bring the view of a slot here up to date."""
     version, view = load_i8(slot + SLOT_VERSION), load_i8(slot + SLOT_VIEW)

@@ -33,7 +33,7 @@ def _key(slot: int, side: int) -> int:
 @inline
 def _home(table: int, key: int, price: int) -> int:
     mixed = (key ^ (price * _MIX)) * _MIX
-    return shift_right(mixed, 20) & load_i8(table + MASK)
+    return int(shift_right(mixed, 20) & load_i8(table + MASK))
 
 
 @helper

@@ -88,18 +88,18 @@ def _advanced(run: int, ahead: int, old: int, new: int, printed: int) -> int:
     """The lots ahead after a level went from ``old`` to ``new`` lots, ``printed`` of them traded."""
     code = load_i8(run + RUN_QUEUE)
     if code > _OPTIMISTIC:
-        return bits_of(_probabilistic(run, float_of(ahead), old, new, printed))
+        return int(bits_of(_probabilistic(run, float_of(ahead), old, new, printed)))
     return 0 if code == _OPTIMISTIC else min(ahead, new)
 
 
 @inline
 def _least(run: int, ahead: int, shown: int) -> int:
     if load_i8(run + RUN_QUEUE) > _OPTIMISTIC:
-        return bits_of(min(float_of(ahead), float(shown)))
+        return int(bits_of(min(float_of(ahead), float(shown))))
     return min(ahead, shown)
 
 
-@inline
+@helper
 def moved(run: int, order: int, old: int, new: int, printed: int) -> None:
     """The level of a resting order went from ``old`` (NULL: unknown) to ``new``; sizes, not lots."""
     ahead, lot = load_i8(order + ORDER_AHEAD), load_i8(order + ORDER_LOT)
@@ -116,7 +116,7 @@ def moved(run: int, order: int, old: int, new: int, printed: int) -> None:
     store_8(order + ORDER_EMPTIED, 1 if new == 0 else 0)
 
 
-@inline
+@helper
 def at_price(run: int, order: int, printed: int) -> int:
     """What a print at the order's price leaves for it, after those ahead."""
     ahead, lot = load_i8(order + ORDER_AHEAD), load_i8(order + ORDER_LOT)

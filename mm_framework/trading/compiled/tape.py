@@ -110,7 +110,7 @@ def _count(run: int, rows: int) -> int:
     return (row - rows) // ROW_BYTES
 
 
-@inline
+@helper
 def _stamp(run: int, number: int, kind: int, recv_ns: int, told_ns: int) -> int:
     """The time at the venue."""
     channel = 16 if kind == _TRADE else 32 if kind == _TOP else 0
@@ -134,7 +134,7 @@ def _stamp(run: int, number: int, kind: int, recv_ns: int, told_ns: int) -> int:
     return v_ns
 
 
-@inline
+@helper
 def _insert(run: int, place: int, v_ns: int, print_last: int) -> None:
     """Bring a message into the order of the venue; ``print_last``: 1 for no print."""
     order, mask, first = load_i8(run + RUN_ORDER), load_i8(run + RUN_RING_MASK), load_i8(run + RUN_RING_VENUE)
@@ -153,7 +153,7 @@ def _insert(run: int, place: int, v_ns: int, print_last: int) -> None:
     store_8(to + 8, 2 * place + print_last)
 
 
-@inline
+@helper
 def _read(run: int, rows: int) -> int:
     """The next message into the ring; a status."""
     place = load_i8(run + RUN_RING_READ)

@@ -16,6 +16,7 @@ from mm_framework.model.events import Kind, RowFlag
 from mm_framework.model.fixed import NULL
 from mm_framework.model.orders import OrderState
 from mm_framework.trading.compiled.layout import (
+    LIMIT,
     NUMBER_VENUE,
     ORDER_AHEAD,
     ORDER_BEFORE,
@@ -251,7 +252,7 @@ def _found(run: int, slot: int, seq: int, now_ns: int) -> None:
     _cross(run, slot, seq, now_ns)
 
 
-@inline
+@helper
 def venue_message(run: int, entry: int, now_ns: int) -> int:
     """A message that is no definition reaches its moment at the venue; a status."""
     slot = load_i8(load_i8(entry + TAPE_NUMBER) + NUMBER_VENUE)
@@ -280,7 +281,7 @@ def _moment(slot: int, now_ns: int) -> None:
         store_8(slot + SLOT_MOMENT_MID2, load_i8(slot + SLOT_MID2))
 
 
-@inline
+@helper
 def _market_message(run: int, slot: int, entry: int, kind: int, seq: int, now_ns: int) -> int:
     """A message of the market itself; a status."""
     rows, count = load_i8(entry + TAPE_ROWS), load_i8(entry + TAPE_COUNT)

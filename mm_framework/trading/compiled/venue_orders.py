@@ -6,7 +6,7 @@ from typing import Final
 
 from mm_framework.kernels.jit import helper, inline
 from mm_framework.kernels.memory import load_i8, store_8
-from mm_framework.model.fixed import MAX
+from mm_framework.model.fixed import MAX, NULL
 from mm_framework.model.orders import OrderState
 from mm_framework.trading.compiled.columns import added
 from mm_framework.trading.compiled.layout import (
@@ -36,6 +36,7 @@ from mm_framework.trading.compiled.layout import (
     ORDER_SLOT,
     ORDER_STATE,
     ORDER_STRATEGY,
+    REPORT_AHEAD,
     REPORT_BYTES,
     REPORT_FILL,
     REPORT_FILLED,
@@ -54,8 +55,10 @@ from mm_framework.trading.compiled.layout import (
     RUN_FILLS,
     RUN_FREE,
     RUN_FREE_COUNT,
+    RUN_GRID,
     RUN_HORIZON,
     RUN_MARKED,
+    RUN_NEXT_GRID,
     RUN_NEXT_MARK,
     RUN_RANKS,
     RUN_REPORTS,
@@ -169,6 +172,7 @@ def report(run: int, order: int, state: int, now_ns: int, kind: int, refusal: in
     store_8(made + REPORT_SIDE, load_i8(order + ORDER_SIDE))
     store_8(made + REPORT_FILLED, 0)
     store_8(made + REPORT_UNSENT, 0)
+    store_8(made + REPORT_AHEAD, NULL)
     answer(run, made)
     return made
 
@@ -213,6 +217,9 @@ def execute(
     store_8(fill + FILL_MID2, mid2)
     store_8(fill + FILL_MID2_THEN, load_i8(slot + SLOT_MID2))
     store_8(fill + FILL_MID2_LATER, 0)
+    grid_ns = load_i8(run + RUN_GRID)
+    if number == 0 and grid_ns:
+        store_8(run + RUN_NEXT_GRID, -(-now_ns // grid_ns) * grid_ns)
     if load_i8(run + RUN_MARKED) == number:
         store_8(run + RUN_NEXT_MARK, now_ns + load_i8(run + RUN_HORIZON))
     turnover = load_i8(slot + SLOT_TURNOVER) + size

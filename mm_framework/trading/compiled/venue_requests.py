@@ -40,6 +40,7 @@ from mm_framework.trading.compiled.layout import (
     ORDER_THROUGH,
     ORDER_TIF,
     ORDER_URGENCY,
+    REPORT_AHEAD,
     RUN_BEST_ONLY,
     RUN_DEPLETION,
     RUN_NEXT_EXPIRY,
@@ -201,8 +202,11 @@ def _enter(run: int, order: int, kind: int, seq: int, now_ns: int) -> None:
     if load_i8(order + ORDER_TIF) == _FOK and taken < load_i8(order + ORDER_LEAVES):
         taken = 0
     lapses = _lapses(run, order)
+    shown = displayed(slot, side, price)
+    ahead = NULL if shown == NULL else lots(shown, load_i8(order + ORDER_LOT))
     if taken != 0 or not lapses:
-        report(run, order, load_i8(order + ORDER_STATE), now_ns, kind, 0)
+        made = report(run, order, load_i8(order + ORDER_STATE), now_ns, kind, 0)
+        store_8(made + REPORT_AHEAD, NULL if takes == 1 or lapses else ahead)
     if taken != 0:
         _take(run, order, want, seq, now_ns, True)
     if load_i8(order + ORDER_LEAVES) == 0:
@@ -211,10 +215,8 @@ def _enter(run: int, order: int, kind: int, seq: int, now_ns: int) -> None:
         report(run, order, _EXPIRED, now_ns, 0 if taken else kind, 0)
         free_order(run, order)
     else:
-        shown = displayed(slot, side, price)
-        ahead = NULL if shown == NULL else kept(run, lots(shown, load_i8(order + ORDER_LOT)))
         store_8(order + ORDER_THROUGH, takes)
-        store_8(order + ORDER_AHEAD, ahead)
+        store_8(order + ORDER_AHEAD, NULL if ahead == NULL else kept(run, ahead))
         store_8(order + ORDER_EMPTIED, 0)
         rest(run, order)
         expires = load_i8(order + ORDER_EXPIRES)
@@ -251,7 +253,8 @@ def _order_of(run: int, request: int, slot: int) -> int:
 @helper
 def _place(run: int, request: int, slot: int, seq: int, now_ns: int) -> None:
     order = _order_of(run, request, slot)
-    refusal = _unfit(load_i8(order + ORDER_PRICE), load_i8(order + ORDER_SIZE), _is_market(order))
+    market = load_i8(request + INTENT_PRICE) == 0 and load_i8(order + ORDER_URGENCY) == _TAKER
+    refusal = _unfit(load_i8(order + ORDER_PRICE), load_i8(order + ORDER_SIZE), market)
     if refusal:
         refuse(run, order, _REJECTED, now_ns, _PLACE, refusal)
         free_order(run, order)

@@ -11,6 +11,7 @@ from typing import Final
 
 from mm_framework.kernels.jit import helper, inline
 from mm_framework.kernels.memory import copy, load_i8, shift_right, store_8
+from mm_framework.model.fixed import NULL
 from mm_framework.model.orders import OrderState, Refusal
 from mm_framework.trading.compiled.columns import added
 from mm_framework.trading.compiled.layout import (
@@ -28,6 +29,7 @@ from mm_framework.trading.compiled.layout import (
     LATENCY_ROWS,
     LATENCY_TABLE,
     LIMIT,
+    REPORT_AHEAD,
     REPORT_BYTES,
     REPORT_FILL,
     REPORT_FILLED,
@@ -122,7 +124,7 @@ def _measured(model: int, now_ns: int) -> int:
     return _between(before, behind, 8, now_ns)
 
 
-@inline
+@helper
 def latency(run: int, model: int, now_ns: int, order: int) -> int:
     """Nanoseconds on the way; below 0: it gets lost, which is known after as many."""
     kind = load_i8(model)
@@ -158,6 +160,7 @@ def _lost(run: int, intent: int, here_ns: int) -> None:
     store_8(report + REPORT_FILL, -1)
     store_8(report + REPORT_HERE, _due(run + RUN_LAST_ANSWER, here_ns))
     store_8(report + REPORT_UNSENT, 1)
+    store_8(report + REPORT_AHEAD, NULL)
 
 
 @helper
@@ -175,7 +178,7 @@ def send(run: int, intent: int) -> None:
     store_8(request + INTENT_DUE, _due(run + RUN_LAST_REQUEST, now_ns + delay))
 
 
-@inline
+@helper
 def answer(run: int, report: int) -> None:
     """A report of the venue is on its way back."""
     ts_ns = load_i8(report + REPORT_TS)

@@ -1,0 +1,456 @@
+"""A compiled backtest from its first row to its outcome: what the loop asks of Python, and the books.
+
+    blocks of rows -> loop --status--> room, definitions, grid of equity -> loop ... -> Outcome
+
+Money is no matter of kernels: fills come out as columns, and the ledger adds them up in Python's integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mm_framework.contracts.execution_model import LatencyModel
+from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.errors import ReplayError, StrategyError
+from mm_framework.kernels.layout import ROW_AUX, ROW_EPOCH
+from mm_framework.kernels.memory import Buffer
+from mm_framework.model.fixed import MAX, NULL
+from mm_framework.model.instrument import Definition
+from mm_framework.model.orders import Fill, Intent, Side
+from mm_framework.trading.backtest import Outcome, Paid, Sent
+from mm_framework.trading.compiled import layout, loop, rules
+from mm_framework.trading.compiled.layout import Status
+from mm_framework.trading.compiled.memory import Column, Half, Numbers, Places, Pool, Run
+from mm_framework.trading.compiled.reports import reports_of
+from mm_framework.trading.equity import EquityGrid
+from mm_framework.trading.ledger import Ledger
+from mm_framework.trading.market import Slot, factors
+from mm_framework.trading.matching import Execution
+from mm_framework.trading.settings import TradingSettings
+from mm_framework.trading.timeline import Clocks, Timeline
+
+__all__ = ["CompiledRun", "DeskHalf", "NotCompiled", "Rows"]
+
+Block = npt.NDArray[Any]
+
+STEPS: Final = 1 << 16
+"""What the loop does before it gives back control: some milliseconds."""
+
+
+class NotCompiled(Exception):
+    """The compiled run cannot go on; the interpreted one has to take its place. The text says why."""
+
+
+@attrs.frozen
+class Rows:
+    """A tape as rows: blocks of `model.events.row_dtype` in order of receipt, whole messages each.
+
+    ``seq`` of a row is the number of its message; ``aux`` of a definition's row the key of `definitions`.
+    """
+
+    blocks: Callable[[], Iterator[Block]]
+    definitions: Mapping[int, Definition]
+
+
+class DeskHalf(Protocol):
+    """The local half of a compiled run, as Python sees it. ``wakes``: bits of `On` of all strategies;
+    ``depth``: the most levels that one of them declared.
+    """
+
+    names: Sequence[str]
+    wakes: int
+    depth: int
+
+    def attach(self, run: Run, here: Half) -> None:
+        """Write the addresses of the desk's functions and memory."""
+        ...
+
+    def define(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        """A definition is in force here; the factors are 0 for a new market."""
+        ...
+
+    def grow(self) -> None:
+        """A buffer of the desk is full."""
+        ...
+
+    def end(self, end_ns: int) -> None:
+        """The run ends: the last calls."""
+        ...
+
+    def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
+        """All intents, when they were decided, and their hash."""
+        ...
+
+    @property
+    def errors(self) -> list[StrategyError]:
+        """Of strategies that were stopped."""
+        ...
+
+
+class CompiledRun:
+    """One run. Raises NotCompiled where a number or a definition is beyond what it holds."""
+
+    def __init__(
+        self,
+        desk: DeskHalf,
+        fee_model: FeeModel,
+        rows: Rows,
+        *,
+        entry: LatencyModel,
+        response: LatencyModel,
+        execution: Execution,
+        clocks: Clocks,
+        settings: TradingSettings,
+        grid_ns: int | None,
+    ) -> None:
+        self.run, self._rows, self._desk = Run(), rows, desk
+        self._execution, self._settings, self._clocks = execution, settings, clocks
+        ids = len({definition.id for definition in rows.definitions.values()})
+        self._venue = Half(self.run, layout.RUN_VENUE_SLOTS, ids)
+        self._here = Half(self.run, layout.RUN_HERE_SLOTS, ids, desk.depth)
+        self._make_buffers(ids)
+        rules.set_execution(self.run, execution)
+        rules.set_clocks(self.run, clocks)
+        self._tables = [
+            rules.set_latency(self.run, layout.RUN_ENTRY, entry),
+            rules.set_latency(self.run, layout.RUN_RESPONSE, response),
+        ]
+        self._books = _Books(self.run, fee_model, settings, grid_ns, self._fills, self._venue, desk.names)
+        self.run[layout.RUN_WAKES] = desk.wakes
+        desk.attach(self.run, self._here)
+
+    def play(
+        self,
+        until_ns: int = 0,
+        progress: Callable[[int], object] = lambda messages: None,
+        pause: Callable[[], object] = lambda: None,
+    ) -> Outcome:
+        """From the first row to the end. ``progress`` is told how many rows were received since; ``pause``
+        is called each time that the loop gives back control, and may raise.
+        """
+        run, blocks, told = self.run, self._rows.blocks(), 0
+        run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, STEPS
+        while (code := loop.run_loop(run.address)) != Status.END:
+            if run[layout.RUN_TOO_LARGE]:
+                raise NotCompiled("a number leaves the range that the compiled run holds")
+            if code == Status.ROWS:
+                self._next_block(blocks)
+            elif code == Status.STEPS:
+                self._books.keep()
+            else:
+                self._serve(Status(code))
+            events = run[layout.RUN_EVENTS]
+            progress(events - told)
+            told = events
+            pause()
+        end_ns = run[layout.RUN_END]
+        run[layout.RUN_NOW] = end_ns
+        self._desk.end(end_ns)
+        if run[layout.RUN_TOO_LARGE]:
+            raise NotCompiled("a number leaves the range that the compiled run holds")
+        return self._outcome(end_ns)
+
+    # what the loop asks for
+
+    def _make_buffers(self, ids: int) -> None:
+        run = self.run
+        for offset in (layout.RUN_NEXT_EXPIRY, layout.RUN_NEXT_TIMER, layout.RUN_NEXT_MARK, layout.RUN_END):
+            run[offset] = MAX
+        run[layout.RUN_NEXT_GRID], run[layout.RUN_SAFE], run[layout.RUN_START] = MAX, NULL, NULL
+        self._reports = Column(run, layout.RUN_REPORTS, layout.REPORT_BYTES, 1 << 14)
+        self._fills = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, 1 << 12)
+        self._intents = Column(run, layout.RUN_INTENTS, layout.INTENT_BYTES, 1 << 14)
+        self._requests = Column(run, layout.RUN_REQUESTS, layout.INTENT_BYTES, 1 << 14)
+        self._changes = Column(run, layout.RUN_CHANGES, layout.CHANGE_BYTES, 1 << 10)
+        self._touched = Column(run, layout.RUN_TOUCHED, 8, max(ids, 1))
+        self._ranks = Column(run, layout.RUN_RANKS, 8, max(ids, 1))
+        self._pool = Pool(run)
+        self._printed, self._taken = Places(run, layout.RUN_PRINTED), Places(run, layout.RUN_TAKEN)
+        self._numbers = Numbers(run, dict(self._clocks.theta_ns))
+        self._ring = _Ring(run)
+        self._kept: list[Block] = []
+
+    def _next_block(self, blocks: Iterator[Block]) -> None:
+        block = next(blocks, None)
+        if block is None:
+            self.run[layout.RUN_LAST_ROWS] = 1
+            return
+        block = np.ascontiguousarray(block)
+        held = self.run[layout.RUN_RING_READ] - self.run[layout.RUN_RING_HERE]
+        self._kept = [*self._kept[-1:], block] if not held else [*self._kept, block]
+        first = int(block.ctypes.data)
+        self.run[layout.RUN_ROWS], self.run[layout.RUN_ROWS_END] = first, first + block.nbytes
+
+    def _serve(self, status: Status) -> None:
+        """Do what the loop stopped for."""
+        run, who = self.run, self.run[layout.RUN_WHO]
+        if status is Status.NUMBER:
+            self._numbers.add(who)
+        elif status is Status.RING:
+            self._ring.grow()
+        elif status is Status.DEFINE_VENUE:
+            self._define_venue(who)
+        elif status is Status.DEFINE_HERE:
+            self._define_here(who)
+        elif status is Status.BOOK:
+            self._grow_book(who)
+        elif status is Status.GRID:
+            self._books.reach_grid(run[layout.RUN_NOW])
+        elif status is Status.REQUESTS and run[layout.RUN_ARRIVED]:
+            self._requests.drop(run[layout.RUN_ARRIVED])
+            run[layout.RUN_ARRIVED] = 0
+        elif status is Status.PLACES:
+            self._printed.grow()
+            self._taken.grow()
+        elif status in _GROWN:
+            getattr(self, _GROWN[status]).grow()
+        else:
+            self._refuse(status, who)
+
+    def _refuse(self, status: Status, who: int) -> None:
+        if status is Status.EPOCH:
+            row = self._row(who)
+            slot = self._slot_of(row)
+            raise ReplayError(
+                f"{slot.id}: a level of epoch {_short(row, ROW_EPOCH)} on a book of epoch {slot.epoch};"
+                " no snapshot lies between them"
+            )
+        if status is Status.BACKWARDS:
+            raise NotCompiled("its messages are not in the order of their receipt")
+        raise NotCompiled("a price or a size is not in 0 to 2**61")
+
+    def _grow_book(self, address: int) -> None:
+        for half in (self._venue, self._here):
+            index = half.index_at(address)
+            if 0 <= index < len(half.slots) and half.address(half.slots[index]) == address:
+                half.grow_book(half.slots[index], int(self.run[layout.RUN_LEVELS]))
+
+    # definitions
+
+    def _row(self, address: int) -> bytes:
+        """The 64 bytes of a row."""
+        for block in self._kept:
+            offset = address - int(block.ctypes.data)
+            if 0 <= offset < block.nbytes:
+                return bytes(block.view(np.uint8)[offset : offset + 64])
+        raise RuntimeError("a row that is in no block")
+
+    def _definition_at(self, entry: int) -> Definition:
+        row = self._row(self._ring.word(entry, layout.TAPE_ROWS))
+        return self._rows.definitions[int.from_bytes(row[ROW_AUX : ROW_AUX + 8], "little")]
+
+    def _slot_of(self, row: bytes) -> Slot:
+        number = int.from_bytes(row[48:52], "little")
+        ids = {definition.number: definition.id for definition in self._rows.definitions.values()}
+        return self._venue.pull(self._venue.by_id[ids[number]])
+
+    def _define_venue(self, entry: int) -> None:
+        definition, run = self._definition_at(entry), self.run
+        self._books.keep()
+        slot, price_factor, size_factor = self._defined(self._venue, definition)
+        if price_factor * size_factor > 1:
+            self._rescale_resting(slot, price_factor, size_factor)
+            self._books.ledger.rescale(slot, price_factor, size_factor)
+        self._venue.cap(slot, rules.cap_of(self._execution, slot))
+        self._numbers.means(definition.number, layout.NUMBER_VENUE, self._venue.address(slot))
+        run[layout.RUN_RING_VENUE] += 1
+
+    def _define_here(self, entry: int) -> None:
+        definition, run = self._definition_at(entry), self.run
+        slot, price_factor, size_factor = self._defined(self._here, definition)
+        if self._venue.slots[slot.index].id != slot.id:
+            raise NotCompiled("its instruments are defined here in another order than at the venue")
+        self._numbers.means(definition.number, layout.NUMBER_HERE, self._here.address(slot))
+        run[layout.RUN_SLOTS] = len(self._here.slots)
+        loop.show_slot(run.address, self._here.address(slot))
+        run[layout.RUN_SEQ_HERE] = self._ring.word(entry, layout.TAPE_SEQ)
+        self._desk.define(slot, price_factor, size_factor)
+        run[layout.RUN_EVENTS] += self._ring.word(entry, layout.TAPE_COUNT)
+        run[layout.RUN_RING_HERE] += 1
+
+    def _defined(self, half: Half, definition: Definition) -> tuple[Slot, int, int]:
+        """As `Markets.define`."""
+        slot = half.by_id.get(definition.id)
+        if slot is None:
+            settings = self._settings
+            source = settings.price_sources.get(definition.id, settings.price_source)
+            return half.add(definition, source), 0, 0
+        half.pull(slot)
+        scaled = factors(slot.definition, definition)
+        if scaled != (1, 1):
+            slot.rescale(*scaled)
+        slot.describe(definition)
+        half.push(slot)
+        return slot, *scaled
+
+    def _rescale_resting(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+        times = {
+            layout.ORDER_PRICE: price_factor,
+            layout.ORDER_SIZE: size_factor,
+            layout.ORDER_LEAVES: size_factor,
+            layout.ORDER_LOT: size_factor,
+        }
+        order = self._venue.first_order(slot)
+        while order:
+            for offset, factor in times.items():
+                self._pool[order + offset] *= factor
+            order = self._pool[order + layout.ORDER_NEXT]
+
+    # the outcome
+
+    def _outcome(self, end_ns: int) -> Outcome:
+        run, timeline = self.run, Timeline(self._clocks)
+        timeline.messages = run[layout.RUN_MESSAGES]
+        timeline.untimed = run[layout.RUN_UNTIMED]
+        timeline.clipped = run[layout.RUN_CLIPPED]
+        ledger, fills, equity = self._books.end(end_ns)
+        ids = [slot.id for slot in self._venue.slots]
+        told, known_ns, undelivered = reports_of(run, self._reports, fills, ids, self._desk.names)
+        intents, sent, final_hash = self._desk.intents()
+        return Outcome(
+            intents=intents,
+            sent=sent,
+            reports=told,
+            known_ns=known_ns,
+            undelivered=undelivered,
+            fills=fills,
+            accounts=ledger.results(),
+            equity=equity,
+            final_hash=final_hash,
+            errors=self._desk.errors,
+            start_ns=max(run[layout.RUN_START], 0),
+            end_ns=end_ns,
+            timeline=timeline,
+        )
+
+
+_GROWN: Final = {
+    Status.REPORTS: "_reports",
+    Status.FILLS: "_fills",
+    Status.REQUESTS: "_requests",
+    Status.INTENTS: "_intents",
+    Status.CHANGES: "_changes",
+    Status.ORDERS: "_pool",
+    Status.DESK: "_desk",
+}
+
+
+def _short(row: bytes, offset: int) -> int:
+    return int.from_bytes(row[offset : offset + 2], "little")
+
+
+class _Books:
+    """Ledger and equity, fed with the fills that the loop left; the markets are those of the venue."""
+
+    def __init__(
+        self,
+        run: Run,
+        fee_model: FeeModel,
+        settings: TradingSettings,
+        grid_ns: int | None,
+        fills: Column,
+        venue: Half,
+        names: Sequence[str],
+    ) -> None:
+        self._run, self._column, self._venue, self._names = run, fills, venue, names
+        self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
+        self._fills: list[Paid] = []
+        self._marked = 0
+        run[layout.RUN_HORIZON], run[layout.RUN_GRID] = self.ledger.horizon_ns, grid_ns or 0
+
+    def keep(self) -> None:
+        """Book the fills since the last call, then the mids of those whose horizon is over."""
+        for index in range(len(self._fills), self._column.count):
+            self._book(self._column.record(index))
+        due, marked = MAX, self._run[layout.RUN_MARKED]
+        while self._marked < marked:
+            record = self._column.record(self._marked)
+            if record[1] != due and due != MAX:
+                self.ledger.advance(due + self.ledger.horizon_ns + 1)
+            due = record[1]
+            self._venue.slots[record[3]].mid2 = _told(record[layout.FILL_MID2_LATER // 8])
+            self._marked += 1
+        if due != MAX:
+            self.ledger.advance(due + self.ledger.horizon_ns + 1)
+
+    def _book(self, record: list[int]) -> None:
+        seq, ts_ns, strategy, index, order, side, price, size, maker, mid2, then = record[:11]
+        slot = self._venue.slots[index]
+        if self._equity is not None and not self._fills:
+            self._equity.reach(ts_ns)
+        slot.mid2 = _told(then)
+        fill = Fill(
+            seq,
+            ts_ns,
+            self._names[strategy],
+            slot.id,
+            order,
+            Side(side),
+            price,
+            size,
+            bool(maker),
+            _told(mid2),
+        )
+        self._fills.append(Paid(fill, self.ledger.book(fill, slot)))
+
+    def reach_grid(self, now_ns: int) -> None:
+        """Time is beyond the next time of the grid."""
+        assert self._equity is not None
+        self.keep()
+        self._pull()
+        self._equity.reach(now_ns)
+        self._run[layout.RUN_NEXT_GRID] = self._equity.next_ns
+
+    def end(self, end_ns: int) -> tuple[Ledger, list[Paid], list[Any]]:
+        """The run is over."""
+        self.keep()
+        self._pull()
+        if self._equity is not None:
+            self._equity.end(end_ns)
+        return self.ledger, self._fills, [] if self._equity is None else self._equity.points
+
+    def _pull(self) -> None:
+        for slot in self._venue.slots:
+            self._venue.pull(slot)
+
+
+def _told(value: int) -> int | None:
+    return None if value == NULL else value
+
+
+class _Ring:
+    """The messages that were read and are not received yet."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._start(1 << 12)
+
+    def word(self, entry: int, offset: int) -> int:
+        """A field of the entry at an address."""
+        return self._words[(entry - self._entries.address + offset) // 8]
+
+    def grow(self) -> None:
+        """Room for twice as many."""
+        run, held, kept = self._run, self._entries, self._order
+        mask, entries, order = run[layout.RUN_RING_MASK], held.words(), kept.words()
+        self._start(2 * (mask + 1))
+        width, wider = layout.TAPE_BYTES // 8, run[layout.RUN_RING_MASK]
+        for place in range(run[layout.RUN_RING_HERE], run[layout.RUN_RING_READ]):
+            old, new = (place & mask) * width, (place & wider) * width
+            self._words[new : new + width] = entries[old : old + width]
+        words = self._order.words()
+        for place in range(run[layout.RUN_RING_VENUE], run[layout.RUN_RING_READ]):
+            old, new = 2 * (place & mask), 2 * (place & wider)
+            words[new : new + 2] = order[old : old + 2]
+
+    def _start(self, size: int) -> None:
+        self._entries, self._order = Buffer(size * layout.TAPE_BYTES), Buffer(size * 16)
+        self._words = self._entries.words()
+        self._run[layout.RUN_RING], self._run[layout.RUN_ORDER] = self._entries.address, self._order.address
+        self._run[layout.RUN_RING_MASK] = size - 1
