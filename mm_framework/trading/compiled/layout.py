@@ -103,7 +103,8 @@ NUMBER_VENUE: Final = 8  # address of the slot, 0: not defined
 NUMBER_HERE: Final = 16
 NUMBER_THETA: Final = 24
 NUMBER_LAST: Final = 32  # book, prints, ticker: receive time and v_ns of each
-NUMBER_BYTES: Final = 80
+NUMBER_EARLY: Final = 80  # 1: its next definition is the first of its id
+NUMBER_BYTES: Final = 88
 
 # A change here: what a moment brought. The desk reads those of RUN_CHANGES in order.
 CHANGE_SLOT: Final = 0  # index

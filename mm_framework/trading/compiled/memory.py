@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from mm_framework.kernels.memory import Buffer
@@ -138,10 +139,11 @@ class Pool:
 
 
 class Numbers:
-    """Instrument numbers as the tape has them, by a hash of open addressing."""
+    """Instrument numbers as the tape has them, by a hash of open addressing. ``ids``: what they are of."""
 
-    def __init__(self, run: Run, theta_ns: dict[int, int]) -> None:
-        self._run, self._theta_ns = run, theta_ns
+    def __init__(self, run: Run, theta_ns: Mapping[int, int], ids: Mapping[int, str]) -> None:
+        self._run, self._theta_ns, self._ids = run, theta_ns, ids
+        self._met: set[str] = set()
         self._kept: dict[int, Buffer] = {}
         self._table(256)
 
@@ -151,6 +153,10 @@ class Numbers:
         words = made.words()
         words[layout.NUMBER_ID // _WORD] = number
         words[layout.NUMBER_THETA // _WORD] = self._theta_ns.get(number, 0)
+        instrument = self._ids.get(number)
+        words[layout.NUMBER_EARLY // _WORD] = int(instrument is not None and instrument not in self._met)
+        if instrument is not None:
+            self._met.add(instrument)
         for channel in range(3):
             words[layout.NUMBER_LAST // _WORD + 2 * channel] = NULL
         self._kept[number] = made

@@ -32,7 +32,7 @@ def why_not(execution: Execution, entry: LatencyModel, response: LatencyModel, c
         return "its queue model is not one of the built-in ones"
     if not 0 <= execution.slippage_bps <= _MOST_BPS:
         return f"slippage_bps is {execution.slippage_bps}, the compiled run takes 0 to {_MOST_BPS}"
-    if not (0 <= clocks.assumed_ns < _MOST_NS and 0 < clocks.longest_ns < _MOST_NS):
+    if not (0 <= clocks.assumed_ns < _MOST_NS and 0 <= clocks.longest_ns < _MOST_NS):
         return "a bound of its clocks is out of range"
     for way_name, model in (("entry", entry), ("response", response)):
         if reason := _latency_refused(model, clocks):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from mm_framework.contracts.execution_model import LatencyModel
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.errors import ReplayError, StrategyError
-from mm_framework.kernels.layout import ROW_AUX, ROW_EPOCH
+from mm_framework.kernels.layout import ROW_AUX, ROW_EPOCH, ROW_INSTRUMENT
 from mm_framework.kernels.memory import Buffer
 from mm_framework.model.fixed import MAX, NULL
 from mm_framework.model.instrument import Definition
@@ -110,7 +110,8 @@ class CompiledRun:
     ) -> None:
         self.run, self._rows, self._desk = Run(), rows, desk
         self._execution, self._settings, self._clocks = execution, settings, clocks
-        ids = len({definition.id for definition in rows.definitions.values()})
+        self._ids = {definition.number: definition.id for definition in rows.definitions.values()}
+        ids = len(set(self._ids.values()))
         self._venue = Half(self.run, layout.RUN_VENUE_SLOTS, ids)
         self._here = Half(self.run, layout.RUN_HERE_SLOTS, ids, desk.depth)
         self._make_buffers(ids)
@@ -171,7 +172,7 @@ class CompiledRun:
         self._ranks = Column(run, layout.RUN_RANKS, 8, max(ids, 1))
         self._pool = Pool(run)
         self._printed, self._taken = Places(run, layout.RUN_PRINTED), Places(run, layout.RUN_TAKEN)
-        self._numbers = Numbers(run, dict(self._clocks.theta_ns))
+        self._numbers = Numbers(run, self._clocks.theta_ns, self._ids)
         self._ring = _Ring(run)
         self._kept: list[Block] = []
 
@@ -245,9 +246,8 @@ class CompiledRun:
         return self._rows.definitions[int.from_bytes(row[ROW_AUX : ROW_AUX + 8], "little")]
 
     def _slot_of(self, row: bytes) -> Slot:
-        number = int.from_bytes(row[48:52], "little")
-        ids = {definition.number: definition.id for definition in self._rows.definitions.values()}
-        return self._venue.pull(self._venue.by_id[ids[number]])
+        number = int.from_bytes(row[ROW_INSTRUMENT : ROW_INSTRUMENT + 4], "little")
+        return self._venue.pull(self._venue.by_id[self._ids[number]])
 
     def _define_venue(self, entry: int) -> None:
         definition, run = self._definition_at(entry), self.run

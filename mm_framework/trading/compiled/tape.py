@@ -25,6 +25,7 @@ from mm_framework.model.events import Kind
 from mm_framework.model.fixed import MAX, NULL
 from mm_framework.trading.compiled.layout import (
     LIMIT,
+    NUMBER_EARLY,
     NUMBER_ID,
     NUMBER_LAST,
     NUMBER_THETA,
@@ -64,6 +65,7 @@ LEAST_LATENCY_NS: Final = 1_000
 
 _TRADE: Final = int(Kind.TRADE)
 _TOP: Final = int(Kind.TOP)
+_DEFINITION: Final = int(Kind.DEFINITION)
 _LEVEL: Final = int(Kind.LEVEL)
 _SNAPSHOT_START: Final = int(Kind.SNAPSHOT_START)
 _ROWS: Final = int(Status.ROWS)
@@ -117,6 +119,9 @@ def _stamp(run: int, number: int, kind: int, recv_ns: int, told_ns: int) -> int:
     last = number + NUMBER_LAST + channel
     last_ns, last_v = load_i8(last), load_i8(last + 8)
     store_8(run + RUN_MESSAGES, load_i8(run + RUN_MESSAGES) + 1)
+    if kind == _DEFINITION and load_i8(number + NUMBER_EARLY) == 1:
+        store_8(number + NUMBER_EARLY, 0)
+        return recv_ns - load_i8(run + RUN_LONGEST)
     if last_ns == recv_ns and channel == 0 and kind != _LEVEL and kind != _SNAPSHOT_START:
         return last_v
     if told_ns == NULL:
