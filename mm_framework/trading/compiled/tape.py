@@ -174,7 +174,7 @@ def _read(run: int, rows: int) -> int:
     if recv_ns < load_i8(run + RUN_LAST_RECV) or recv_ns >= LIMIT:
         store_8(run + RUN_WHO, rows)
         return _BACKWARDS
-    v_ns = _stamp(run, number, kind, recv_ns, load_i8(rows + ROW_VENUE))
+    v_ns = _stamp(run, number, kind, recv_ns, load_i8(rows + (count - 1) * ROW_BYTES + ROW_VENUE))
     entry = entry_at(run, place)
     store_8(entry + TAPE_ROWS, rows)
     store_8(entry + TAPE_COUNT, count)
