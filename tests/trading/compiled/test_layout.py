@@ -8,7 +8,11 @@ import pytest
 
 from mm_framework.trading.compiled import layout
 
-RECORDS = sorted(name.removesuffix("_BYTES") for name in vars(layout) if name.endswith("_BYTES"))
+RECORDS = sorted(
+    name.removesuffix("_BYTES")
+    for name in vars(layout)
+    if name.endswith("_BYTES") and not name.startswith("RUN_VIEW")
+)
 SPANS = {
     "SLOT_TICKER": 32,
     "NUMBER_LAST": 48,
