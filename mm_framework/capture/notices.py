@@ -46,7 +46,7 @@ class NoticeLog:
     def tell(self, shard: Shard, notices: list[Notice]) -> VenueRefused | None:
         """Log the notices; the error that ends the run, if they are one."""
         refused: list[Refusal] = []
-        for notice in notices:
+        for notice in _lasting(notices) if notices else ():
             if isinstance(notice, Refusal):
                 shard.log(logging.WARNING, "refused", **attrs.asdict(notice))
                 if self._is_mistake(shard, notice):
@@ -102,6 +102,23 @@ class NoticeLog:
                 shard.log(level, "refresh", instrument=instrument, outcome=outcome)
             case Silent(instrument, channel, idle_s):
                 shard.log(logging.WARNING, "silent", instrument=instrument, channel=channel, idle_s=idle_s)
+
+
+def _lasting(notices: list[Notice]) -> list[Notice]:
+    """All but the changes of a proved book that the venue replaces by another proved one in one record.
+
+    A venue may send a whole book after every trade; a line of the log for each would tell nothing.
+    """
+    passing: set[int] = set()
+    begun: dict[str, tuple[int, int]] = {}
+    for at, notice in enumerate(notices):
+        if isinstance(notice, StateChanged):
+            first, epoch = begun.pop(notice.instrument, (at, -1))
+            if notice.new is SyncState.SYNCED and notice.epoch == epoch:
+                passing |= {first, at}
+            elif notice.old is SyncState.SYNCED and notice.new is SyncState.SYNCING:
+                begun[notice.instrument] = (at, notice.epoch)
+    return [notice for at, notice in enumerate(notices) if at not in passing]
 
 
 def _refusal(venue: str, refused: list[Refusal]) -> VenueRefused:

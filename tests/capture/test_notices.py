@@ -76,6 +76,29 @@ def test_a_resync_is_a_warning() -> None:
     assert [level for level, _, _ in shard.lines] == [30, 20]
 
 
+def replaced(epoch: int, after: int) -> list[Notice]:
+    """A snapshot of a proved book, and its proof."""
+    return [
+        StateChanged("toy:A/B", SyncState.SYNCED, SyncState.SYNCING, Reason.SNAPSHOT, epoch),
+        StateChanged("toy:A/B", SyncState.SYNCING, SyncState.SYNCED, Reason.VERIFIED, after),
+    ]
+
+
+def test_a_proved_book_that_one_record_replaces_by_another_is_no_news() -> None:
+    other = StateChanged("toy:A/C", SyncState.SYNCING, SyncState.SYNCED, Reason.VERIFIED, 3)
+    begin, end = replaced(1, 1)
+    shard, _ = tell(NoticeLog(), begin, other, end)
+    assert [facts["instrument"] for _, _, facts in shard.lines] == ["toy:A/C"]
+
+
+def test_a_book_that_waits_for_its_proof_or_lost_its_epoch_is_told() -> None:
+    log = NoticeLog()
+    begin, end = replaced(1, 1)
+    assert len(tell(log, begin)[0].lines) == 1
+    assert len(tell(log, end)[0].lines) == 1
+    assert len(tell(log, *replaced(1, 2))[0].lines) == 2
+
+
 def test_the_venues_own_status_is_kept_that_of_a_market_is_not() -> None:
     log = NoticeLog()
     shard, _ = tell(log, StatusChanged("maintenance", False))
