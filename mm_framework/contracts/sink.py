@@ -15,7 +15,7 @@ import attrs
 from mm_framework.contracts.adapter import Subscription
 from mm_framework.contracts.normalizer import Control
 from mm_framework.contracts.sync_engine import SyncRules
-from mm_framework.model.events import NULL, Message
+from mm_framework.model.events import NULL, Message, Row
 from mm_framework.model.frame import Record
 from mm_framework.model.instrument import Definition
 
@@ -43,8 +43,7 @@ class ToldTrade(NamedTuple):
     order_type: str = ""
 
 
-@attrs.frozen
-class Told:
+class Told(NamedTuple):
     """One message of a frame (or HTTP body) about a followed instrument, numbers as the venue wrote them.
 
     ``levels``: ``(side, price, size)``; ``trades``: those that are news, a repetition is left out;
@@ -84,7 +83,8 @@ class Seen:
     """One record, and all that is known of it. It stays as it is: a sink may keep it.
 
     ``block``: the encoded record; ``ts_recv_ns``: None in a recording without receive times; ``output``:
-    what `Feed` made of it, its commands included; ``told``: what it says in the venue's words;
+    what `Feed` made of it, its commands included, and ``messages`` and ``rows`` the same read once for all
+    sinks; ``told``: what it says in the venue's words;
     ``controls``: what else it says; ``followed``, ``unfollowed``: subscriptions that begin or end with it;
     ``definitions``: instrument number -> definition in force, of all shards; ``restored``: the state with
     which a shard begins whose log begins with a checkpoint.
@@ -102,6 +102,12 @@ class Seen:
     unfollowed: tuple[Followed, ...]
     definitions: Mapping[int, Definition]
     restored: FeedState | None = None
+    messages: tuple[Message, ...] = ()
+    rows: tuple[Row, ...] = ()
+
+    def rows_of(self, message: Message) -> tuple[Row, ...]:
+        """The rows of one of its messages."""
+        return self.rows[message.first_row : message.first_row + message.n_rows]
 
 
 @attrs.frozen

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
 from mm_framework.contracts.sink import Followed, Seen
 from mm_framework.feed.state import FeedState
 from mm_framework.model.book import Level, OrderBook
-from mm_framework.model.events import Kind, Message, Row, SyncState, iter_messages, iter_rows
+from mm_framework.model.events import ASK, BID, Kind, Message, Row, SyncState
 from mm_framework.model.fixed import InexactValue, digits, text
 from mm_framework.model.instrument import Definition
 
-__all__ = ["Book", "BookTracker", "rows_of"]
+__all__ = ["Book", "BookTracker"]
 
 _BOOK_KINDS = (Kind.LEVEL, Kind.SNAPSHOT_START)
 
 
 @attrs.define
 class Book:
-    """One instrument's book, its state and epoch."""
+    """One instrument's book, its state and epoch. ``changed``: the sides that have, until it is cleared."""
 
     definition: Definition
     levels: OrderBook = attrs.Factory(OrderBook)
     state: SyncState = SyncState.CONNECTING
     epoch: int = 1
+    changed: set[int] = attrs.Factory(lambda: {BID, ASK})
 
     @property
     def synced(self) -> bool:
@@ -48,15 +49,18 @@ class Book:
     def _texts(self, level: Level | None) -> tuple[str | None, str | None]:
         return (None, None) if level is None else (self.price(level[0]), self.size(level[1]))
 
-    def apply(self, rows: Iterator[Row]) -> None:
+    def apply(self, rows: Iterable[Row]) -> None:
         """The rows of one book message; the book is cut to its depth after them."""
+        levels, changed = self.levels, self.changed
         for row in rows:
             if row.kind == Kind.SNAPSHOT_START:
-                self.levels.clear()
+                levels.clear()
+                changed |= {BID, ASK}
             else:
-                self.levels.apply(row.side, row.price, row.size)
+                levels.apply(row.side, row.price, row.size)
+                changed.add(row.side)
         if self.definition.depth is not None:
-            self.levels.truncate(self.definition.depth)
+            levels.truncate(self.definition.depth)
 
 
 class BookTracker:
@@ -74,7 +78,7 @@ class BookTracker:
             self._note(followed)
         if seen.restored is not None:
             self._restore(seen.restored)
-        for message in iter_messages(seen.output.messages):
+        for message in seen.messages:
             definition = seen.definitions[message.instrument]
             book = self.books.get(definition.id)
             if book is None:
@@ -108,18 +112,12 @@ class BookTracker:
 
     def _apply(self, book: Book, message: Message, seen: Seen) -> None:
         if message.kind in _BOOK_KINDS:
-            book.apply(rows_of(seen, message))
+            book.apply(seen.rows_of(message))
             if book.definition.id not in self.touched:
                 self.touched.append(book.definition.id)
         elif message.kind == Kind.SYNC_CHANGE:
-            (row,) = rows_of(seen, message)
+            (row,) = seen.rows_of(message)
             book.state, book.epoch = SyncState(row.size), row.epoch
-
-
-def rows_of(seen: Seen, message: Message) -> Iterator[Row]:
-    """The rows of a message."""
-    first = message.first_row * 64
-    return iter_rows(seen.output.rows[first : first + message.n_rows * 64])
 
 
 def _printed(value: int, scale: int, decimals: int | None) -> str:

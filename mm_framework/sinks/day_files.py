@@ -13,7 +13,6 @@ from mm_framework.contracts.normalizer import Requested
 from mm_framework.contracts.sink import Followed, Seen, SinkRun
 from mm_framework.errors import ConfigError, MMError
 from mm_framework.feed.output import Fetch, StateChanged
-from mm_framework.model.events import iter_messages
 from mm_framework.model.frame import RecordKind
 from mm_framework.sinks.day_folder import DayFolder
 from mm_framework.sinks.day_lines import DayLines, Line, Snapshot
@@ -101,9 +100,14 @@ class DayFiles:
         if seen.record.kind not in _ABOUT_SOME:
             return [kept for kept in self._tapes.values() if kept.shard == seen.shard]
         ids = {one.instrument for one in seen.told}
-        ids |= {seen.definitions[one.instrument].id for one in iter_messages(seen.output.messages)}
-        ids |= {one.instrument for one in seen.output.notices if isinstance(one, StateChanged)}
-        ids |= {str(one.request.instrument) for one in seen.output.commands if isinstance(one, Fetch)}
+        for message in seen.messages:
+            ids.add(seen.definitions[message.instrument].id)
+        for notice in seen.output.notices:
+            if isinstance(notice, StateChanged):
+                ids.add(notice.instrument)
+        for command in seen.output.commands:
+            if isinstance(command, Fetch):
+                ids.add(str(command.request.instrument))
         for control in seen.controls:
             if isinstance(control, Requested):
                 ids |= {self._symbols.get((seen.shard, one), "") for one in control.venue_symbols}
@@ -169,7 +173,7 @@ class DayFiles:
         if instrument not in self._places:
             self._places = places([*self._places, instrument])
         checksum = self._run.rules[instrument.partition(":")[0]].checksum is not None
-        lines = DayLines(place, symbol, self._run.run_id, checksum=checksum)
+        lines = DayLines(place, symbol, self._run.run_id, checksum=checksum, whole=self.with_files)
         tape = DayTape(instrument, symbol, lines, self._settings, self._run.no_data_warn_s)
         kept = self._tapes[instrument] = _Kept(tape, self._folder(tape))
         return kept

@@ -34,6 +34,7 @@ __all__ = ["DayLines", "Line", "Snapshot"]
 MOST_TEXTS: Final = 256
 """Texts of levels that are kept of an instrument, of which a plant has thousands."""
 
+_encode: Final = msgspec.json.Encoder().encode
 _SIDES: Final = {BID: "buy", ASK: "sell", 0: ""}
 _BUYER_IS_MAKER: Final = {BID: "false", ASK: "true", 0: ""}
 
@@ -56,18 +57,34 @@ class Snapshot(NamedTuple):
     raw: bytes
 
 
-class DayLines:
-    """``recv_seq``, ``event_id``: the last numbers given out; ``epoch``, ``recv_ms``: those of now."""
+class _LevelTexts(dict[Level, str]):
+    """``price,size`` of levels at two scales, spelled when they are asked for."""
 
-    def __init__(self, place: DayPlace, symbol: str, run_id: str, *, checksum: bool) -> None:
+    def __init__(self, scales: tuple[int, int]) -> None:
+        self.scales = scales
+
+    def __missing__(self, level: Level) -> str:
+        spelled = self[level] = f"{text(level[0], self.scales[0])},{text(level[1], self.scales[1])}"
+        return spelled
+
+
+class DayLines:
+    """``recv_seq``, ``event_id``: the last numbers given out; ``epoch``, ``recv_ms``: those of now.
+
+    ``whole`` False: only what the live files hold is spelled, under the same numbers.
+    """
+
+    def __init__(
+        self, place: DayPlace, symbol: str, run_id: str, *, checksum: bool, whole: bool = True
+    ) -> None:
         self._place, self._symbol, self._run_id, self._checksum = place, symbol, run_id, checksum
+        self.whole = whole
         self.recv_seq = self.event_id = 0
         self.recv_ms = 0
         self._book_seq = 0
         self.epoch = 1
         self._out: list[Line | Snapshot] = []
-        self._scales: tuple[int, int] | None = None
-        self._texts: dict[Level, str] = {}
+        self._texts = _LevelTexts((0, 0))
 
     def take(self) -> list[Line | Snapshot]:
         """The lines since the last call."""
@@ -78,12 +95,16 @@ class DayLines:
         """A line of the ledger."""
         self.recv_seq += 1
         self.event_id += 1
+        if not self.whole:
+            return
         details = msgspec.json.encode(facts).decode()
         number = f"{self.event_id:06d}"
         self._csv(EVENTS, number, self.recv_ms, self.recv_seq, self._run_id, word, self.epoch, details)
 
     def gap(self, event: str, facts: dict[str, Any], epoch: int) -> None:
         """A loss, under the number of the event before it."""
+        if not self.whole:
+            return
         details = msgspec.json.encode(facts).decode()
         self._csv(GAPS, self.recv_ms, self.recv_seq, self._run_id, epoch, event, details)
 
@@ -97,8 +118,8 @@ class DayLines:
             "E": milliseconds(told.ts_venue_ns),
             "U": 0 if told.first == NULL else told.first,
             "u": 0 if told.last == NULL else told.last,
-            "b": [(price, size) for side, price, size in told.levels if side == BID],
-            "a": [(price, size) for side, price, size in told.levels if side == ASK],
+            "b": [level[1:] for level in told.levels if level[0] == BID],
+            "a": [level[1:] for level in told.levels if level[0] == ASK],
         }
         if told.prev != NULL:
             line["pu"] = told.prev
@@ -111,11 +132,12 @@ class DayLines:
         self.recv_seq += 1
         event_ms, trade_ms = milliseconds(told.ts_venue_ns), milliseconds(trade.ts_venue_ns)
         trade_id = None if trade.trade_id == NULL else trade.trade_id
-        self._csv(
-            TRADES, event_ms, self.recv_ms, self.recv_seq, self._run_id, trade_id, trade_ms, trade.price,
-            trade.size, _BUYER_IS_MAKER[trade.side], _SIDES[trade.side], trade.order_type,
-            self._place.exchange, self._symbol,
-        )  # fmt: skip
+        if self.whole:
+            self._csv(
+                TRADES, event_ms, self.recv_ms, self.recv_seq, self._run_id, trade_id, trade_ms, trade.price,
+                trade.size, _BUYER_IS_MAKER[trade.side], _SIDES[trade.side], trade.order_type,
+                self._place.exchange, self._symbol,
+            )  # fmt: skip
         line = {
             "recv_ms": self.recv_ms,
             "recv_seq": self.recv_seq,
@@ -127,31 +149,23 @@ class DayLines:
         }
         self._ndjson(RAW_TRADES, line, seen, whole=first)
 
-    def frame(
-        self, bids: Sequence[Level], asks: Sequence[Level], n: int, definition: Definition, ts_venue_ns: int
-    ) -> None:
-        """The best ``n`` levels, under the number of the update before it; missing ones are 0."""
-        cells: list[str] = []
-        known = self._known_levels(definition)
-        for k in range(n):
-            for levels in (bids, asks):
-                level = levels[k] if k < len(levels) else (0, 0)
-                found = known.get(level)
-                if found is None:
-                    price, size = level
-                    found = f"{text(price, definition.price_scale)},{text(size, definition.size_scale)}"
-                    known[level] = found
-                cells.append(found)
-        event_ms = milliseconds(ts_venue_ns)
-        head = ("" if event_ms is None else event_ms, self.recv_ms, self._book_seq, self._run_id, self.epoch)
-        self._out.append(Line(ORDERBOOK, ",".join((*map(str, head), *cells)) + "\n"))
+    def cells(self, levels: Sequence[Level], n: int, definition: Definition) -> list[str]:
+        """The best ``n`` levels of a side for `frame`; missing ones are 0.
 
-    def _known_levels(self, definition: Definition) -> dict[Level, str]:
-        """Texts of levels: most of a book's are those of the one before. Few are kept."""
+        Most of them are those of the time before, so a few texts are kept.
+        """
         scales = (definition.price_scale, definition.size_scale)
-        if scales != self._scales or len(self._texts) > MOST_TEXTS:
-            self._scales, self._texts = scales, {}
-        return self._texts
+        if scales != self._texts.scales or len(self._texts) > MOST_TEXTS:
+            self._texts = _LevelTexts(scales)
+        return [*map(self._texts.__getitem__, levels), *["0,0"] * (n - len(levels))]
+
+    def frame(self, bids: Sequence[str], asks: Sequence[str], ts_venue_ns: int) -> None:
+        """The best levels, as `cells` gives them, under the number of the update before."""
+        event_ms = milliseconds(ts_venue_ns)
+        told = "" if event_ms is None else event_ms
+        pairs = ",".join([f"{bid},{ask}" for bid, ask in zip(bids, asks, strict=True)])
+        head = f"{told},{self.recv_ms},{self._book_seq},{self._run_id},{self.epoch}"
+        self._out.append(Line(ORDERBOOK, f"{head},{pairs}\n"))
 
     def snapshot(
         self,
@@ -163,6 +177,10 @@ class DayLines:
         definition: Definition,
     ) -> None:
         """The files of a snapshot, and the event that names them."""
+        if not self.whole:
+            self.event("snapshot_loaded", {})
+            self._book_seq = self.recv_seq
+            return
         event_id = f"{self.event_id + 1:06d}"
         name, last_id = f"snapshots/snapshot_{event_id}_{tag}", 0 if number == NULL else number
         facts: dict[str, Any] = {
@@ -198,8 +216,9 @@ class DayLines:
         raw = bytes(seen.record.payload) if whole else b"null"
         if b"\n" in raw or b"\r" in raw:
             raw = msgspec.json.format(raw, indent=-1)
-        last = {"exchange": self._place.exchange, "symbol": self._symbol, "raw": msgspec.Raw(raw)}
-        self._out.append(Line(file, msgspec.json.encode({**line, **last}).decode() + "\n"))
+        line["exchange"], line["symbol"] = self._place.exchange, self._symbol
+        line["raw"] = msgspec.Raw(raw)
+        self._out.append(Line(file, _encode(line).decode() + "\n"))
 
 
 def milliseconds(ns: int) -> int | None:

@@ -30,12 +30,11 @@ from mm_framework.model.events import (
     Reason,
     Row,
     SyncState,
-    iter_messages,
 )
 from mm_framework.model.fixed import text
 from mm_framework.model.frame import RecordKind
 from mm_framework.model.instrument import Definition
-from mm_framework.sinks.books import Book, rows_of
+from mm_framework.sinks.books import Book
 from mm_framework.sinks.day_lines import DayLines, Line, Snapshot, Texts, loss_facts, payload_of
 from mm_framework.sinks.day_settings import DaySettings
 
@@ -81,6 +80,7 @@ class DayTape:
         self._resyncs = self._refreshes = self._waiting = self._frames = 0
         self._opened = self._resyncing = self._over = False
         self._timers = _Timers()
+        self._cells: dict[int, list[str]] = {}
 
     def follow(self, followed: Followed) -> None:
         """The instrument is followed on a channel."""
@@ -193,13 +193,15 @@ class DayTape:
     @property
     def due_ns(self) -> int | None:
         """The mono_ns from which on `pass_time` has something to tell."""
+        if self._over:
+            return None
         timers, settings = self._timers, self._settings
-        due = [
-            timers.heartbeat_ns if settings.heartbeat_s else None,
-            None if timers.silent_told else _after(timers.last_data_ns, self._no_data_warn_s),
-            None if timers.unsynced_told else _after(timers.unsynced_ns, settings.sync_warn_after_s),
-        ]
-        return None if self._over else min((one for one in due if one is not None), default=None)
+        due_ns = timers.heartbeat_ns if settings.heartbeat_s else None
+        if not timers.silent_told:
+            due_ns = _sooner(due_ns, _after(timers.last_data_ns, self._no_data_warn_s))
+        if not timers.unsynced_told:
+            due_ns = _sooner(due_ns, _after(timers.unsynced_ns, settings.sync_warn_after_s))
+        return due_ns
 
     def pass_time(self, now_ns: int, recv_ns: int) -> list[Line | Snapshot]:
         """The ledger's lines about time that has passed, with the first record at or after it."""
@@ -238,7 +240,7 @@ class DayTape:
         mine = [one for one in seen.told if one.instrument == self.instrument]
         messages = [
             one
-            for one in iter_messages(seen.output.messages)
+            for one in seen.messages
             if seen.definitions[one.instrument].id == self.instrument
         ]
         told = {message.first_row: one for one in mine for message in one.messages}
@@ -265,13 +267,15 @@ class DayTape:
         if message.kind in (Kind.LEVEL, Kind.SNAPSHOT_START):
             self._book_message(seen, message, told)
         elif message.kind in _LOSSES:
-            self._gap(next(rows_of(seen, message)))
+            self._gap(seen.rows_of(message)[0])
         elif message.kind == Kind.SYNC_CHANGE:
-            row = next(rows_of(seen, message))
+            row = seen.rows_of(message)[0]
             self._state_change(SyncState(row.price), SyncState(row.size), Reason(row.aux), row.epoch)
 
     def _early_states(self, seen: Seen, rows: int) -> None:
         """Changes of state before the first definition have no rows; ``rows``: those that have."""
+        if not seen.output.notices:
+            return
         notices = [
             one
             for one in seen.output.notices
@@ -288,18 +292,20 @@ class DayTape:
             if book.definition.number != definition.number:
                 book.levels.clear()
             book.definition = definition
+            book.changed |= {BID, ASK}
 
     def _book_message(self, seen: Seen, message: Message, told: Told | None) -> None:
         assert self.book is not None
         self._feeder = message.connection
-        self.lines.epoch = next(rows_of(seen, message)).epoch
+        rows = seen.rows_of(message)
+        self.lines.epoch = rows[0].epoch
         if message.kind == Kind.SNAPSHOT_START:
             before = (self.book.levels.bids(), self.book.levels.asks())
-            self.book.apply(rows_of(seen, message))
+            self.book.apply(rows)
             self._last_number, self._last_checksum = message.last, message.checksum
             self._snapshot(seen, message, told, before)
             return
-        self.book.apply(rows_of(seen, message))
+        self.book.apply(rows)
         if message.flags & MessageFlag.SNAPSHOT:
             self._refreshes += 1
             self._book_as_it_is(f"refresh_{self._refreshes:06d}", {"widened_by": message.last})
@@ -342,7 +348,7 @@ class DayTape:
     def _levels_of(self, seen: Seen, message: Message) -> Iterator[Texts]:
         assert self.book is not None
         definition = self.book.definition
-        for row in rows_of(seen, message):
+        for row in seen.rows_of(message):
             if row.kind == Kind.LEVEL:
                 price = text(row.price, definition.price_scale)
                 yield row.side, price, text(row.size, definition.size_scale)
@@ -362,9 +368,15 @@ class DayTape:
     def _frame(self, message: Message) -> None:
         """The best levels after a message of a proved book."""
         assert self.book is not None
-        n, levels = self._settings.depth_levels, self.book.levels
         self._frames += 1
-        self.lines.frame(levels.bids(n), levels.asks(n), n, self.book.definition, message.ts_venue_ns)
+        if not self.lines.whole:
+            return
+        n, book = self._settings.depth_levels, self.book
+        for side in book.changed:
+            levels = book.levels.bids(n) if side == BID else book.levels.asks(n)
+            self._cells[side] = self.lines.cells(levels, n, book.definition)
+        book.changed.clear()
+        self.lines.frame(self._cells[BID], self._cells[ASK], message.ts_venue_ns)
 
     # losses and states
 
@@ -403,6 +415,10 @@ _LIFECYCLE: Final = {
 
 def _after(time_ns: int | None, seconds: float) -> int | None:
     return None if time_ns is None or not seconds else time_ns + round(seconds * 1e9)
+
+
+def _sooner(one: int | None, other: int | None) -> int | None:
+    return one if other is None or (one is not None and one <= other) else other
 
 
 def _asks(request: HttpRequest, instrument: str) -> bool:

@@ -9,9 +9,9 @@ decision to `Feed`: what it accepted is what has messages.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
-import attrs
 import msgspec
 
 from mm_framework.contracts.adapter import Subscription
@@ -29,7 +29,7 @@ from mm_framework.sinks.told import ToldWriter
 
 __all__ = ["Observer"]
 
-_CARRIES = {
+_CARRIES: Final[Mapping[int, str]] = {
     Kind.LEVEL: "book",
     Kind.SNAPSHOT_START: "book",
     Kind.TRADE: "trade",
@@ -59,6 +59,7 @@ class Observer:
                 self.definitions.update({each.number: each for each in state.definitions})
                 one.restore(state)
         told, controls = one.read(record, output)
+        messages, rows = tuple(iter_messages(output.messages)), tuple(iter_rows(output.rows))
         return Seen(
             shard=shard,
             venue=one.config.venue,
@@ -66,12 +67,14 @@ class Observer:
             record=record,
             ts_recv_ns=one.received_ns(record),
             output=output,
-            told=tuple(_matched(told, output, self.definitions)),
+            told=tuple(_matched(told, messages, rows, self.definitions)),
             controls=tuple(controls),
             followed=one.take_followed(),
             unfollowed=one.take_unfollowed(),
             definitions=self.definitions,
             restored=state,
+            messages=messages,
+            rows=rows,
         )
 
 
@@ -194,42 +197,50 @@ def _beginning(record: Record) -> tuple[FeedConfig, FeedState | None]:
     return order.config, None
 
 
-def _matched(told: Iterable[Told], output: Output, definitions: Mapping[int, Definition]) -> Iterable[Told]:
+def _matched(
+    told: Sequence[Told],
+    messages: Sequence[Message],
+    rows: Sequence[Row],
+    definitions: Mapping[int, Definition],
+) -> Iterable[Told]:
     """Each message of a frame with those that `Feed` made of it, in order."""
-    told = list(told)
     if not told:
         return
     waiting: dict[tuple[str, str], list[Message]] = {}
-    for message in iter_messages(output.messages):
-        carries = _CARRIES.get(Kind(message.kind))
+    for message in messages:
+        carries = _CARRIES.get(message.kind)
         if carries is not None:
             waiting.setdefault((definitions[message.instrument].id, carries), []).append(message)
     for one in told:
         mine = waiting.get((one.instrument, one.carries), [])
         if one.carries == "trade":
-            yield _with_trades(one, mine, output)
+            yield _with_trades(one, mine, rows)
         elif one.carries == "ticker":
-            yield attrs.evolve(one, messages=tuple(mine[: len(one.tops)]))
+            yield one._replace(messages=tuple(mine[: len(one.tops)]))
             del mine[: len(one.tops)]
         else:
-            kind = Kind.SNAPSHOT_START if one.snapshot else Kind.LEVEL
-            told_any = one.snapshot or bool(one.levels)
-            taken = next((message for message in mine if message.kind == kind and told_any), None)
-            if taken is not None:
-                mine.remove(taken)
-            yield attrs.evolve(one, messages=() if taken is None else (taken,))
+            yield _with_levels(one, mine)
 
 
-def _with_trades(told: Told, messages: list[Message], output: Output) -> Told:
+def _with_levels(told: Told, messages: list[Message]) -> Told:
+    """The first message of its kind is its own, which leaves ``messages``; one that says nothing has none."""
+    kind = Kind.SNAPSHOT_START if told.snapshot else Kind.LEVEL
+    for message in messages if told.snapshot or told.levels else ():
+        if message.kind == kind:
+            messages.remove(message)
+            return told._replace(messages=(message,))
+    return told
+
+
+def _with_trades(told: Told, messages: list[Message], rows: Sequence[Row]) -> Told:
     """The prints that `Feed` emitted; those that it left out are repetitions."""
-    rows: list[Row] = []
+    mine: list[Row] = []
     for message in messages:
-        first = message.first_row * 64
-        rows += iter_rows(output.rows[first : first + message.n_rows * 64])
+        mine += rows[message.first_row : message.first_row + message.n_rows]
     news: list[ToldTrade] = []
     for trade in told.trades:
-        if len(news) < len(rows) and rows[len(news)].aux == trade.trade_id:
+        if len(news) < len(mine) and mine[len(news)].aux == trade.trade_id:
             news.append(trade)
     taken = tuple(messages)
     messages.clear()
-    return attrs.evolve(told, trades=tuple(news), messages=taken)
+    return told._replace(trades=tuple(news), messages=taken)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import attrs
-
 from mm_framework.contracts.normalizer import Control
 from mm_framework.contracts.sink import Told, ToldTrade
 from mm_framework.model.events import NULL
@@ -29,7 +27,7 @@ class ToldWriter:
         """Forget the frame."""
         self.told: list[Told] = []
         self.controls: list[Control] = []
-        self._open: Told | None = None
+        self._open: tuple[str, str, str, str, bool] | None = None
         self._levels: list[tuple[int, str, str]] = []
         self._trades: list[ToldTrade] = []
         self._tops: list[_Top] = []
@@ -47,7 +45,7 @@ class ToldWriter:
         instrument = self._resolve(channel, carries, venue_symbol)
         if instrument is None:
             return False
-        self._open = Told(instrument, venue_symbol, channel, carries, snapshot)
+        self._open = (instrument, venue_symbol, channel, carries, snapshot)
         self._levels, self._trades, self._tops = [], [], []
         return True
 
@@ -87,8 +85,8 @@ class ToldWriter:
         if self._open is None:
             raise RuntimeError("a message is written between begin and end")
         self.told.append(
-            attrs.evolve(
-                self._open,
+            Told(
+                *self._open,
                 levels=tuple(self._levels),
                 trades=tuple(self._trades),
                 tops=tuple(self._tops),
