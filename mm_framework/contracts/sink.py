@@ -8,7 +8,7 @@ clock: so an export of the bundle gives the bytes that the live run gave, after 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 import attrs
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mm_framework.feed.output import Output
     from mm_framework.feed.state import FeedState
 
-__all__ = ["Followed", "Seen", "Sink", "SinkRun", "Told", "ToldTrade"]
+__all__ = ["Followed", "Seen", "Settling", "Sink", "SinkRun", "Told", "ToldTrade"]
 
 
 class ToldTrade(NamedTuple):
@@ -154,4 +154,15 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Write what is left and close; no call follows. Raises EnvironmentFailed."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A sink with files that others read while they grow."""
+
+    def settle(self) -> None:
+        """Every record that was there is written: show it. It may come after each record, after many, or
+        never before ``close``, and changes no byte of what is written. Raises EnvironmentFailed.
+        """
         ...

@@ -15,6 +15,9 @@ from mm_framework.model.instrument import Definition
 
 __all__ = ["Book", "BookTracker"]
 
+BestTexts = tuple[str | None, str | None, str | None, str | None]
+"""Best bid, its size, best ask, its size."""
+
 _BOOK_KINDS = (Kind.LEVEL, Kind.SNAPSHOT_START)
 
 
@@ -27,6 +30,7 @@ class Book:
     state: SyncState = SyncState.CONNECTING
     epoch: int = 1
     changed: set[int] = attrs.Factory(lambda: {BID, ASK})
+    _told: tuple[object, BestTexts] = (None, (None, None, None, None))
 
     @property
     def synced(self) -> bool:
@@ -41,10 +45,12 @@ class Book:
         """A size, likewise."""
         return _printed(value, self.definition.size_scale, self.definition.size_decimals)
 
-    def best(self) -> tuple[str | None, str | None, str | None, str | None]:
-        """Best bid, its size, best ask, its size, as text."""
-        bid, ask = self.levels.best_bid, self.levels.best_ask
-        return (*self._texts(bid), *self._texts(ask))
+    def best(self) -> BestTexts:
+        """The best prices and sizes as text."""
+        best = (self.levels.best_bid, self.levels.best_ask, self.definition)
+        if best != self._told[0]:
+            self._told = (best, (*self._texts(best[0]), *self._texts(best[1])))
+        return self._told[1]
 
     def _texts(self, level: Level | None) -> tuple[str | None, str | None]:
         return (None, None) if level is None else (self.price(level[0]), self.size(level[1]))
@@ -89,7 +95,7 @@ class BookTracker:
                 book.definition = definition
             self._apply(book, message, seen)
 
-    def best(self, instrument: str) -> tuple[str | None, str | None, str | None, str | None] | None:
+    def best(self, instrument: str) -> BestTexts | None:
         """The best prices and sizes as text, None while they are not proved."""
         book = self.books[instrument]
         return book.best() if book.synced else None

@@ -53,6 +53,7 @@ class DayFiles:
         self._time_ns = NEVER
         self._open_members: list[tuple[int, str]] = []
         self._has_open: set[str] = set()
+        self._unsettled: set[_Kept] = set()
         self._day: int | None = None
         self._turn(run.start_ns)
         try:
@@ -83,8 +84,15 @@ class DayFiles:
             self._add(kept, kept.tape.take(seen), now_ns, recv_ns)
             self._time_ns = min(self._time_ns, kept.tape.due_ns or NEVER)
 
+    def settle(self) -> None:
+        """See `contracts.sink.Settling`: readers of live files see what came."""
+        for kept in self._unsettled:
+            kept.folder.settle()
+        self._unsettled.clear()
+
     def close(self) -> None:
         """See the contract."""
+        self._unsettled.clear()
         first: MMError | None = None
         for kept in self._tapes.values():
             try:
@@ -122,6 +130,7 @@ class DayFiles:
     def _add(self, kept: _Kept, out: list[Line | Snapshot], now_ns: int, recv_ns: int) -> None:
         if out:
             kept.folder.add(out, now_ns, recv_ns // 1_000_000)
+            self._unsettled.add(kept)
             if kept.tape.instrument not in self._has_open:
                 self._wait_for(kept)
 

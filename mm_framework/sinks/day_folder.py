@@ -109,6 +109,9 @@ class DayFolder:
                 self._live[one.file].add(one.text, recv_ms)
             if self._log is not None and one.file == EVENTS:
                 self._log.add(_log_line(one.text, self._symbol), now_ns)
+
+    def settle(self) -> None:
+        """Hand the lines of the live files to the operating system."""
         for stream in self._live.values():
             stream.flush()
 

@@ -42,6 +42,7 @@ __all__ = ["DayTape"]
 
 WINDOW_END: Final = "window_end"
 """What a run with a window is stopped by when its time is over."""
+_WIDENS: Final = int(MessageFlag.SNAPSHOT)
 _LOSSES: Final = (Kind.GAP, Kind.CHECKSUM_MISMATCH)
 _ENDS: Final = (Reason.SHUTDOWN, Reason.RECORDING_END)
 
@@ -238,11 +239,7 @@ class DayTape:
     def _read(self, seen: Seen) -> None:
         """Messages in the order in which `Feed` made them, each with what the frame said of it."""
         mine = [one for one in seen.told if one.instrument == self.instrument]
-        messages = [
-            one
-            for one in seen.messages
-            if seen.definitions[one.instrument].id == self.instrument
-        ]
+        messages = [one for one in seen.messages if seen.definitions[one.instrument].id == self.instrument]
         told = {message.first_row: one for one in mine for message in one.messages}
         rest = [one for one in mine if one.carries == "book" and not one.messages and not one.snapshot]
         self._early_states(seen, sum(one.kind == Kind.SYNC_CHANGE for one in messages))
@@ -306,7 +303,7 @@ class DayTape:
             self._snapshot(seen, message, told, before)
             return
         self.book.apply(rows)
-        if message.flags & MessageFlag.SNAPSHOT:
+        if message.flags & _WIDENS:
             self._refreshes += 1
             self._book_as_it_is(f"refresh_{self._refreshes:06d}", {"widened_by": message.last})
             return

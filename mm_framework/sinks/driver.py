@@ -16,7 +16,7 @@ from typing import Final
 
 import attrs
 
-from mm_framework.contracts.sink import Sink, SinkRun
+from mm_framework.contracts.sink import Settling, Sink, SinkRun
 from mm_framework.errors import MMError
 from mm_framework.feed import Output, VenueKit
 from mm_framework.model.frame import Block
@@ -64,6 +64,12 @@ class SinkSet:
         for sink in self._sinks:
             sink.write(seen)
 
+    def settle(self) -> None:
+        """Show what was taken to those who read files that grow."""
+        for sink in self._sinks:
+            if isinstance(sink, Settling):
+                sink.settle()
+
     def close(self) -> None:
         """Close all sinks, also after one of them could not be; raises the first error."""
         first: MMError | None = None
@@ -106,6 +112,7 @@ class LiveSinks:
         block = bytes(record)
         if self._thread is None:
             self._sinks.take(shard, block, output.kept())
+            self._sinks.settle()
             return
         if self._error is not None:
             raise self._error
@@ -163,3 +170,4 @@ class LiveSinks:
                 with self._room:
                     self._room.notify_all()
             time.sleep(0)
+        self._sinks.settle()

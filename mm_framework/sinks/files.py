@@ -78,15 +78,15 @@ class TextFile:
             return
         data = self._encode("".join(self._lines).encode())
         self._lines, self._first_ns = [], None
-        view = memoryview(data)
-        with writing(self.path):
-            try:
-                while view:
-                    view = view[self._file.write(view) :]
-            except OSError:
-                with contextlib.suppress(OSError):
-                    self._file.truncate(self._size)
-                raise
+        try:
+            written = self._file.write(data)
+            while written < len(data):
+                written += self._file.write(data[written:])
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
+            with writing(self.path):
+                raise error
         self._size += len(data)
 
     def close(self) -> None:

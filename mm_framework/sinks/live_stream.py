@@ -1,7 +1,7 @@
 """A rolling NDJSON file: `<name>` grows, is renamed to `<name>.<n>`, and is removed after its time.
 
 ``n`` counts up and is never used again while a file with a higher one is there; no line is in two files.
-Lines reach the operating system with the record that brought them.
+Lines reach the operating system when `flush` is called, and a second after they came at the latest.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ class LiveStream:
                 self._last_ms, seq = line_number(tail.last, "recv_ms"), line_number(tail.last, "recv_seq")
                 self.recv_seq = max(self.recv_seq, seq)
                 self._rename()
-        self._file = TextFile(path, append=True, max_age_ns=0)
+        self._file = TextFile(path, append=True)
 
     def add(self, line: str, now_ms: int) -> None:
         """Add a line of a record received at ``now_ms``."""
         if self._first_ms is not None and now_ms - self._first_ms >= self._rotate_ms:
             self._file.close()
             self._rename()
-            self._file = TextFile(self.path, append=True, max_age_ns=0)
+            self._file = TextFile(self.path, append=True)
         if self._first_ms is None:
             self._first_ms = now_ms
             self._forget(now_ms)
         self._last_ms = now_ms
-        self._file.add(line, now_ms)
+        self._file.add(line, now_ms * 1_000_000)
 
     def flush(self) -> None:
-        """The lines of a record are added."""
+        """Hand the lines to the operating system."""
         self._file.flush()
 
     def close(self) -> None:
