@@ -75,7 +75,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "quality": "mm_framework.quality.settings",
     "sink.bbo-csv": "mm_framework.sinks.bbo_csv",
     "sink.day-files": "mm_framework.sinks.day_settings",
-    "sinks": "mm_framework.sinks.driver",
+    "sinks": "mm_framework.sinks.settings",
     "store": "mm_framework.store.settings",
     "target": "mm_framework.capture.settings",
     "trading": "mm_framework.trading.settings",

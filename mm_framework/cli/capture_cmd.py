@@ -22,6 +22,7 @@ from mm_framework.feed.config import FeedSettings
 from mm_framework.settings import DataSettings, Given
 from mm_framework.sinks.bbo_csv import BboSettings
 from mm_framework.sinks.day_settings import DaySettings
+from mm_framework.sinks.settings import SinkSettings
 
 if TYPE_CHECKING:
     from mm_framework.capture.telemetry import CaptureResult
@@ -113,6 +114,7 @@ __all__ = ["command"]
 @settings_options(WindowSettings)
 @settings_options(BboSettings)
 @settings_options(DaySettings)
+@settings_options(SinkSettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app

@@ -1,8 +1,9 @@
 """What drives sinks: `SinkSet` in the caller, `LiveSinks` in a thread of its own beside a live run.
 
-Both give every sink the same calls. A live run only copies what `Feed` gave and goes on; reading the
-frames once more, compressing and writing happen in the thread, which hands the interpreter back after
-every record, so that the event loop is not held up.
+Both give every sink the same calls, and so does `process.SinkProcess` for runs of many instruments. A live
+run only copies what `Feed` gave and goes on; reading the frames once more, compressing and writing happen
+in the thread, which hands the interpreter back after every record, so that the event loop is not held up
+for long.
 """
 
 from __future__ import annotations
@@ -14,29 +15,17 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-import attrs
-
 from mm_framework.contracts.sink import Settling, Sink, SinkRun
 from mm_framework.errors import MMError
 from mm_framework.feed import Output, VenueKit
 from mm_framework.model.frame import Block
-from mm_framework.settings import section, setting
 from mm_framework.sinks.observer import Observer
+from mm_framework.sinks.settings import SinkSettings
 
-__all__ = ["LiveSinks", "SinkSet", "SinkSettings"]
+__all__ = ["LiveSinks", "SinkSet"]
 
 WAKE_S: Final = 0.05
 """The thread looks so often; a wake-up for each record would cost the loop more than the record."""
-
-
-@section("sinks")
-@attrs.frozen
-class SinkSettings:
-    """The queue between a live run and its sinks."""
-
-    queue_mib: float = setting(
-        64.0, help="Memory of records that wait for the sinks; beyond it the run waits for them."
-    )
 
 
 class SinkSet:

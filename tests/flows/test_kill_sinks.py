@@ -1,4 +1,7 @@
-"""``kill -9`` of a capture with sinks: at most the open member of a file is lost, and a restart goes on."""
+"""``kill -9`` of a capture with sinks: at most the open member of a file is lost, and a restart goes on.
+
+``MM_KILLS=100`` kills so many of each kind, each a little later in its life.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +38,12 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
         yield running
 
 
-def start(folder: Path, run_id: str, *more: str) -> list[str]:
+KILLS = int(os.environ.get("MM_KILLS", "1"))
+
+
+def start(folder: Path, run_id: str, process: str, *more: str) -> list[str]:
     return ["--run-id", run_id, "--sink", "day-files", "--sink", f"bbo-csv={folder / run_id}.csv",
+            "--sinks-process", process,
             "--channel", "book", "--channel", "trade", "--channel", "ticker", *more]  # fmt: skip
 
 
@@ -56,11 +63,15 @@ def wait_for_lines(folder: Path, count: int, timeout_s: float = 40.0) -> None:
     raise AssertionError("no lines in time")
 
 
-def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(emulated: Emulated, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kill", range(KILLS))
+@pytest.mark.parametrize("own", ["never", "always"])
+def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(
+    emulated: Emulated, tmp_path: Path, own: str, kill: int
+) -> None:
     data = tmp_path / "data"
-    process = capture_process(emulated.endpoint, data, *start(tmp_path, "first"))
+    process = capture_process(emulated.endpoint, data, *start(tmp_path, "first", own))
     try:
-        wait_for_lines(tmp_path, 300)
+        wait_for_lines(tmp_path, 300 + 37 * kill)
         killed_ms = time.time_ns() // 1_000_000
     finally:
         process.kill()
@@ -82,7 +93,7 @@ def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(emulated: Emulated,
     assert killed_ms - diffs[-1]["recv_ms"] <= LATE_MS
     assert len(diffs) > 100
 
-    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", "--max-seconds", "2"))
+    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", own, "--max-seconds", "2"))
     _, stderr = later.communicate(timeout=60)
     assert later.returncode == 0, stderr
     for path in day.rglob("*.gz"):

@@ -12,7 +12,8 @@ from sink_runs import SinkTape, emulated_venue, sink_run
 from mm_framework.contracts.sink import Seen, SinkRun
 from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.feed import Feed
-from mm_framework.sinks.driver import LiveSinks, SinkSet, SinkSettings
+from mm_framework.sinks.driver import LiveSinks, SinkSet
+from mm_framework.sinks.settings import SinkSettings
 
 pytest.importorskip("mm_kraken")
 

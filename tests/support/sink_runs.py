@@ -8,15 +8,17 @@ from pathlib import Path
 import attrs
 
 from mm_framework.capture.clock import VirtualClock
-from mm_framework.contracts.sink import Sink, SinkRun
+from mm_framework.contracts.sink import Seen, Sink, SinkRun
+from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.feed import Feed, VenueKit
 from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.model.frame import HEADER, iter_records
 from mm_framework.plugins import PluginSettings, load_plugins
+from mm_framework.sinks.day_files import DayFiles
 from mm_framework.sinks.driver import LiveSinks, SinkSet
 from mm_framework.testing.simulation import Simulation, Venue
 
-__all__ = ["INSTRUMENTS", "SinkTape", "emulated_venue", "replayed", "sink_run", "tree"]
+__all__ = ["INSTRUMENTS", "ProcessJob", "SinkTape", "emulated_venue", "replayed", "sink_run", "tree"]
 
 INSTRUMENTS = {
     "binance": ("binance:BTC/USDT", "binance:ETH/USDT"),
@@ -65,6 +67,45 @@ def sink_run(kits: Mapping[str, VenueKit], out: Path, run_id: str = "run", **cha
         out=out,
     )
     return attrs.evolve(run, **changes)
+
+
+@attrs.frozen
+class ProcessJob:
+    """Day folders of an emulated venue, opened in another process (`sinks.process.Job`).
+
+    ``fail_at``: the record that the sink cannot write.
+    """
+
+    venue: str
+    out: Path
+    fail_at: int | None = None
+
+    def __call__(self) -> tuple[SinkSet, Mapping[str, VenueKit]]:
+        kits = emulated_venue(self.venue).kits
+        sinks = SinkSet([DayFiles() if self.fail_at is None else FullDisk(self.fail_at)], kits)
+        sinks.open([sink_run(kits, self.out)])
+        return sinks, emulated_venue(self.venue).kits
+
+
+class FullDisk:
+    """A sink whose disk is full after some records."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def open(self, run: SinkRun) -> None:
+        assert run.out is not None
+        if run.out.exists():
+            raise ConfigError(f"{run.out} exists and is never overwritten", key="out")
+        run.out.mkdir()
+
+    def write(self, seen: Seen) -> None:
+        self.left -= 1
+        if not self.left:
+            raise EnvironmentFailed("cannot write x: No space left on device")
+
+    def close(self) -> None:
+        pass
 
 
 @attrs.define(eq=False)
