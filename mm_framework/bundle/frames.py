@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -30,12 +31,20 @@ from mm_framework.model.frame import HEADER, RecordKind
 
 __all__ = ["LogWriter", "Rotation", "ShardReader", "Stretch"]
 
+GOLDEN: Final = (5**0.5 - 1) / 2
+"""Its multiples, without their whole part, lie evenly between 0 and 1, however many there are."""
+
 
 class Rotation:
-    """When a shard's next checkpoint and its next segment are due; decided on the records alone."""
+    """When a shard's next checkpoint and its next segment are due; decided on the records alone.
 
-    def __init__(self, settings: BundleSettings) -> None:
+    The first ones of shard 0 come after their whole time, those of the others sooner, each at another
+    moment: a checkpoint takes milliseconds, and dozens of them at once would hold a run up.
+    """
+
+    def __init__(self, settings: BundleSettings, shard: int = 0) -> None:
         self._interval_ns = int(settings.checkpoint_interval_s * 1e9)
+        self._lead_ns = int(self._interval_ns * (shard * GOLDEN % 1))
         self._max_ns = int(settings.segment_max_s * 1e9)
         self._max_bytes = int(settings.segment_max_mib * (1 << 20))
         self._bytes = 0
@@ -57,7 +66,7 @@ class Rotation:
     def note(self, kind: int, mono_ns: int, size: int) -> bool:
         """Count a record of ``size`` bytes; True when it begins a new segment."""
         if self._segment_ns is None:
-            self._segment_ns = self._checkpoint_ns = mono_ns
+            self._segment_ns = self._checkpoint_ns = mono_ns - self._lead_ns
         begins = kind == RecordKind.CHECKPOINT and self.segment_due(mono_ns)
         if begins:
             self._segment_ns, self._bytes = mono_ns, 0
@@ -91,7 +100,7 @@ class LogWriter:
         self._clocks = (wall0_ns, mono0_ns)
         self._shard, self._segment = shard, 0
         self._flush_records = settings.flush_records
-        self._rotation = Rotation(settings)
+        self._rotation = Rotation(settings, shard)
         self._last_ns = -(2**63)
         self._waiting: list[bytes] = []
         self._entries: list[bytes] = []

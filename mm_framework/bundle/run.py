@@ -272,7 +272,7 @@ class _Files:
             with writing(path):
                 disk.make_folder(path / METRICS)
             told = {shard: line_file(f"{METRICS}/{metrics_name(shard)}") for shard in (None, *logs)}
-        rotations = {shard: Rotation(settings) for shard in logs}
+        rotations = {shard: Rotation(settings, shard) for shard in logs}
         return cls(logs, rotations, runlog, instruments, connections, told)
 
     def all(self) -> list[Appender]:

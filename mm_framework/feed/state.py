@@ -84,6 +84,8 @@ _LATER: dict[type, tuple[str, ...]] = {
     InstrumentState: ("more_trades", "left_trades"),
     FeedState: ("refresh_from_ns",),
 }
+# Of thousands of levels each is a JSON array already.
+_converter.register_unstructure_hook_func(lambda one: one == list[Level], lambda levels: levels)
 for _class, _fields in _LATER.items():
     _overrides: dict[str, Any] = {name: override(omit_if_default=True) for name in _fields}
     _converter.register_unstructure_hook(_class, make_dict_unstructure_fn(_class, _converter, **_overrides))

@@ -85,6 +85,25 @@ def test_checkpoints_are_due_by_time_and_when_a_segment_is_full() -> None:
     assert not rotation.checkpoint_due(13 * second)
 
 
+def test_checkpoints_and_segments_of_shards_come_one_after_the_other() -> None:
+    settings = BundleSettings(checkpoint_interval_s=10, segment_max_s=30, segment_max_mib=1)
+    second = 10**9
+    first = []
+    for shard in range(8):
+        rotation = Rotation(settings, shard)
+        rotation.note(RecordKind.FRAME, 0, 100)
+        due = [now for now in range(0, 101) if rotation.checkpoint_due(now * second // 10)]
+        segments = [now for now in range(0, 301) if rotation.segment_due(now * second // 10)]
+        first.append(due[0])
+        assert 200 < segments[0] <= 300
+        rotation.note(RecordKind.CHECKPOINT, due[0] * second // 10, 100)
+        assert not rotation.checkpoint_due(due[0] * second // 10 + 10 * second - 1)
+        assert rotation.checkpoint_due(due[0] * second // 10 + 10 * second)
+    assert first[0] == 100
+    apart = sorted(first)
+    assert min(after - before for before, after in zip(apart, apart[1:], strict=False)) >= 8
+
+
 def test_a_record_out_of_order_is_our_own_mistake(tmp_path: Path) -> None:
     records = plain_records(3)
     writer = LogWriter(tmp_path, 0, wall0_ns=0, mono0_ns=0)

@@ -85,8 +85,6 @@ def test_a_process_that_is_killed_ends_the_run(records: list[bytes], tmp_path: P
 def drive_slowly(sinks: SinkProcess, records: list[bytes]) -> None:
     """Until it raises, as it must."""
     feed = Feed(emulated_venue("kraken").kits)
-    end_s = time.monotonic() + 20
     for record in records:
         sinks.on_output(0, record, 0, feed.feed(record))
-        time.sleep(0.02)
-        assert time.monotonic() < end_s
+        time.sleep(0.2)
