@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -101,7 +102,7 @@ def test_checkpoints_and_segments_of_shards_come_one_after_the_other() -> None:
         assert rotation.checkpoint_due(due[0] * second // 10 + 10 * second)
     assert first[0] == 100
     apart = sorted(first)
-    assert min(after - before for before, after in zip(apart, apart[1:], strict=False)) >= 8
+    assert min(after - before for before, after in itertools.pairwise(apart)) >= 8
 
 
 def test_a_record_out_of_order_is_our_own_mistake(tmp_path: Path) -> None:
