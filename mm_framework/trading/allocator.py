@@ -12,10 +12,10 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from functools import cache
 
-from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import units
 from mm_framework.model.orders import Fill, Intent, IntentKind, Order, Refusal, Side, Urgency
 from mm_framework.trading.exchange import Exchange
+from mm_framework.trading.fees import Fees
 from mm_framework.trading.losses import Losses
 from mm_framework.trading.market import Slot
 from mm_framework.trading.positions import Positions
@@ -27,7 +27,7 @@ _SECOND_NS = 1_000_000_000
 
 
 class Allocator:
-    """Checks intents one by one. ``refused`` counts by reason. ``fee_model`` prices fills for loss stops.
+    """Checks intents one by one. ``refused`` counts by reason. ``fees`` price fills for loss stops.
 
     ``stale_ns``: the age at which news of a market is too old; None: `quoted` need not be called.
     """
@@ -37,11 +37,11 @@ class Allocator:
         limits: LimitSettings,
         exchange: Exchange,
         positions: Positions,
-        fee_model: FeeModel | None = None,
+        fees: Fees | None = None,
     ) -> None:
         self.limits, self.exchange, self.positions = limits, exchange, positions
         self.refused: Counter[Refusal] = Counter()
-        self.losses = Losses(limits, fee_model)
+        self.losses = Losses(limits, fees)
         self.stale_ns = None if limits.stale_s is None else round(limits.stale_s * 1e9)
         self._quoted_ns: dict[int, int] = {}
         self._sent_ns: dict[str, deque[int]] = {}

@@ -151,7 +151,7 @@ class Backtest:
         self._log = _Log(lambda: self.desk.now_ns)
         self.desk = Desk(strategies, self.gateway, settings, limits, fee_model=fee_model, observer=self._log)
         self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources), execution)
-        self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self.ledger = Ledger.by(fee_model, settings)
         self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
         self._fills: list[Paid] = []
         self._reports: list[Report] = []

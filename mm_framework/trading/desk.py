@@ -31,6 +31,7 @@ from mm_framework.model.tops import TopEvent
 from mm_framework.trading.actor import Actor
 from mm_framework.trading.allocator import Allocator
 from mm_framework.trading.exchange import Answer, Exchange
+from mm_framework.trading.fees import Fees
 from mm_framework.trading.intents import IntentHash
 from mm_framework.trading.market import Change, Markets, Slot
 from mm_framework.trading.matching import Report
@@ -108,7 +109,8 @@ class Desk:
         self.markets = Markets(settings.price_source, settings.price_sources, only)
         self.exchange = exchange
         self.positions = Positions()
-        self.allocator = Allocator(limits or LimitSettings(), exchange, self.positions, fee_model)
+        fees = None if fee_model is None else Fees.by(fee_model, settings)
+        self.allocator = Allocator(limits or LimitSettings(), exchange, self.positions, fees)
         self.actors = [Actor(name, strategies[name], settings.seed) for name in sorted(strategies)]
         self.intents = IntentHash()
         self.canonical_events = self.deliveries = self.submitted = self.rounded = 0

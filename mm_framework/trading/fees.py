@@ -1,12 +1,73 @@
-"""The flat fee model: the same share of the notional for every fill."""
+"""What a fill is charged: a fee model's word, rounded as the venue rounds; and the flat fee model. Pure."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import Literal
+
 import attrs
 
+from mm_framework.contracts.fee_model import FeeModel, PricedFeeModel
+from mm_framework.errors import PluginError
+from mm_framework.model.instrument import Definition
+from mm_framework.model.orders import Fill
 from mm_framework.settings import section, setting
+from mm_framework.trading.settings import TradingSettings
 
-__all__ = ["FlatFee", "FlatFeeSettings"]
+__all__ = ["FeeRounding", "Fees", "FlatFee", "FlatFeeSettings"]
+
+
+@attrs.frozen
+class FeeRounding:
+    """How each fee is rounded to ``decimals`` of the quote currency; None: to the money unit, by the model.
+
+    ``up`` is against us, for a rebate too; ``half_up`` takes ties away from zero; ``down`` is for us. Models
+    give whole money units, rounded up: where the exact fee lies within one unit below a step, the two other
+    modes may take the step.
+    """
+
+    mode: Literal["up", "half_up", "down"] = "up"
+    decimals: int | None = None
+
+    def rounded(self, fee: int, scale: int) -> int:
+        """A fee in units of 10**-``scale``, rounded."""
+        if self.decimals is None or self.decimals >= scale:
+            return fee
+        step: int = 10 ** (scale - self.decimals)
+        if self.mode == "up":
+            return -(-fee // step) * step
+        if self.mode == "down":
+            return fee // step * step
+        whole = (2 * abs(fee) + step) // (2 * step) * step
+        return whole if fee >= 0 else -whole
+
+
+@attrs.frozen
+class Fees:
+    """A fee model and how its fees are rounded."""
+
+    model: FeeModel
+    rounding: FeeRounding = FeeRounding()
+
+    @classmethod
+    def by(cls, model: FeeModel, settings: TradingSettings) -> Fees:
+        """As the settings of a run say."""
+        return cls(model, FeeRounding(settings.fee_rounding, settings.fee_decimals))
+
+    def of(self, fill: Fill, definition: Definition, scale: int) -> int:
+        """The fee of a fill in money units of 10**-``scale``, the last digit of which is half a price unit.
+
+        Raises PluginError for a model that gives no integer.
+        """
+        notional = fill.price * 10 * fill.size
+        if isinstance(self.model, PricedFeeModel):
+            price = Fraction(fill.price, 10**definition.price_scale)
+            fee = self.model.fee_at(notional, price, maker=fill.maker, instrument=fill.instrument)
+        else:
+            fee = self.model.fee(notional, maker=fill.maker, instrument=fill.instrument)
+        if not isinstance(fee, int):
+            raise PluginError(f"fee model {self.model.name} gave {fee!r}, expected an integer")
+        return self.rounding.rounded(fee, scale)
 
 
 @section("fee.flat")

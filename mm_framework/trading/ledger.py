@@ -24,11 +24,12 @@ from collections.abc import Iterable
 import attrs
 
 from mm_framework.contracts.fee_model import FeeModel
-from mm_framework.errors import PluginError
 from mm_framework.model.events import ASK, BID
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill
+from mm_framework.trading.fees import Fees
 from mm_framework.trading.market import Slot
+from mm_framework.trading.settings import TradingSettings
 
 __all__ = [
     "AMOUNTS",
@@ -176,10 +177,15 @@ class AccountResult:
 class Ledger:
     """All accounts of a run. ``horizon_ns``: when the adverse part of a fill is read."""
 
-    def __init__(self, fee_model: FeeModel, horizon_ns: int) -> None:
-        self.fee_model, self.horizon_ns = fee_model, horizon_ns
+    def __init__(self, fees: Fees, horizon_ns: int) -> None:
+        self.fees, self.horizon_ns = fees, horizon_ns
         self.accounts: dict[tuple[str, str], Account] = {}
         self._open: deque[_OpenFill] = deque()
+
+    @classmethod
+    def by(cls, fee_model: FeeModel, settings: TradingSettings) -> Ledger:
+        """As the settings of a run say."""
+        return cls(Fees.by(fee_model, settings), round(settings.adverse_horizon_s * 1e9))
 
     def account(self, strategy: str, slot: Slot) -> Account:
         """The account of a strategy in an instrument, opened when there is none."""
@@ -193,9 +199,7 @@ class Ledger:
         """Enter a fill; returns its fee in the account's money unit. Raises PluginError."""
         account = self.account(fill.strategy, slot)
         price, signed = fill.price * 10, fill.side * fill.size
-        fee = self.fee_model.fee(price * fill.size, maker=fill.maker, instrument=fill.instrument)
-        if not isinstance(fee, int):
-            raise PluginError(f"fee model {self.fee_model.name} gave {fee!r}, expected an integer")
+        fee = self.fees.of(fill, slot.definition, account.scale)
         if fill.mid2 is None:
             account.fills_without_mid += 1
             account.fallback = account.fallback or price

@@ -15,8 +15,8 @@ from typing import Final
 
 import attrs
 
-from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.model.orders import Fill, Refusal
+from mm_framework.trading.fees import Fees
 from mm_framework.trading.ledger import Account, quote_of
 from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import LimitSettings
@@ -36,10 +36,10 @@ class _Reference:
 
 
 class Losses:
-    """Accounts of strategies as known here. Without a fee model fees do not count."""
+    """Accounts of strategies as known here. ``fees`` None: fees do not count."""
 
-    def __init__(self, limits: LimitSettings, fee_model: FeeModel | None) -> None:
-        self._fee_model, self._from_peak = fee_model, limits.loss_from == "peak"
+    def __init__(self, limits: LimitSettings, fees: Fees | None) -> None:
+        self._fees, self._from_peak = fees, limits.loss_from == "peak"
         self._limits = {
             Refusal.STRATEGY_LOSS: None if limits.strategy_loss is None else Fraction(limits.strategy_loss),
             Refusal.TOTAL_LOSS: None if limits.total_loss is None else Fraction(limits.total_loss),
@@ -60,8 +60,8 @@ class Losses:
         price = fill.price * 10
         account.fallback = account.fallback or price
         account.trade(fill.side * fill.size, price)
-        if self._fee_model is not None:
-            account.fees += self._fee_model.fee(price * fill.size, maker=fill.maker, instrument=slot.id)
+        if self._fees is not None:
+            account.fees += self._fees.of(fill, slot.definition, account.scale)
         self.refusal(fill.strategy, slot, now_ns)
 
     def refusal(self, strategy: str, slot: Slot, now_ns: int) -> Refusal | None:

@@ -57,7 +57,7 @@ class Pipeline(Desk):
             observer=observer,
             probe=probe,
         )
-        self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self.ledger = Ledger.by(fee_model, settings)
         self._reader = FeedReader()
 
     def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:

@@ -68,7 +68,7 @@ class QueuedPipeline(Desk):
             observer=observer,
             probe=probe,
         )
-        self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self.ledger = Ledger.by(fee_model, settings)
         self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources, only), rules)
         self._simulation = Simulation(
             self, gateway, self.venue, self.ledger, self._hear, timer_ns=super().next_timer_ns

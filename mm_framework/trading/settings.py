@@ -19,8 +19,8 @@ __all__ = [
 ]
 
 
-def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if value < 0:
+def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
+    if value is not None and value < 0:
         raise ValueError(f"{attribute.name} is {value}, expected 0 or more")
 
 
@@ -58,6 +58,14 @@ class TradingSettings:
         1.0,
         help="Time after a fill at which the mid splits adverse selection from inventory profit.",
         validator=_not_negative,
+    )
+    fee_decimals: int | None = setting(
+        None,
+        help="Decimals of the quote currency to which the venue rounds each fee; empty: it is not rounded.",
+        validator=_not_negative,
+    )
+    fee_rounding: Literal["up", "half_up", "down"] = setting(
+        "up", help="How a fee is rounded there: against us, to the nearest (ties away from zero), for us."
     )
     price_source: Literal["book", "ticker"] = setting(
         "book", help="Where best prices come from; the other one is only recorded."
@@ -144,7 +152,10 @@ class BacktestSettings:
         5.0, help="Latency of market data that tells no venue time.", validator=_not_negative
     )
     longest_feed_s: float = setting(
-        60.0, help="Longest latency of market data that is believed.", validator=_positive
+        60.0,
+        help="Longest latency of market data that is believed; 0: it is at the venue when it is here, as in"
+        " mm run.",
+        validator=_not_negative,
     )
     watchdog_s: float = setting(
         60.0, help="A run that makes no step for so long is given up.", validator=_positive

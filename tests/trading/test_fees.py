@@ -1,10 +1,19 @@
-"""The flat fee model: a share of each fill's notional, rounded up against us."""
+"""The flat fee model, a share of each fill's notional; rounding of fees; models that ask for the price."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
 import pytest
 
-from mm_framework.trading.fees import FlatFee, FlatFeeSettings
+from mm_framework.contracts.strategy import Strategy
+from mm_framework.model.instrument import Definition
+from mm_framework.model.orders import Fill, Side, TimeInForce, Urgency
+from mm_framework.testing.strategies import run, tape
+from mm_framework.trading.fees import FeeRounding, Fees, FlatFee, FlatFeeSettings
+from mm_framework.trading.settings import TradingSettings
 
 
 @pytest.mark.parametrize(
@@ -27,3 +36,74 @@ def test_a_fee_is_rounded_up(bps: int, notional: int, fee: int) -> None:
 
 def test_the_default_is_one_hundred_basis_points() -> None:
     assert FlatFeeSettings().fee_bps == 100
+
+
+@pytest.mark.parametrize(
+    ("fee", "up", "half_up", "down"),
+    [
+        (0, 0, 0, 0),
+        (1, 100, 0, 0),
+        (49, 100, 0, 0),
+        (50, 100, 100, 0),
+        (51, 100, 100, 0),
+        (100, 100, 100, 100),
+        (101, 200, 100, 100),
+        (-1, 0, 0, -100),
+        (-49, 0, 0, -100),
+        (-50, 0, -100, -100),
+        (-149, -100, -100, -200),
+        (-150, -100, -200, -200),
+        (10**40 + 50, 10**40 + 100, 10**40 + 100, 10**40),
+    ],
+)
+def test_each_fee_is_rounded_at_the_decimals_of_the_venue(fee: int, up: int, half_up: int, down: int) -> None:
+    found = [FeeRounding(mode, decimals=3).rounded(fee, 5) for mode in ("up", "half_up", "down")]
+    assert found == [up, half_up, down]
+
+
+def test_without_decimals_or_with_more_than_money_has_nothing_is_rounded() -> None:
+    assert FeeRounding("down").rounded(7, 5) == FeeRounding("down", 5).rounded(7, 5) == 7
+    assert FeeRounding("down", 9).rounded(7, 5) == 7
+
+
+class Priced:
+    """A tenth of what is missing to a price of 1."""
+
+    name = "priced"
+
+    def fee(self, notional: int, *, maker: bool, instrument: str) -> int:
+        """The bound: see the contract."""
+        return -(-notional // 10)
+
+    def fee_at(self, notional: int, price: Fraction, *, maker: bool, instrument: str) -> int:
+        """See the contract."""
+        return ceil(notional * (1 - price) / 10)
+
+
+def bought(size: int, price: int) -> Fill:
+    return Fill(0, 0, "s", "v:X/EUR", 1, Side.BUY, price, size, False)
+
+
+def test_a_model_that_asks_for_the_price_is_told() -> None:
+    definition = Definition(0, 0, "v:X/EUR", "X/EUR", price_scale=2, size_scale=3)
+    exact = Fees(Priced()).of(bought(1000, 40), definition, 6)
+    assert exact == 24_000, "0.40 x 0.6 / 10 at 6 decimals"
+    assert Fees(Priced(), FeeRounding("up", 2)).of(bought(1000, 40), definition, 6) == 30_000
+
+
+def test_the_settings_of_a_run_round_its_fees() -> None:
+    book = tape().book(bids=[("99.90", "2")], asks=[("100.10", "2")])
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        out.place(0, Side.BUY, 10010, 123, TimeInForce.IOC, Urgency.TAKER)
+
+    def fee(**settings: Any) -> int:
+        trading = TradingSettings(slippage_bps=0, **settings)
+        result = run(Strategy(decide, python_only=True), book, settings=trading)
+        (account,) = result.accounts
+        assert account.money.fees == result.fills[0].fee
+        return account.money.fees
+
+    assert fee() == 123_123, "1 % of 12.3123 at 6 decimals"
+    assert fee(fee_decimals=2) == 130_000
+    assert fee(fee_decimals=2, fee_rounding="half_up") == fee(fee_decimals=2, fee_rounding="down") == 120_000

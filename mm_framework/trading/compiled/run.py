@@ -358,7 +358,7 @@ class _Books:
         names: Sequence[str],
     ) -> None:
         self._run, self._column, self._venue, self._names = run, fills, venue, names
-        self.ledger = Ledger(fee_model, round(settings.adverse_horizon_s * 1e9))
+        self.ledger = Ledger.by(fee_model, settings)
         self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
         self._fills: list[Paid] = []
         self._marked = 0

@@ -60,17 +60,21 @@ def charged(fee: Fraction) -> int:
 
 
 class PolymarketFees:
-    """The fee of one fill from its notional alone: ``rate x notional``, rounded up against us.
+    """The fee of one fill, ``rate x notional x (1 - p)``, rounded up against us. Makers pay nothing.
 
-    The formula is ``rate x notional x (1 - p)``, and a notional does not tell the price: this model
-    charges too much, the more the nearer the price is to 1, and never too little. Makers pay nothing.
+    The venue's 5 decimals are those of ``--trading-fee-decimals 5``. Without a price the fee is a bound,
+    ``rate x notional``: it charges too much, the more the nearer the price is to 1, and never too little.
     """
 
     def __init__(self, settings: PolymarketSettings | None = None) -> None:
         rate = (settings or PolymarketSettings()).fee_rate
         self._rate = Fraction(rate)
-        self.name = f"polymarket taker at most {rate} of the notional"
+        self.name = f"polymarket taker {rate} x (1 - price) of the notional"
 
     def fee(self, notional: int, *, maker: bool, instrument: str) -> int:
-        """The fee in the notional's unit, by exact ceiling; every instrument pays the same rate."""
+        """The bound in the notional's unit, by exact ceiling; every instrument pays the same rate."""
         return 0 if maker else ceil(notional * self._rate)
+
+    def fee_at(self, notional: int, price: Fraction, *, maker: bool, instrument: str) -> int:
+        """The fee in the notional's unit, by exact ceiling; none at a price of 1 or more."""
+        return 0 if maker else max(0, ceil(notional * self._rate * (1 - price)))

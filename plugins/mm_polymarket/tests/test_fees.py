@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.contracts.fee_model import FeeModel, PricedFeeModel
+from mm_framework.model.instrument import Definition
+from mm_framework.model.orders import Fill, Side
+from mm_framework.trading.fees import FeeRounding, Fees
 from mm_polymarket.fees import CATEGORY_RATES, FeeSchedule, PolymarketFees, charged, taker_fee
 from mm_polymarket.settings import PolymarketSettings
 
@@ -59,6 +62,31 @@ def test_the_model_never_charges_less_than_the_formula(
     fee = model.fee(int(notional), maker=False, instrument="polymarket:1")
     assert fee == ceil(notional * Fraction(rate))
     assert Fraction(fee, 10**10) >= taker_fee(price, shares, FeeSchedule(Fraction(rate)))
+
+
+@given(PRICES, SHARES, st.sampled_from(sorted(CATEGORY_RATES)))
+def test_with_a_price_the_model_is_the_formula_rounded_up(
+    price: Fraction, shares: Fraction, category: str
+) -> None:
+    rate = CATEGORY_RATES[category][0]
+    model: PricedFeeModel = PolymarketFees(PolymarketSettings(fee_rate=rate))
+    notional = int(price * shares * 10**10)
+    fee = model.fee_at(notional, price, maker=False, instrument="polymarket:1")
+    assert fee == ceil(taker_fee(price, shares, FeeSchedule(Fraction(rate))) * 10**10)
+    assert fee <= model.fee(notional, maker=False, instrument="polymarket:1")
+    assert model.fee_at(notional, price, maker=True, instrument="polymarket:1") == 0
+
+
+@pytest.mark.parametrize(
+    ("price", "rate", "fee"),
+    [(500, "0.07", 175_000), (100, "0.07", 63_000), (990, "0.07", 6_930), (500, "0.05", 125_000)],
+)
+def test_a_fill_of_100_shares_costs_what_the_venue_publishes(price: int, rate: str, fee: int) -> None:
+    """In units of the 5 decimals to which the venue rounds; price at 3 decimals, shares at 6."""
+    model = PolymarketFees(PolymarketSettings(fee_rate=rate))
+    definition = Definition(0, 0, "polymarket:1", "1", price_scale=3, size_scale=6)
+    fill = Fill(0, 0, "s", "polymarket:1", 1, Side.BUY, price, 100 * 10**6, False)
+    assert Fees(model, FeeRounding("up", 5)).of(fill, definition, 10) == fee * 10**5
 
 
 def test_makers_pay_nothing_and_the_default_is_the_dearest_category() -> None:
