@@ -110,7 +110,7 @@ class Marks:
 
 @attrs.frozen(eq=False)
 class RunColumns:
-    """A run from ``start_ns`` to ``end_ns``. ``accounts``: ``(strategy, instrument)``; ``paths`` by id.
+    """A run from its first market data, ``start_ns``, to ``end_ns``. ``accounts``: ``(strategy, instrument)``; ``paths`` by id.
 
     ``results``: what the ledger says of accounts at the end; ``marks``: on a grid, by account, or none.
     """
@@ -138,8 +138,9 @@ def columns_of(outcome: Outcome, paths: Mapping[str, TopPath]) -> RunColumns:
         for intent in outcome.intents
         if intent.kind is IntentKind.PLACE
     }
+    starts = [int(path.ts_ns[0]) for path in paths.values() if len(path)]
     return RunColumns(
-        start_ns=outcome.start_ns,
+        start_ns=min(starts, default=outcome.end_ns),
         end_ns=outcome.end_ns,
         accounts=accounts,
         fills=_fills(outcome, accounts, paths),

@@ -29,6 +29,7 @@ from mm_framework.results.lives import lives
 from mm_framework.results.page_tables import (
     fill_table,
     inventory_table,
+    ladder_table,
     markout_table,
     pnl_table,
     risk_table,
@@ -90,6 +91,9 @@ def _body(
     yield _doubts(doubts(found, document))
     for place, (quote, one) in enumerate(found["by_quote"].items()):
         yield from _of_quote(run, place, quote, one, figures)
+    if ladder := document.get("ladder"):
+        tables = "".join(ladder_table(ladder, quote) for quote in found["by_quote"])
+        yield f"<section>\n<h2>If it were slower or faster</h2>\n{tables}</section>\n"
     yield from _inventory(run, found["accounts"], figures)
     drawn = found["accounts"][:MOST_ACCOUNTS]
     for number_, account in enumerate(drawn):

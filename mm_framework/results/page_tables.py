@@ -6,6 +6,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mm_framework.bundle.times import format_utc
 from mm_framework.results.figures import PNL_PARTS
 from mm_framework.results.words import DASH, amounts, bps, duration, number, share
 
@@ -13,6 +14,7 @@ __all__ = [
     "facts",
     "fill_table",
     "inventory_table",
+    "ladder_table",
     "markout_table",
     "pnl_table",
     "risk_table",
@@ -34,7 +36,7 @@ def table(
         last = ' class="sum"' if sum_last and place == len(shown) - 1 else ""
         lines.append(f"<tr{last}>{cells}</tr>")
     head_row = f"<tr>{heads}</tr>" if head else ""
-    return f'<div class="wide"><table>{told}{head_row}{"".join(lines)}</table></div>'
+    return f'<div class="wide"><table class="numbers">{told}{head_row}{"".join(lines)}</table></div>'
 
 
 def facts(rows: Iterable[tuple[str, str]], caption: str = "") -> str:
@@ -180,13 +182,28 @@ def inventory_table(accounts: Sequence[Mapping[str, Any]]) -> str:
     return table(head, rows, "sizes in the base currency; mean by time, without sign")
 
 
+def ladder_table(ladder: Sequence[Mapping[str, Any]], quote: str) -> str:
+    """What is left of the profit when all latencies are as many times as long."""
+    head = ("latency", "fills", *(name for _, name, _ in PNL_PARTS), "total")
+    nothing = {**dict.fromkeys((key for key, _, _ in PNL_PARTS), "0"), "total": "0"}
+    rows = []
+    for rung in ladder:
+        pnl = rung["by_quote"].get(quote, nothing)
+        terms = [sign * float(pnl[key]) for key, _, sign in PNL_PARTS]
+        shown = [number(value, 5) for value in (*terms, float(pnl["total"]))]
+        rows.append((f"x {rung['scale']:g}", f"{rung['fills']:,}", *shown))
+    return table(head, rows, quote)
+
+
 def stands_on(document: Mapping[str, Any]) -> str:
     """What the result says of its making, part by part."""
     parts = []
     for key, name in _STANDS.items():
         value = document.get(key)
         if value not in (None, {}, [], ""):
-            parts.append(f"<h3>{name}</h3>{facts(_flat(value))}")
+            told = facts(_flat(value))
+            folded = f"<details><summary>{name}</summary>{told}</details>"
+            parts.append(folded if key in _FOLDED else f"<h3>{name}</h3>{told}")
     return "".join(parts)
 
 
@@ -201,13 +218,15 @@ _STANDS = {
 }
 
 
+_FOLDED = ("versions", "configuration")
+"""Parts that are long: shown when they are asked for."""
+
+
 def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
     """Nested values as rows, by name; lists of plain values on one line."""
     if isinstance(value, Mapping):
         for key, one in sorted(value.items()):
-            yield from _flat(
-                one, f"{name} \N{RIGHTWARDS ARROW} {key}" if name else str(key).replace("_", " ")
-            )
+            yield from _flat(one, f"{name} \N{RIGHTWARDS ARROW} {key}" if name else str(key))
     elif isinstance(value, (list, tuple)):
         if any(isinstance(one, Mapping) for one in value):
             for place, one in enumerate(value, start=1):
@@ -217,4 +236,13 @@ def _flat(value: Any, name: str = "") -> Iterable[tuple[str, str]]:
         else:
             yield name, ", ".join(map(str, value)) or "none"
     else:
-        yield name, DASH if value is None else str(value)
+        yield name, _value(name, value)
+
+
+def _value(name: str, value: Any) -> str:
+    """One value; a number of ns that is a time as that time."""
+    if value is None or value == "":
+        return DASH
+    if name.endswith("ns") and isinstance(value, int) and value > 10**18:
+        return format_utc(value)
+    return str(value)

@@ -32,7 +32,7 @@ __all__ = [
 MOST_SLOTS: Final = 1_000
 SLICE_NS: Final = 60_000_000_000
 MOST_TOPS: Final = 3_000
-MOST_LIVES: Final = 1_000
+MOST_LIVES: Final = 200
 
 Floats = npt.NDArray[np.float64]
 

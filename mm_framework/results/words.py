@@ -12,11 +12,13 @@ def number(value: float | None, digits: int = 4) -> str:
     """Significant digits, with thousands apart: ``1,234``, ``0.01235``."""
     if value is None:
         return DASH
-    if value and not 1e-6 <= abs(value) < 1e12:
+    if not value:
+        return "0"
+    if not 1e-6 <= abs(value) < 1e12:
         return f"{value:.{digits - 1}e}".replace("-", MINUS)
     whole = len(str(int(abs(value))))
     places = max(0, digits - whole) if abs(value) >= 1 else digits
-    told = f"{value:,.{places}f}" if abs(value) >= 0.001 or not value else f"{value:.{digits}g}"
+    told = f"{value:,.{places}f}" if abs(value) >= 0.001 else f"{value:.{digits}g}"
     return (told.rstrip("0").rstrip(".") if "." in told else told).replace("-", MINUS)
 
 

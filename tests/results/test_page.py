@@ -87,6 +87,23 @@ def test_it_tells_what_it_stands_on(text: str) -> None:
     assert "2.0 % of the venue&#x27;s times had to be moved" in told
 
 
+def test_the_ladder_of_latencies_is_a_table() -> None:
+    parts = dict.fromkeys(("spread", "adverse", "inventory", "fees", "mark_adjustment"), "1.5")
+    rungs = [{"scale": 0.0, "fills": 9, "by_quote": {"EUR": {**parts, "total": "4.5"}}}]
+    rungs += [{"scale": 5.0, "fills": 0, "by_quote": {}}]
+    text = page(quoted_run(), DOCUMENT | {"ladder": rungs})
+    told = text.partition("If it were slower or faster")[2].partition("</section>")[0]
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", row) for row in told.split("<tr>")[2:]]
+    less = "\N{MINUS SIGN}1.5"
+    assert rows == [["x 0", "9", "1.5", "1.5", "1.5", less, "1.5", "4.5"], ["x 5", "0", *["0"] * 6]]
+
+
+def test_times_are_told_as_times() -> None:
+    text = page(quoted_run(), {"data": {"first_ns": 1_700_000_000_000_000_000, "left_out": [], "to": None}})
+    assert "<td>first_ns</td><td>2023-11-14T22:13:20.000000000Z</td>" in text
+    assert "<td>left_out</td><td>none</td>" in text
+
+
 def test_no_text_becomes_markup(text: str) -> None:
     assert "<b>maker</b>" not in text
     title = page(quoted_run(), title="</title><script>alert(1)</script>")

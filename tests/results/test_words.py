@@ -10,7 +10,7 @@ from mm_framework.results.words import amounts, bps, duration, number, share
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (0.0, "0"), (1234567.0, "1,234,567"), (12.3456, "12.35"), (0.012345, "0.0123"),
+        (0.0, "0"), (-0.0, "0"), (1234567.0, "1,234,567"), (12.3456, "12.35"), (0.012345, "0.0123"),
         (-3.5, "\N{MINUS SIGN}3.5"),
         (0.00001234, "1.234e\N{MINUS SIGN}05"), (None, "\N{EN DASH}"),
     ],
