@@ -110,7 +110,7 @@ class Marks:
 
 @attrs.frozen(eq=False)
 class RunColumns:
-    """A run from its first market data, ``start_ns``, to ``end_ns``. ``accounts``: ``(strategy, instrument)``; ``paths`` by id.
+    """A run from its first market data to its end. ``accounts``: ``(strategy, instrument)``; ``paths`` by id.
 
     ``results``: what the ledger says of accounts at the end; ``marks``: on a grid, by account, or none.
     """

@@ -13,6 +13,7 @@ from mm_framework.bundle.tables import read_lines
 from mm_framework.cli.demo.chart import Hole, Mark, Quote, draw
 from mm_framework.cli.demo.checks import Check
 from mm_framework.cli.demo.steps import Demonstration
+from mm_framework.cli.report_cmd import PAGE
 from mm_framework.model.events import SyncState
 
 __all__ = ["document", "html", "rows", "write"]
@@ -100,6 +101,9 @@ def rows(document: dict[str, Any]) -> list[tuple[str, str]]:
     for account in document["accounts"]:
         parts = ", ".join(f"{label} {account[name]}" for name, label in PNL_PARTS.items())
         lines.append((f"{account['strategy_id']}, {account['quote']}", parts))
+    page = Path(document["files"]["backtest"]) / PAGE
+    if page.exists():
+        lines.append(("backtest page", str(page)))
     return lines + [(name.replace("_", " "), path) for name, path in document["files"].items()]
 
 
@@ -141,6 +145,7 @@ def _files(demo: Demonstration) -> dict[str, Path]:
     return {
         "bundle": demo.run,
         "results": demo.results,
+        "backtest": demo.backtest,
         "truth_log": demo.folder / "truth.ndjson",
         "live_log": demo.folder / "live.log",
         "document": demo.folder / "demo.json",

@@ -60,7 +60,7 @@ class Demonstration:
     """Where everything is, and what was found.
 
     ``folder`` holds what is particular to the demonstration, ``run`` is the bundle, ``results`` what
-    the strategy did.
+    the strategy did, ``backtest`` what it does on the recording with latency and a queue.
     """
 
     run_id: str
@@ -69,6 +69,7 @@ class Demonstration:
     folder: Path
     run: Path
     results: Path
+    backtest: Path
     evidence: Evidence
 
 
@@ -96,6 +97,8 @@ def demonstrate(app: App, seconds: float, seed: int) -> Demonstration:
     states, places = _read(run, kits)
     with app.out.progress("replaying", total=len(HASH_SEEDS), unit="processes") as advance:
         replays = [_replay(app, path, hash_seed, advance) for hash_seed in HASH_SEEDS]
+    with app.out.progress("playing", total=1, unit="backtests") as advance:
+        backtest = _backtest(app, data_dir, path, advance)
     evidence = Evidence(
         truth=[json.loads(line) for line in truth.read_bytes().splitlines()],
         report=report,
@@ -107,7 +110,7 @@ def demonstrate(app: App, seconds: float, seed: int) -> Demonstration:
         replays=replays,
         replayed=[json.loads(line) for line in replays],
     )
-    return Demonstration(run_id, seed, seconds, folder, path, results, evidence)
+    return Demonstration(run_id, seed, seconds, folder, path, results, backtest, evidence)
 
 
 def _new_folder(data_dir: Path) -> Path:
@@ -185,6 +188,21 @@ def _replay(app: App, run: Path, hash_seed: str, advance: Callable[[int], None])
         raise StepFailed(f"a replay ended with exit code {done.returncode}: {_last_line(done.stderr)}")
     advance(1)
     return done.stdout
+
+
+def _backtest(app: App, data_dir: Path, run: Path, advance: Callable[[int], None]) -> Path:
+    """Play the strategy on the recording; the folder of the result."""
+    result_id = f"{run.name}-backtest"
+    command = _command(
+        app, "backtest", "--run", str(run), "--strategy", STRATEGY, "--set", "urgency=taker", "--qa", "any",
+        "--id", result_id, "--data-dir", str(data_dir), "--json",
+    )  # fmt: skip
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        said = _last_line(done.stderr)
+        raise StepFailed(f"the backtest ended with exit code {done.returncode}: {said}")
+    advance(1)
+    return data_dir / RESULTS / result_id
 
 
 def _last_line(said: bytes) -> str:
