@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from mm_framework.store.manifest import Verdict
     from mm_framework.store.reader import Store
 
-__all__ = ["Bundle", "InstalledJudge", "InstalledKits", "open_bundle", "open_store"]
+__all__ = ["Bundle", "InstalledComponents", "InstalledJudge", "InstalledKits", "open_bundle", "open_store"]
 
 
 def open_bundle(run: str | os.PathLike[str], kits: Mapping[str, VenueKit] | None = None) -> Bundle:
@@ -91,6 +91,20 @@ class InstalledKits:
             if any(kind == "normalizers" and name in venues for kind, name in one.registers):
                 found[one.plugin.distribution] = one.plugin.version
         return found
+
+
+@attrs.frozen
+class InstalledComponents:
+    """The strategies and fee models of the installed plugins; it can be sent to another process.
+
+    ``config``: the configuration file, None for the one that is found.
+    """
+
+    config: str | None = None
+
+    def __call__(self) -> Plugins:
+        """The loaded plugins."""
+        return _plugins(self.config)
 
 
 @attrs.frozen

@@ -67,6 +67,8 @@ VERBS: dict[str, tuple[str, str]] = {
         "Play strategies on recorded data with latency and a queue; write a result.",
     ),
     "report": ("mm_framework.cli.report_cmd", "Draw the result of a backtest as one page for a browser."),
+    "compare": ("mm_framework.cli.compare_cmd", "Hold results of backtests against each other."),
+    "sweep": ("mm_framework.cli.sweep_cmd", "Backtest many settings on the same data, into one table."),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,9 @@ import attrs
 import click
 
 from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.executors import check_executor, executor_of, executor_options
 from mm_framework.cli.groups import VerbGroup
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
-from mm_framework.errors import ConfigError
 from mm_framework.settings import DataSettings
 from mm_framework.store.settings import StoreSettings
 
@@ -90,14 +89,7 @@ def command() -> None:
 )
 @click.option("--out", metavar="URL", help="The store: a folder or a URL, which need not exist. [data/store]")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Same as --store-workers. [1]")
-@click.option(
-    "--executor",
-    type=click.Choice(["processes", "dask"]),
-    default="processes",
-    show_default=True,
-    help="Where the work is done: in processes of this machine, or on a Dask cluster.",
-)
-@click.option("--scheduler", metavar="URL", help="The Dask scheduler, such as tcp://host:8786.")
+@executor_options
 @settings_options(StoreSettings)
 @settings_options(DataSettings)
 @json_option
@@ -123,13 +115,12 @@ def build_store(
     from mm_framework.cli.store_inputs import store_sources, stored_source
     from mm_framework.store.builder import Build, build
 
-    if (scheduler is not None) != (executor == "dask"):
-        raise ConfigError("--scheduler and --executor dask belong together", key="scheduler")
+    check_executor(executor, scheduler)
     settings = app.load(StoreSettings).value
     sources = store_sources(app, inputs, instruments)
     kits = InstalledKits(app.config)
     with (
-        _executor(workers or settings.workers, scheduler) as pool,
+        executor_of(workers or settings.workers, scheduler) as pool,
         app.out.progress("building", total=len(sources), unit="inputs") as advance,
     ):
         how = Build(
@@ -144,24 +135,6 @@ def build_store(
         )
         report = build(store_url(app, out), sources, how)
     app.out.emit({"ok": True, "store": store_url(app, out), **report.to_json()}, lambda: _built(report))
-
-
-@contextlib.contextmanager
-def _executor(workers: int, scheduler: str | None) -> Iterator[Executor | None]:
-    if scheduler is not None:
-        from mm_framework.store.dask_pool import dask_executor
-
-        with dask_executor(scheduler) as pool:
-            yield pool
-    elif workers > 1:
-        import multiprocessing
-        from concurrent.futures import ProcessPoolExecutor
-
-        # A forked child would share the threads' locks of numba and Arrow.
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            yield pool
-    else:
-        yield None
 
 
 def _built(report: BuildReport) -> str:

@@ -119,6 +119,11 @@ class Store:
         return StoreTable(query(self, sql, settings))
 
     @property
+    def cache(self) -> RowCache:
+        """Where its rows are kept for the next time."""
+        return self._cache
+
+    @property
     def definitions(self) -> Mapping[tuple[str, int], Definition]:
         """(run, instrument number) -> definition; times of validity are receive times."""
         return self._known
