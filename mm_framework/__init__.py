@@ -11,15 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mm_framework.api import Bundle, open_bundle, open_store
+    from mm_framework.api import Bundle, backtest, open_bundle, open_store
 
-__all__ = ["Bundle", "__version__", "open_bundle", "open_store"]
+__all__ = ["Bundle", "__version__", "backtest", "open_bundle", "open_store"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Bundle", "open_bundle", "open_store"):
+    if name in ("Bundle", "backtest", "open_bundle", "open_store"):
         from mm_framework import api
 
         return getattr(api, name)

@@ -7,6 +7,8 @@
     bundle.verify().ok
     store = mm.open_store("data/store")
     store.book_at("kraken:BTC/EUR", instant)
+    result = mm.backtest("toy_spread", store.events(["kraken:BTC/EUR"]), {"toy_spread": {"size": "0.1"}})
+    result.fills.to_pandas()
 
 Rows of a bundle are made by reading every record again: a bundle holds what the venue sent, nothing else.
 """
@@ -14,7 +16,7 @@ Rows of a bundle are made by reading every record again: a bundle holds what the
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,12 +38,23 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from mm_framework.contracts.qa_check import QACheck
+    from mm_framework.contracts.strategy import Strategy
     from mm_framework.plugins import Plugins
+    from mm_framework.results.bundle import Result
     from mm_framework.store.judge import DayRows
     from mm_framework.store.manifest import Verdict
     from mm_framework.store.reader import Store
+    from mm_framework.store.selection import Selection
 
-__all__ = ["Bundle", "InstalledComponents", "InstalledJudge", "InstalledKits", "open_bundle", "open_store"]
+__all__ = [
+    "Bundle",
+    "InstalledComponents",
+    "InstalledJudge",
+    "InstalledKits",
+    "backtest",
+    "open_bundle",
+    "open_store",
+]
 
 
 def open_bundle(run: str | os.PathLike[str], kits: Mapping[str, VenueKit] | None = None) -> Bundle:
@@ -65,6 +78,30 @@ def open_store(url: str | os.PathLike[str] | None = None) -> Store:
 
     cache = RowCache.of(_settings_of(StoreSettings))
     return reader.open_store(url or _settings_of(DataSettings).dir / "store", cache=cache)
+
+
+def backtest(
+    strategy: str | Strategy | Mapping[str, Strategy],
+    data: Store | Selection | str | os.PathLike[str],
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    *,
+    fee_model: str = "flat",
+    progress: Callable[[int], object] = lambda messages: None,
+) -> Result:
+    """Play a strategy on recorded data; the result is in memory, ``result.write(folder)`` keeps it.
+
+    ``strategy``: the name of an installed one, or a `Strategy` (called ``strategy``), or several by name.
+    ``data``: a store, its path or URL (all of quality ``pass``), or what ``store.events(...)`` selects.
+    ``settings``: section -> key -> value over those of the configuration file and variables; a strategy's
+    section is its name, a fee model's is ``fee.NAME``. A strategy that fails is stopped; see ``result.ok``.
+    Raises ConfigError, PluginError, ReplayError, StoreError.
+    """
+    from mm_framework.results import program
+
+    opened = open_store(data) if isinstance(data, (str, os.PathLike)) else data
+    return program.backtest(
+        _plugins(None), _settings_of, strategy, opened, settings or {}, fee_model, progress
+    )
 
 
 @attrs.frozen

@@ -19,7 +19,6 @@ from mm_framework.cli.backtest_jobs import (
     override,
     results_folder,
     run_options,
-    versions_of,
 )
 from mm_framework.cli.options import PluginCommand, json_option
 from mm_framework.errors import ConfigError
@@ -59,7 +58,7 @@ def command(app: App, /, **options: Any) -> int:
     Exit code 1 when a strategy failed: it was stopped there, and the result tells where.
     """
     from mm_framework.results.bundle import write_result
-    from mm_framework.results.setup import build
+    from mm_framework.results.setup import build, versions_of
 
     chosen = Chosen(**{field.name: options[field.name] for field in attrs.fields(Chosen)})
     scales = _ladder(options["latency_ladder"])
@@ -68,7 +67,7 @@ def command(app: App, /, **options: Any) -> int:
     setup = build(app.plugins, configuration, "the command line")
     started = datetime.now(UTC)
     folder = _folder(app, options["result_id"], options["strategies"], started)
-    result = _played(app, chosen, setup, scales, versions_of(app, configuration), started)
+    result = _played(app, chosen, setup, scales, versions_of(app.plugins, configuration), started)
     result = write_result(folder, result.document, result.tables)
     page = None if options["no_report"] else _page(app, result)
     app.out.emit(_document(result, page), lambda: _shown(app, result, page))

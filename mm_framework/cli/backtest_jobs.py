@@ -31,7 +31,6 @@ __all__ = [
     "override",
     "results_folder",
     "run_options",
-    "versions_of",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -172,19 +171,6 @@ def _setting_of(app: App, strategies: Sequence[str], path: str) -> tuple[type[An
 def _plugin_values(app: App, kind: str, name: str) -> dict[str, Any]:
     settings = app.plugins.get(kind, name).settings
     return {} if settings is None else values_of(app.load(settings).value)
-
-
-def versions_of(app: App, configuration: Mapping[str, Any]) -> dict[str, str]:
-    """Distribution -> version of the core and of the plugins that a configuration uses."""
-    from mm_framework import __version__
-
-    used = {("strategies", name) for name in configuration["strategies"]}
-    used.add(("fee_models", configuration["fee_model"]["name"]))
-    found = {"mm-framework": __version__}
-    for one in app.plugins.loaded:
-        if not used.isdisjoint(one.registers):
-            found[one.plugin.distribution] = one.plugin.version
-    return found
 
 
 def results_folder(app: App) -> Path:

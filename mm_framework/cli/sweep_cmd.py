@@ -20,7 +20,6 @@ from mm_framework.cli.backtest_jobs import (
     override,
     results_folder,
     run_options,
-    versions_of,
 )
 from mm_framework.cli.executors import check_executor, executor_of, executor_options
 from mm_framework.cli.options import PluginCommand, json_option
@@ -155,6 +154,7 @@ def _document(
 ) -> dict[str, Any]:
     from mm_framework.replay.events import replay_metadata
     from mm_framework.results.bundle import FORMAT
+    from mm_framework.results.setup import versions_of
 
     request = chosen.request()
     selection = store.events(request.instruments, request.from_ns, request.to_ns, request.policy)
@@ -163,7 +163,7 @@ def _document(
         "format": FORMAT,
         "kind": "sweep",
         "data": {**where, **replay_metadata(store, selection, request)},
-        "versions": versions_of(app, points[0].configuration),
+        "versions": versions_of(app.plugins, points[0].configuration),
         "samples": options["samples"],
         "seed": options["seed"],
         "configuration": points[0].configuration,

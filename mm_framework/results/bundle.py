@@ -43,6 +43,10 @@ class Result:
     path: Path | None = None
     tables: Mapping[str, pa.Table] = attrs.field(factory=dict)
 
+    def write(self, folder: str | os.PathLike[str]) -> Result:
+        """Keep a result that is in memory as a bundle. Raises ConfigError, EnvironmentFailed."""
+        return write_result(Path(folder), self.document, {name: self._table(name) for name in TABLES})
+
     @property
     def ok(self) -> bool:
         """Whether no strategy failed."""

@@ -18,6 +18,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 
+from mm_framework import __version__
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.spec import Spec
 from mm_framework.contracts.strategy import Strategy
@@ -33,7 +34,7 @@ from mm_framework.trading.settings import (
 )
 from mm_framework.values import to_json
 
-__all__ = ["SECTIONS", "Components", "Setup", "build", "built", "values_of"]
+__all__ = ["SECTIONS", "Components", "Setup", "build", "built", "values_of", "versions_of"]
 
 T = TypeVar("T")
 
@@ -51,6 +52,11 @@ _COLUMNS = ("request_ns", "venue_ns", "response_ns")
 
 class Components(Protocol):
     """Where strategies and fee models come from: the loaded plugins."""
+
+    @property
+    def loaded(self) -> Iterable[Any]:
+        """The plugins, `plugins.LoadedPlugin`."""
+        ...
 
     def get(self, kind: str, name: str) -> Spec:
         """A component's spec. Raises PluginError, ConfigError."""
@@ -92,6 +98,17 @@ def build(
     return Setup(
         strategies, fee_model, trading, limits, latency, matching, backtest, configuration, rows, table
     )
+
+
+def versions_of(components: Components, configuration: Mapping[str, Any]) -> dict[str, str]:
+    """Distribution -> version of the core and of the plugins that a configuration uses."""
+    used = {("strategies", name) for name in configuration["strategies"]}
+    used.add(("fee_models", configuration["fee_model"]["name"]))
+    found = {"mm-framework": __version__}
+    for one in components.loaded:
+        if not used.isdisjoint(one.registers):
+            found[one.plugin.distribution] = one.plugin.version
+    return found
 
 
 def values_of(value: Any) -> dict[str, Any]:

@@ -189,7 +189,7 @@ def table_of_points(points: Sequence[Mapping[str, Any]]) -> pa.Table:
     for name in ("fills", "intents"):
         columns[name] = pa.array([(one["summary"] or {}).get(name) for one in points], pa.int64())
     for quote in quotes:
-        found = [(one["summary"] or {}).get("by_quote", {}).get(quote) for one in points]
+        found = [_of_quote(one["summary"], quote) for one in points]
         for name in PNL:
             values = [None if one is None else one["pnl"][name] for one in found]
             columns[f"{quote} {name}"] = pa.array(values, pa.string())
@@ -198,6 +198,15 @@ def table_of_points(points: Sequence[Mapping[str, Any]]) -> pa.Table:
     columns["intents_hash"] = pa.array([one["intents_hash"] for one in points], pa.string())
     columns["error"] = pa.array([one["error"] for one in points], pa.string())
     return pa.table(columns)
+
+
+def _of_quote(summary: Mapping[str, Any] | None, quote: str) -> Mapping[str, Any] | None:
+    """The measures of a point in a currency; all 0 where nothing was filled in it."""
+    if summary is None:
+        return None
+    nothing = {"pnl": dict.fromkeys(PNL, "0"), "drawdown": {"most": 0.0}}
+    found: Mapping[str, Any] = summary["by_quote"].get(quote, nothing)
+    return found
 
 
 def write_sweep(folder: Path, document: Mapping[str, Any], table: pa.Table) -> None:

@@ -129,7 +129,7 @@ class _Source:
 class Backtest:
     """Strategies by name on a tape. ``entry``, ``response``: latency there and back, none by default.
 
-    ``grid_ns``: the step of `Outcome.equity`; None keeps none.
+    ``grid_ns``: the step of `Outcome.equity`; None keeps none. ``venue`` makes the simulated venue.
     """
 
     def __init__(
@@ -144,13 +144,14 @@ class Backtest:
         settings: TradingSettings | None = None,
         limits: LimitSettings | None = None,
         grid_ns: int | None = None,
+        venue: Callable[[Markets, Execution | None], MatchingEngine] = MatchingEngine,
     ) -> None:
         settings = settings or TradingSettings()
         self.timeline = Timeline(clocks)
         self.gateway = Gateway(entry or Constant(), response or Constant())
         self._log = _Log(lambda: self.desk.now_ns)
         self.desk = Desk(strategies, self.gateway, settings, limits, fee_model=fee_model, observer=self._log)
-        self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources), execution)
+        self.venue = venue(Markets(settings.price_source, settings.price_sources), execution)
         self.ledger = Ledger.by(fee_model, settings)
         self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
         self._fills: list[Paid] = []
