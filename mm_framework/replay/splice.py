@@ -143,7 +143,9 @@ class Splicer:
                 yield position, self._loss(number, ts_ns)
             elif quotes[position] and number in self._lost:
                 self._lost.discard(number)
-                yield position + 1, _event(ts_ns, number, Kind.SYNC_CHANGE, SyncState.SYNCED, Reason.NONE)
+                venue_ns = int(rows["ts_venue_ns"][position])
+                back = _event(ts_ns, number, Kind.SYNC_CHANGE, SyncState.SYNCED, Reason.NONE, venue_ns)
+                yield position + 1, back
 
     def _insert(self, rows: Rows, additions: list[tuple[int, bytes | None]]) -> Rows:
         if not additions:
@@ -179,6 +181,6 @@ def _books_first(rows: Rows) -> Rows:
     return rows[order]
 
 
-def _event(ts_ns: int, number: int, kind: Kind, size: int, aux: int) -> bytes:
+def _event(ts_ns: int, number: int, kind: Kind, size: int, aux: int, venue_ns: int = NULL) -> bytes:
     """A row of ours."""
-    return ROW.pack(ts_ns, NULL, NULL, NULL, size, aux, number, 0, kind, 0, _OURS, 0, 0)
+    return ROW.pack(ts_ns, venue_ns, NULL, NULL, size, aux, number, 0, kind, 0, _OURS, 0, 0)

@@ -63,7 +63,8 @@ class Outcome:
     ``sent`` stands beside ``intents``, one each. ``reports``: all that the venue said, in its order;
     ``known_ns`` beside it: when that is known here. ``undelivered``: answers to requests that never reached
     the venue. ``equity``: the accounts on a grid, empty without one. ``errors``: strategies that were
-    stopped. ``start_ns``, ``end_ns``: the first and the last moment.
+    stopped. ``start_ns``, ``end_ns``: when the first message that is no definition was at the venue, and the
+    last moment.
     """
 
     intents: Sequence[Intent]
@@ -158,6 +159,7 @@ class Backtest:
         self._reports: list[Report] = []
         self._known_ns: list[int] = []
         self._received = 0
+        self._start_ns: int | None = None
         self.simulation = Simulation(
             self.desk,
             self.gateway,
@@ -179,7 +181,7 @@ class Backtest:
         """
         source = _Source(tape, self.timeline, until_ns)
         simulation = self.simulation
-        start_ns = simulation.now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
+        simulation.now_ns = 0 if source.at_venue is None else source.at_venue.v_ns
         told = 0
         steps: tuple[Callable[[], None], ...] = (
             functools.partial(self._market_at_venue, source),
@@ -214,7 +216,7 @@ class Backtest:
             equity=[] if self._equity is None else self._equity.points,
             final_hash=self.desk.intents.hexdigest(),
             errors=self.desk.errors,
-            start_ns=start_ns,
+            start_ns=source.end_ns if self._start_ns is None else self._start_ns,
             end_ns=source.end_ns,
             timeline=self.timeline,
         )
@@ -235,6 +237,8 @@ class Backtest:
         if tape.definition is not None:
             self.simulation.define(tape.definition, stamped.v_ns)
         else:
+            if self._start_ns is None:
+                self._start_ns = stamped.v_ns
             self.simulation.market(tape.message, tape.rows, tape.seq, stamped.v_ns)
 
     def _market_here(self, source: _Source) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from dask_cluster import dask_cluster
 from toy_store import MIDNIGHT_NS, build_toy, opened, slow_kits, toy_run
 
 from mm_framework.errors import ConfigError, EnvironmentFailed
@@ -127,32 +128,9 @@ def test_a_store_on_s3_is_the_local_one(runs: list[Path], tmp_path: Path, s3: No
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """A Dask scheduler and two workers, each a process; its address and the workers."""
     pytest.importorskip("distributed")
-    told = tmp_path / "scheduler.json"
-    path = os.pathsep.join(one for one in sys.path if one)
-    environment = {**os.environ, "PYTHONPATH": path}
-    dask = [sys.executable, "-m", "dask"]
-    common = {"env": environment, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str) -> None:
-        started.append(subprocess.Popen([*dask, *arguments], cwd=tmp_path, **common))  # type: ignore[call-overload]
-
-    here = ("--scheduler-file", str(told))
-    try:
-        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show", *here)
-        for _ in range(240):
-            if told.exists() and told.stat().st_size:
-                break
-            time.sleep(0.25)
-        for _ in range(2):
-            start("worker", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", *here)
-        yield json.loads(told.read_text())["address"], started[1:]
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+    with dask_cluster(tmp_path) as started:
+        yield started
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -17,7 +17,7 @@ STEP_NS = 100_000_000
 
 def l1_store(folder: Path, rows: int = 10, gap_after: int | None = None) -> Path:
     """``folder/store``: the bid of row k is 90000 + 2 k, that of the venue's clock 10 ms before. Behind row
-    ``gap_after`` an hour is missing.
+    ``gap_after`` an hour is missing and the session is another.
     """
     recv_ms = bbo_files.times(rows)
     if gap_after is not None:
@@ -25,6 +25,8 @@ def l1_store(folder: Path, rows: int = 10, gap_after: int | None = None) -> Path
     lines = bbo_files.rows(recv_ms, recv_ms - 10, recv_ms - recv_ms + 10, recv_ms - recv_ms)
     for k, line in enumerate(lines):
         line[5], line[6] = f"{90000 + 2 * k}.0", f"{90001 + 2 * k}.0"
+        begun = 0 if gap_after is None or k <= gap_after else gap_after + 1
+        line[11] = f"{100 * (k - begun)}.000"
     folder.mkdir(parents=True, exist_ok=True)
     source = find_bbo_file(bbo_files.write(folder / "best.csv", lines), {"BTC/EUR": "kraken:BTC/EUR"})
     assert source is not None
