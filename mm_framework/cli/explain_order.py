@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from mm_framework.results.bundle import Result
     from mm_framework.results.explain import Life
 
-__all__ = ["explain"]
+__all__ = ["explain_order"]
 
 
-def explain(app: App, result: Result, order: str) -> None:
+def explain_order(app: App, result: Result, order: str) -> None:
     """Tell the life of an order: its number, or ``STRATEGY/NUMBER`` where several strategies ran.
 
     Raises ConfigError for an order that is not there, ReplayError when the run does not come out as recorded.
     """
     from mm_framework.replay.tape import load_tape
-    from mm_framework.results import explain as played
+    from mm_framework.results.explain import explain
     from mm_framework.results.setup import build
 
     document = result.document
@@ -39,7 +39,7 @@ def explain(app: App, result: Result, order: str) -> None:
         tape = load_tape(store, chosen.request(), trading.price_source, trading.price_sources)
         _require_same(data, tape.data)
         with app.out.progress("playing", unit="messages") as advance:
-            life = played.explain(tape, setup, strategy, number, advance)
+            life = explain(tape, setup, strategy, number, advance)
     if life.intents_hash != document["hashes"]["intents"]:
         raise ReplayError(
             f"{result.path} does not come out again: its intents hash is {document['hashes']['intents']},"

@@ -11,6 +11,7 @@ from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import results_folder
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
 from mm_framework.settings import DataSettings
+from mm_framework.store.settings import StoreSettings
 
 if TYPE_CHECKING:
     from mm_framework.results.bundle import Result
@@ -27,10 +28,16 @@ PAGE = "report.html"
     "--out", type=click.Path(path_type=Path), metavar="FILE", help=f"Where the page goes. [RESULT/{PAGE}]"
 )
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser of this machine.")
+@click.option(
+    "--explain",
+    metavar="ORDER",
+    help="Play the run again and tell the life of an order instead: its number, or STRATEGY/NUMBER.",
+)
+@settings_options(StoreSettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, result: str, out: Path | None, show: bool) -> None:
+def command(app: App, result: str, out: Path | None, show: bool, explain: str | None) -> None:
     """Draw the result of a backtest: one HTML page that needs no network.
 
     RESULT is the id of a result below results/ of the data directory, or its path. The page shows profit and
@@ -41,6 +48,13 @@ def command(app: App, result: str, out: Path | None, show: bool) -> None:
     from mm_framework.results.doubts import doubts
 
     read = read_result(result_path(results_folder(app), result))
+    if explain is not None:
+        from mm_framework.cli.explain_order import explain_order
+
+        if out is not None or show:
+            raise click.UsageError("--explain tells one order: leave out --out and --open")
+        explain_order(app, read, explain)
+        return
     file = write_page(read, out)
     told = doubts(read.summary, read.document)
     app.out.emit(

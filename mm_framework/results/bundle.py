@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from mm_framework.bundle.disk import writing
 from mm_framework.errors import ConfigError, ManifestMismatch, SchemaMismatch, StoreError
 
-__all__ = ["FORMAT", "TABLES", "Result", "read_result", "result_path", "write_result"]
+__all__ = ["FORMAT", "TABLES", "Result", "as_written", "read_result", "result_path", "write_result"]
 
 FORMAT: Final = 1
 DOCUMENT: Final = "result.json"
@@ -118,6 +118,12 @@ def write_result(folder: Path, document: Mapping[str, Any], tables: Mapping[str,
 def result_text(document: Mapping[str, Any]) -> str:
     """The bytes of result.json."""
     return json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def as_written(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document as it is when it is read again: lists for tuples."""
+    again: dict[str, Any] = json.loads(result_text(document))
+    return again
 
 
 def result_path(results: Path, name: str) -> Path:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from mm_framework.model.instrument import Definition
 from mm_framework.replay.tape import Tape
-from mm_framework.results.bundle import FORMAT, Result
+from mm_framework.results.bundle import FORMAT, Result, as_written
 from mm_framework.results.columns import columns_of
 from mm_framework.results.path import TopPath, market_paths
 from mm_framework.results.path_table import table_of
@@ -149,7 +149,7 @@ def result_of(
             "messages_per_s": outcome.timeline.messages / played.engine_s if played.engine_s else None,
         },
     }
-    return Result(document, None, tables)
+    return Result(as_written(document), None, tables)
 
 
 def totals(accounts: Iterable[AccountResult]) -> dict[str, dict[str, str]]:

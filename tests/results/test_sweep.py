@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,8 +29,20 @@ def components() -> Plugins:
     return toy_plugins()
 
 
+def slow_components() -> Plugins:
+    """The same after a while, so that a worker can be killed at its work."""
+    time.sleep(0.3)
+    return toy_plugins()
+
+
+SIZES = ("0.1", "0.2", "0.3")
+
+
 def points(
-    folder: Path, sizes: tuple[str, ...] = ("0.1", "0.2", "0.3"), strategy: str = "trader"
+    folder: Path,
+    sizes: tuple[str, ...] = SIZES,
+    strategy: str = "trader",
+    make: Callable[[], Plugins] = components,
 ) -> list[Point]:
     store = opened(folder / "store", folder)
     data = SweepData(
