@@ -22,12 +22,12 @@ def pow(x: float, y: float) -> float:
 
 def powi(x: float, n: int) -> float:
     """``x`` to an integer power by squaring; a negative ``n`` is one over it."""
-    result, base, rest = 1.0, x, abs(n)
+    result, base, rest = 1.0, float(x), abs(n)
     while rest:
-        if rest & 1:
+        if rest % 2:
             result *= base
         base *= base
-        rest >>= 1
+        rest = rest // 2
     return 1.0 / result if n < 0 else result
 
 
@@ -39,3 +39,7 @@ def floor_to(value: int, step: int) -> int:
 def ceil_to(value: int, step: int) -> int:
     """The smallest multiple of ``step`` (> 0) that is not below ``value``: an own ask to its tick."""
     return -(-value // step) * step
+
+
+MADE_OF_OPERATORS = frozenset({powi, floor_to, ceil_to})
+"""The functions here that keep to what ``decide`` may say; the others are the C library's."""

@@ -9,10 +9,11 @@ as floats, in comparisons too. ``//`` and ``%`` are for integers only.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from mm_framework.trading.records import int64
+from mm_framework.model.fixed import MAX
+from mm_framework.trading.records import MIN, int64
 
 __all__ = ["MAX_STEPS", "OPERATIONS", "Steps"]
 
@@ -25,10 +26,18 @@ MAX_STEPS: Final = 10_000_000
 def _both(operation: Callable[[Number, Number], Number], sign: str) -> Callable[[Number, Number], Number]:
     def apply(a: Number, b: Number) -> Number:
         if isinstance(a, int) and isinstance(b, int):
-            return int64(operation(int(a), int(b)), f"{a} {sign} {b}")
+            found = operation(a, b)
+            return found if MIN <= found <= MAX else int64(found, f"{int(a)} {sign} {int(b)}")
         return operation(float(a), float(b))
 
     return apply
+
+
+def _item(values: Sequence[object], k: int) -> object:
+    """An element; lists have no negative index either."""
+    if k < 0 and isinstance(values, list):
+        raise IndexError("list index out of range")
+    return values[k]
 
 
 def _truediv(a: Number, b: Number) -> float:
@@ -38,7 +47,8 @@ def _truediv(a: Number, b: Number) -> float:
 def _whole(operation: Callable[[int, int], int], sign: str) -> Callable[[Number, Number], int]:
     def apply(a: Number, b: Number) -> int:
         if isinstance(a, int) and isinstance(b, int):
-            return int64(operation(int(a), int(b)), f"{a} {sign} {b}")
+            found = operation(int(a), int(b))
+            return found if MIN <= found <= MAX else int64(found, f"{a} {sign} {b}")
         raise TypeError(f"{a} {sign} {b}: {sign} is for integers")
 
     return apply
@@ -90,6 +100,7 @@ OPERATIONS: Final[dict[str, Callable[..., object]]] = {
     "BitAnd": _whole(operator.and_, "&"),
     "BitOr": _whole(operator.or_, "|"),
     "BitXor": _whole(operator.xor, "^"),
+    "Item": _item,
     "USub": _negated,
     "Eq": _compared(operator.eq),
     "NotEq": _compared(operator.ne),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from mm_framework.contracts.strategy import Decide, Strategy
 from mm_framework.errors import PluginError
-from mm_framework.trading.source import Refusal, Source
+from mm_framework.trading.source import Refusal
+from mm_framework.trading.typed import Typed
 
 __all__ = ["decide_of", "refusals_of"]
 
 
 def refusals_of(strategy: Strategy) -> tuple[Refusal, ...]:
     """What ``decide`` uses beyond the allow list; nothing for a strategy that is ``python_only``."""
-    return () if strategy.python_only else Source.of(strategy.decide).refusals
+    return () if strategy.python_only else Typed.of(strategy).refusals
 
 
 def decide_of(name: str, strategy: Strategy) -> Decide:
@@ -21,12 +22,12 @@ def decide_of(name: str, strategy: Strategy) -> Decide:
     """
     if strategy.python_only:
         return strategy.decide
-    refusals = refusals_of(strategy)
-    if refusals:
-        more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+    typed = Typed.of(strategy)
+    if typed.refusals:
+        more = f" (and {len(typed.refusals) - 1} more)" if len(typed.refusals) > 1 else ""
         raise PluginError(
-            f"strategy {name}: {refusals[0]}{more}; keep to what can be compiled,"
+            f"strategy {name}: {typed.refusals[0]}{more}; keep to what can be compiled,"
             " or declare Strategy(python_only=True)",
             phase="decide",
         )
-    return Source.of(strategy.decide).function()
+    return typed.decide.source.function()

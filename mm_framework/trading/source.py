@@ -280,14 +280,13 @@ class _Reader:
             return
         called = self._value(node.func)
         text = ast.unparse(node.func)
-        if text in num.__all__ and called is getattr(num, text):
-            return
-        if (
-            isinstance(node.func, ast.Attribute)
-            and self._value(node.func.value) is num
-            and called is not None
-        ):
+        if isinstance(node.func, ast.Attribute) and self._value(node.func.value) is num:
             self.modules.add(ast.unparse(node.func.value))
+        if any(called is getattr(num, name) for name in num.__all__):
+            if called in num.MADE_OF_OPERATORS:
+                self.helpers[text] = _read(called, self._above)
+            elif text.rpartition(".")[2] not in num.__all__:
+                self._refuse(node, f"{text} has another name in mm_framework.num: use that one")
             return
         if called in self._above:
             self._refuse(node, f"{text} calls itself: loop instead")
@@ -315,6 +314,12 @@ class _Rewriter(ast.NodeTransformer):
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         return _operation(type(node.op).__name__, node.left, node.right)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.ctx, ast.Store):
+            return node
+        return _operation("Item", node.value, node.slice)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)

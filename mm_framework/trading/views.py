@@ -7,7 +7,7 @@ position. `OutBox` checks every argument at once, so that the error is raised wh
 from __future__ import annotations
 
 import hashlib
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import attrs
 
@@ -19,7 +19,10 @@ from mm_framework.trading.market import Slot
 from mm_framework.trading.positions import Position
 from mm_framework.trading.records import int64
 
-__all__ = ["Indexed", "InstrumentView", "MarketView", "OutBox", "Request", "WakeView"]
+__all__ = ["MAX_WISHES", "Indexed", "InstrumentView", "MarketView", "OutBox", "Request", "WakeView"]
+
+MAX_WISHES: Final = 1024
+"""Requests that one call of ``decide`` may leave, and timers."""
 
 T = TypeVar("T")
 
@@ -30,13 +33,13 @@ class WakeView:
     """Implements `contracts.strategy.Wake`; the stream is splitmix64, seeded by run and strategy."""
 
     __slots__ = (
-        "_stream",
         "filled",
         "instrument",
         "now_ns",
         "order",
         "reasons",
         "refusal",
+        "stream",
         "trade_price",
         "trade_side",
         "trade_size",
@@ -44,7 +47,7 @@ class WakeView:
 
     def __init__(self, seed: int, strategy: str) -> None:
         digest = hashlib.sha256(f"{seed}|{strategy}".encode()).digest()
-        self._stream = int.from_bytes(digest[:8], "little")
+        self.stream = int.from_bytes(digest[:8], "little")
         self.set(0, -1, 0)
 
     def set(self, now_ns: int, instrument: int, reasons: int) -> None:
@@ -55,8 +58,8 @@ class WakeView:
 
     def uniform(self) -> float:
         """See the contract."""
-        self._stream = (self._stream + 0x9E3779B97F4A7C15) & _MASK
-        z = self._stream
+        self.stream = (self.stream + 0x9E3779B97F4A7C15) & _MASK
+        z = self.stream
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
         return float((z ^ (z >> 31)) >> 11) * 2.0**-53
@@ -234,13 +237,13 @@ class OutBox:
             urgency=Urgency(urgency),
             expires_ns=expires_ns if good_till else None,
         )
+        self._wish(request)
         self.last_order += 1
-        self.requests.append(request)
         return self.last_order
 
     def cancel(self, order: int, tag: int = NO_TAG) -> None:
         """See the contract. Raises as `place`."""
-        self.requests.append(Request(IntentKind.CANCEL, self._own(order), self._tag(tag)))
+        self._wish(Request(IntentKind.CANCEL, self._own(order), self._tag(tag)))
 
     def replace(self, order: int, price: int, size: int, tag: int = NO_TAG) -> None:
         """See the contract. Raises as `place`."""
@@ -251,13 +254,20 @@ class OutBox:
             price=int64(price, "price"),
             size=int64(size, "size"),
         )
-        self.requests.append(request)
+        self._wish(request)
 
     def timer(self, due_ns: int) -> None:
         """See the contract. Raises as `place`."""
         if int64(due_ns, "timer") <= self._wake.now_ns:
             raise ValueError(f"timer at {due_ns}, now is {self._wake.now_ns}")
+        if len(self.timers) == MAX_WISHES:
+            raise RuntimeError(f"more than {MAX_WISHES} timers in one call")
         self.timers.append(due_ns)
+
+    def _wish(self, request: Request) -> None:
+        if len(self.requests) == MAX_WISHES:
+            raise RuntimeError(f"more than {MAX_WISHES} requests in one call")
+        self.requests.append(request)
 
     def _own(self, order: int) -> int:
         if not 0 < int64(order, "order") <= self.last_order:
