@@ -609,8 +609,7 @@ def _forever(node: ast.While) -> bool:
 def _breaks(body: Sequence[ast.stmt]) -> bool:
     return any(
         isinstance(node, ast.Break)
-        or (isinstance(node, ast.If)
-        and (_breaks(node.body) or _breaks(node.orelse)))
+        or (isinstance(node, ast.If) and (_breaks(node.body) or _breaks(node.orelse)))
         for node in body
     )
 

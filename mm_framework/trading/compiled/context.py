@@ -8,6 +8,7 @@ open orders, oldest first, as four arrays of ``Strategy.orders`` numbers. All wo
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -41,11 +42,30 @@ CTX_OWN_BYTES: Final = 232
 CTX_STATE: Final = 240
 CTX_AT: Final = 248  # address of the first record of ``state.at``
 CTX_AT_BYTES: Final = 256
-CTX_BYTES: Final = 264
+# What the desk keeps beside.
+CTX_FUNCTION: Final = 264  # address of the function
+CTX_INDEX: Final = 272  # in order of name
+CTX_WAKES: Final = 280
+CTX_MAX_ORDERS: Final = 288
+CTX_STOPPED: Final = 296  # 0, or how it ended: a `Stop`
+CTX_STOP_SEQ: Final = 304
+CTX_CALLS: Final = 312  # counts, as those of `actor.Actor`
+CTX_INTENTS: Final = 320
+CTX_FILLS: Final = 328
+CTX_REFUSED: Final = 336
+CTX_BYTES: Final = 344
 
 OWN_POSITION: Final = 0
 OWN_OPEN: Final = 8
 OWN_ARRAYS: Final = 16  # numbers, sides, prices, leaves
+
+
+class Stop(enum.IntEnum):
+    """Why a strategy is called no more."""
+
+    ERROR = 1  # of its function: CTX_ERROR says where
+    ROUNDS = 2  # it answered its own fills and refusals without end
+    PYTHON = 3  # of `start` or `define`
 
 
 def own_bytes(orders: int) -> int:

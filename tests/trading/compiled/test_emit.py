@@ -34,7 +34,6 @@ SCALE = 3
 HALF = 0.5
 
 
-
 def d_add(state: Any, wake: Any, market: Any, out: Any) -> None:
     state.n = state.a + state.b
     state.f = state.a + state.x
