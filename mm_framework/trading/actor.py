@@ -20,7 +20,7 @@ from mm_framework.trading.program import decide_of
 from mm_framework.trading.records import make_record
 from mm_framework.trading.views import Indexed, InstrumentView, MarketView, OutBox, Request, WakeView
 
-__all__ = ["Actor"]
+__all__ = ["Actor", "raised"]
 
 
 class Actor:
@@ -97,7 +97,14 @@ class Actor:
         try:
             function(*arguments)
         except Exception as error:
-            text = f"strategy {self.name}: {what} raised {type(error).__name__} at event {seq}: {error}"
-            # Kept without its cause: a kept traceback is a cycle of frames around views of records, and
-            # CPython 3.11 may crash when it collects one.
-            self.error = StrategyError(text, strategy=self.name, seq=seq)
+            self.error = raised(self.name, what, seq, error)
+
+
+def raised(name: str, what: str, seq: int, error: Exception) -> StrategyError:
+    """What ends a strategy whose function ``what`` raised.
+
+    Without its cause: a kept traceback is a cycle of frames around views of records, and CPython 3.11 may
+    crash when it collects one.
+    """
+    text = f"strategy {name}: {what} raised {type(error).__name__} at event {seq}: {error}"
+    return StrategyError(text, strategy=name, seq=seq)

@@ -39,7 +39,7 @@ from mm_framework.trading.positions import Positions
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.views import Request
 
-__all__ = ["Desk", "Observer", "Probe"]
+__all__ = ["MAX_ROUNDS", "Desk", "Observer", "Probe", "restless"]
 
 MAX_ROUNDS = 32
 """How often strategies may answer their own fills and refusals within one event."""
@@ -250,11 +250,7 @@ class Desk:
             if not calls:
                 return
         for call in calls:
-            text = (
-                f"strategy {call.actor.name}: answered its own fills and refusals {MAX_ROUNDS} times"
-                f" within event {self.last_seq}; it would never come to rest"
-            )
-            call.actor.stop(StrategyError(text, strategy=call.actor.name, seq=self.last_seq))
+            call.actor.stop(restless(call.actor.name, self.last_seq))
 
     def _wake(self, call: _Call) -> list[Request]:
         self._point("strategy")
@@ -324,6 +320,15 @@ class Desk:
     def _point(self, name: str) -> None:
         if self._probe is not None:
             self._probe(name)
+
+
+def restless(name: str, seq: int) -> StrategyError:
+    """What ends a strategy that answers itself without end."""
+    text = (
+        f"strategy {name}: answered its own fills and refusals {MAX_ROUNDS} times"
+        f" within event {seq}; it would never come to rest"
+    )
+    return StrategyError(text, strategy=name, seq=seq)
 
 
 def _intent(wish: Request, strategy: str, seq: int, slot: Slot | None) -> Intent:

@@ -73,8 +73,8 @@ class Array:
 
 
 Kind = str | Array
-"""``i8``, ``f8``, ``none``, an `Array`, or a view: ``state``, ``ats`` (``state.at``), ``at``, ``market``, ``view``,
-``wake``, ``out``.
+"""``i8``, ``f8``, ``none``, an `Array`, or a view: ``state``, ``ats`` (``state.at``), ``at``, ``market``,
+``view``, ``wake``, ``out``.
 """
 
 

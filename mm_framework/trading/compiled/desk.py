@@ -227,7 +227,7 @@ def _submit(run: int, desk: int, planned: int, wish: int, following: int, k: int
     if not place:
         slot = slot_of(ctx, load_i8(intent + INTENT_ORDER), load_i8(planned + CALL_INSTRUMENT))
         store_8(intent + INTENT_SLOT, slot)
-    refusal = refusal_of(run, desk, ctx, slot, intent) if slot >= 0 else _UNKNOWN_ORDER
+    refusal = refusal_of(desk, ctx, slot, intent) if slot >= 0 else _UNKNOWN_ORDER
     if refusal:
         return _refused(run, ctx, slot, intent, refusal, following, k)
     if place:
@@ -323,7 +323,7 @@ def desk_answer(run: int) -> int:
     desk, report = load_i8(run + RUN_DESK), load_i8(run + RUN_ANSWER)
     ctx, refusal = _strategy(desk, load_i8(report + REPORT_STRATEGY)), load_i8(report + REPORT_REFUSAL)
     told(desk, ctx, report)
-    signed = filled(desk, ctx, report) if load_i8(report + REPORT_FILLED) else 0
+    signed = filled(ctx, report) if load_i8(report + REPORT_FILLED) else 0
     wakes, seq, slot = load_i8(ctx + CTX_WAKES), load_i8(run + RUN_SEQ_HERE), load_i8(report + REPORT_SLOT)
     calls, count = load_i8(desk + DESK_CALLS), 0
     if signed != 0 and wakes & _OWN_FILL:

@@ -15,7 +15,7 @@ DESK_NEXT: Final = 24
 DESK_WISHES: Final = 32  # INTENTs of one round
 DESK_TIMERS: Final = 40  # a heap of (due, index of the strategy), and how many there are
 DESK_TIMED: Final = 48
-DESK_MARKETS: Final = 56  # MARKETs
+DESK_SIZES: Final = 56  # address of the largest order of each instrument, MAX: no limit
 DESK_OPEN: Final = 64  # orders that are open or pending, of all strategies
 DESK_TOTAL_ORDERS: Final = 72  # limit of these
 DESK_BYTES: Final = 80
@@ -31,12 +31,6 @@ CALL_REFUSAL: Final = 56
 CALL_WISHES: Final = 64  # what it left
 CALL_WISHED: Final = 72
 CALL_BYTES: Final = 80
-
-MARKET_ORDER_SIZE: Final = 0  # limits, MAX: none
-MARKET_STRATEGY_POSITION: Final = 8
-MARKET_TOTAL_POSITION: Final = 16
-MARKET_TOTAL: Final = 24  # the position of all strategies together
-MARKET_BYTES: Final = 32
 
 TIMER_BYTES: Final = 16
 

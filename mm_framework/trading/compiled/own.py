@@ -17,7 +17,7 @@ from mm_framework.trading.compiled.context import (
     OWN_OPEN,
     OWN_POSITION,
 )
-from mm_framework.trading.compiled.desk_memory import DESK_MARKETS, DESK_OPEN, MARKET_BYTES, MARKET_TOTAL
+from mm_framework.trading.compiled.desk_memory import DESK_OPEN
 from mm_framework.trading.compiled.layout import (
     INTENT_ORDER,
     INTENT_PRICE,
@@ -145,12 +145,10 @@ def told(desk: int, ctx: int, report: int) -> None:
 
 
 @helper
-def filled(desk: int, ctx: int, report: int) -> int:
-    """A fill became known: positions after it. Gives + bought, - sold."""
-    slot = load_i8(report + REPORT_SLOT)
-    own, market = own_of(ctx, slot), load_i8(desk + DESK_MARKETS) + slot * MARKET_BYTES
+def filled(ctx: int, report: int) -> int:
+    """A fill became known: the position after it. Gives + bought, - sold."""
+    own = own_of(ctx, load_i8(report + REPORT_SLOT))
     signed = load_i8(report + REPORT_SIDE) * load_i8(report + REPORT_FILLED)
     store_8(own + OWN_POSITION, load_i8(own + OWN_POSITION) + signed)
-    store_8(market + MARKET_TOTAL, load_i8(market + MARKET_TOTAL) + signed)
     store_8(ctx + CTX_FILLS, load_i8(ctx + CTX_FILLS) + 1)
     return signed

@@ -19,6 +19,7 @@ import numpy as np
 
 from mm_framework import num
 from mm_framework.contracts.strategy import Strategy
+from mm_framework.kernels.memory import Buffer
 from mm_framework.trading import machine
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled.emit import ENTRY, Site, emit
@@ -46,34 +47,44 @@ class CompiledStrategy:
         self.state_fields, self.at_fields = at.Fields(strategy.state), at.Fields(strategy.at)
         text, self._sites = emit(Typed.of(strategy))
         self._code, self.address = _load(text)
-        self.context = np.zeros(at.CTX_BYTES // 8, np.int64)
-        self.wishes = np.zeros((MAX_WISHES, at.WISH_BYTES // 8), np.int64)
-        self.timers = np.zeros(MAX_WISHES, np.int64)
-        self.state = np.zeros(max(1, self.state_fields.bytes // 8), np.int64)
-        self._set(at.CTX_STREAM, np.uint64(WakeView(seed, name).stream).astype(np.int64))
-        self._set(at.CTX_WISHES, self.wishes.ctypes.data)
-        self._set(at.CTX_TIMERS, self.timers.ctypes.data)
-        self._set(at.CTX_STATE, self.state.ctypes.data)
+        self._memory: dict[str, Buffer] = {}
+        self.context = self._block("context", at.CTX_BYTES)
+        self.wishes = self._block("wishes", MAX_WISHES * at.WISH_BYTES).reshape(MAX_WISHES, -1)
+        self.timers = self._block("timers", MAX_WISHES * 8)
+        self.state = self._block("state", max(8, self.state_fields.bytes))
+        self.context[at.CTX_STREAM // 8] = np.uint64(WakeView(seed, name).stream).astype(np.int64)
+        self.set(at.CTX_WISHES, self._memory["wishes"].address)
+        self.set(at.CTX_TIMERS, self._memory["timers"].address)
+        self.set(at.CTX_STATE, self._memory["state"].address)
         self.place_instruments(1)
-        self._set(at.CTX_INSTRUMENTS, 0)
+
+    @property
+    def context_address(self) -> int:
+        """What the function is given."""
+        return self._memory["context"].address
+
+    def word(self, offset: int) -> int:
+        """A word of the context."""
+        return int(self.context[offset // 8])
+
+    def set(self, offset: int, value: int) -> None:
+        """Set it."""
+        self.context[offset // 8] = value
 
     def place_instruments(self, most: int) -> None:
-        """Make room for ``most`` instruments; what was kept of fewer is kept."""
+        """Make room for ``most`` instruments, which begin anew."""
         own, fields = at.own_bytes(self.strategy.orders), max(8, self.at_fields.bytes)
-        made = np.zeros((most, own // 8), np.int64), np.zeros((most, fields // 8), np.int64)
-        for block, before in zip(made, (getattr(self, "own", None), getattr(self, "at", None)), strict=True):
-            if before is not None:
-                block[: len(before)] = before[:most]
-        self.own, self.at = made
-        self._set(at.CTX_OWN, self.own.ctypes.data)
-        self._set(at.CTX_OWN_BYTES, own)
-        self._set(at.CTX_AT, self.at.ctypes.data)
-        self._set(at.CTX_AT_BYTES, fields)
+        self.own = self._block("own", most * own).reshape(most, -1)
+        self.at = self._block("at", most * fields).reshape(most, -1)
+        self.set(at.CTX_OWN, self._memory["own"].address)
+        self.set(at.CTX_OWN_BYTES, own)
+        self.set(at.CTX_AT, self._memory["at"].address)
+        self.set(at.CTX_AT_BYTES, fields)
 
     def place_views(self, address: int, stride: int) -> None:
         """Where the views of the markets stand."""
-        self._set(at.CTX_VIEWS, address)
-        self._set(at.CTX_VIEW_BYTES, stride)
+        self.set(at.CTX_VIEWS, address)
+        self.set(at.CTX_VIEW_BYTES, stride)
 
     def start(self) -> None:
         """Let ``Strategy.start`` fill the state. Raises what that raises."""
@@ -84,16 +95,24 @@ class CompiledStrategy:
 
     def define(self, index: int, definition: Any) -> None:
         """Let ``Strategy.define`` bring the record of an instrument along. Raises what that raises."""
-        self._set(at.CTX_INSTRUMENTS, max(index + 1, int(self.context[at.CTX_INSTRUMENTS // 8])))
+        self.set(at.CTX_INSTRUMENTS, max(index + 1, self.word(at.CTX_INSTRUMENTS)))
         if self.strategy.define is not None:
             record = make_record(self.strategy.at)
             self.at_fields.read(record, self.at[index])
             self.strategy.define(record, definition)
             self.at_fields.write(record, self.at[index])
 
+    def rescale(self, index: int, price_factor: int, size_factor: int) -> None:
+        """Scales of an instrument became larger: position and open orders at the new ones."""
+        words, orders = self.own[index], self.strategy.orders
+        words[0] *= size_factor
+        _, _, prices, leaves = words[2:].reshape(4, orders)
+        prices *= price_factor
+        leaves *= size_factor
+
     def failure(self) -> Exception:
         """The error of the last call, as the interpreted mode raises it."""
-        number = int(self.context[at.CTX_ERROR // 8])
+        number = self.word(at.CTX_ERROR)
         site = self._sites[number - 1]
         first = at.CTX_OPERANDS // 8
         words = self.context[first : first + len(site.kinds)]
@@ -126,14 +145,14 @@ class CompiledStrategy:
     def _ask(self, method: str, operands: list[int]) -> None:
         """A call of ``out`` on the state of the context."""
         wake, market = WakeView(0, self.name), MarketView()
-        wake.set(int(self.context[at.CTX_NOW // 8]), -1, 0)
-        for _ in range(int(self.context[at.CTX_INSTRUMENTS // 8])):
+        wake.set(self.word(at.CTX_NOW), -1, 0)
+        for _ in range(self.word(at.CTX_INSTRUMENTS)):
             market.add(None)  # type: ignore[arg-type]
         out = OutBox(self.strategy, wake, market)
-        out.last_order = int(self.context[at.CTX_LAST_ORDER // 8])
-        for _ in range(int(self.context[at.CTX_WISHED // 8])):
+        out.last_order = self.word(at.CTX_LAST_ORDER)
+        for _ in range(self.word(at.CTX_WISHED)):
             out.cancel(out.last_order)
-        out.timers = self.timers[: self.context[at.CTX_TIMED // 8]].tolist()
+        out.timers = self.timers[: self.word(at.CTX_TIMED)].tolist()
         getattr(out, method)(*operands)
 
     def _set(self, offset: int, value: Any) -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from twin_decide import Seen, Twin, Woken
 
 from mm_framework import num
-from mm_framework.contracts.strategy import On, Side, Strategy, TimeInForce, Urgency
+from mm_framework.contracts.strategy import Strategy
 from mm_framework.num import floor_to
-from mm_toy_spread.settings import ToySpreadSettings
-from mm_toy_spread.strategy import toy_spread
-from random_tapes import restless
-from twin_decide import Seen, Twin, Woken
 
 EDGE = 2**63
 INTS = st.one_of(
