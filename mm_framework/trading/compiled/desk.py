@@ -74,10 +74,10 @@ from mm_framework.trading.compiled.layout import (
     CHANGE_TRADE,
     COLUMN_COUNT,
     INTENT_BYTES,
-    INTENT_DUE,
     INTENT_KIND,
     INTENT_ORDER,
-    INTENT_REFUSAL,
+    INTENT_REFUSED,
+    INTENT_SENT,
     INTENT_SEQ,
     INTENT_SLOT,
     INTENT_STRATEGY,
@@ -203,7 +203,7 @@ def _wake(run: int, desk: int, planned: int, wishes: int) -> int:
 @inline
 def _refused(run: int, ctx: int, slot: int, intent: int, refusal: int, following: int, k: int) -> int:
     """Say that an intent was refused; how many calls of the next round there are."""
-    store_8(intent + INTENT_REFUSAL, refusal)
+    store_8(intent + INTENT_REFUSED, refusal)
     _raise(ctx + CTX_REFUSED, 1)
     if load_i8(ctx + CTX_WAKES) & _OWN_REJECT == 0:
         return k
@@ -221,8 +221,8 @@ def _submit(run: int, desk: int, planned: int, wish: int, following: int, k: int
     copy(intent, wish, WISH_BYTES)
     store_8(intent + INTENT_SEQ, load_i8(planned + CALL_SEQ))
     store_8(intent + INTENT_STRATEGY, load_i8(ctx + CTX_INDEX))
-    store_8(intent + INTENT_DUE, load_i8(run + RUN_NOW))
-    store_8(intent + INTENT_REFUSAL, 0)
+    store_8(intent + INTENT_SENT, load_i8(run + RUN_NOW))
+    store_8(intent + INTENT_REFUSED, 0)
     place, slot = load_i8(intent + INTENT_KIND) == _PLACE, load_i8(intent + INTENT_SLOT)
     if not place:
         slot = slot_of(ctx, load_i8(intent + INTENT_ORDER), load_i8(planned + CALL_INSTRUMENT))
@@ -305,7 +305,7 @@ def _deliver(run: int, desk: int, change: int) -> int:
     return _carry_out(run, desk, count) if count else 0
 
 
-@kernel
+@helper
 def desk_changes(run: int) -> int:
     """What a moment brought, in order."""
     desk, changes = load_i8(run + RUN_DESK), load_i8(run + RUN_CHANGES)
@@ -317,7 +317,7 @@ def desk_changes(run: int) -> int:
     return 0
 
 
-@kernel
+@helper
 def desk_answer(run: int) -> int:
     """An answer of the venue is here, the report at RUN_ANSWER: own orders, position, who is woken."""
     desk, report = load_i8(run + RUN_DESK), load_i8(run + RUN_ANSWER)
@@ -341,7 +341,7 @@ def desk_answer(run: int) -> int:
     return _carry_out(run, desk, count) if count else 0
 
 
-@kernel
+@helper
 def desk_timers(run: int) -> int:
     """The timers of RUN_NEXT_TIMER, one call for each strategy that has any."""
     desk, due_ns = load_i8(run + RUN_DESK), load_i8(run + RUN_NEXT_TIMER)

@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
-import numpy as np
 
 from mm_framework.contracts.strategy import Strategy, units
 from mm_framework.errors import StrategyError
@@ -145,15 +144,13 @@ class CompiledDesk:
         """All intents, when they were decided on and why they did not leave, and the hash of their lines."""
         address, count = self._run[layout.RUN_INTENTS], self._run[layout.RUN_INTENTS + layout.COLUMN_COUNT]
         size = count * layout.INTENT_BYTES
-        words = (
-            np.ctypeslib.as_array((ctypes.c_int64 * (size // _WORD)).from_address(address)) if count else ()
-        )
+        words = memoryview((ctypes.c_char * size).from_address(address)).cast("B").cast("q")
         intents, sent, digest = [], [], IntentHash()
         for first in range(0, size // _WORD, layout.INTENT_BYTES // _WORD):
             record = words[first : first + layout.INTENT_BYTES // _WORD].tolist()
             one = {name: record[offset // _WORD] for name, offset in _FIELDS.items()}
             intents.append(self._intent(one))
-            sent.append(Sent(one["DUE"], Refusal(one["REFUSAL"]) if one["REFUSAL"] else None))
+            sent.append(Sent(one["SENT"], Refusal(one["REFUSED"]) if one["REFUSED"] else None))
             digest.add(intents[-1])
         return intents, sent, digest.hexdigest()
 

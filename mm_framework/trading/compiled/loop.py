@@ -18,6 +18,7 @@ from mm_framework.model.events import Kind, RowFlag
 from mm_framework.model.fixed import MAX, NULL
 from mm_framework.trading.compiled.bits import call
 from mm_framework.trading.compiled.columns import added, room
+from mm_framework.trading.compiled.desk import desk_answer, desk_changes, desk_timers
 from mm_framework.trading.compiled.layout import (
     CHANGE_BYTES,
     CHANGE_REASONS,
@@ -34,6 +35,7 @@ from mm_framework.trading.compiled.layout import (
     RUN_ANSWER,
     RUN_ARRIVED,
     RUN_CHANGES,
+    RUN_DESK,
     RUN_DESK_ANSWER,
     RUN_DESK_CHANGES,
     RUN_DESK_TIMERS,
@@ -204,8 +206,9 @@ def _desk_room(run: int) -> int:
     return _INTENTS if room(run + RUN_INTENTS) < DESK_ROOM else 0
 
 
-@inline
+@helper
 def _desk(run: int, address: int) -> int:
+    """A desk that is not compiled, by the address of its function; 0 for none."""
     function = load_i8(run + address)
     return call(function, run) if function else 0
 
@@ -275,7 +278,10 @@ def _settle(run: int) -> int:
     store_8(run + RUN_TOUCHED + COLUMN_COUNT, 0)
     code = 0
     if load_i8(run + RUN_CHANGES + COLUMN_COUNT):
-        code = _desk(run, RUN_DESK_CHANGES)
+        if load_i8(run + RUN_DESK):
+            code = desk_changes(run)
+        else:
+            code = _desk(run, RUN_DESK_CHANGES)
         store_8(run + RUN_CHANGES + COLUMN_COUNT, 0)
     return code
 
@@ -314,13 +320,15 @@ def _answer(run: int) -> int:
     received = load_i8(run + RUN_RECEIVED)
     store_8(run + RUN_RECEIVED, received + 1)
     store_8(run + RUN_ANSWER, load_i8(run + RUN_REPORTS) + received * REPORT_BYTES)
-    return _desk(run, RUN_DESK_ANSWER)
+    return desk_answer(run) if load_i8(run + RUN_DESK) else _desk(run, RUN_DESK_ANSWER)
 
 
 @helper
 def _timers(run: int) -> int:
     code = _desk_room(run)
-    return code if code else _desk(run, RUN_DESK_TIMERS)
+    if code:
+        return code
+    return desk_timers(run) if load_i8(run + RUN_DESK) else _desk(run, RUN_DESK_TIMERS)
 
 
 # what is next

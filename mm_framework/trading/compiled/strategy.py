@@ -155,8 +155,10 @@ class CompiledStrategy:
         out.timers = self.timers[: self.word(at.CTX_TIMED)].tolist()
         getattr(out, method)(*operands)
 
-    def _set(self, offset: int, value: Any) -> None:
-        self.context[offset // 8] = value
+    def _block(self, name: str, size: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Memory as int64s; `Buffer` owns it."""
+        made = self._memory[name] = Buffer(size)
+        return np.frombuffer(made.view, np.int64)
 
 
 def _index(array: Any, k: int) -> None:
