@@ -278,10 +278,7 @@ def _settle(run: int) -> int:
     store_8(run + RUN_TOUCHED + COLUMN_COUNT, 0)
     code = 0
     if load_i8(run + RUN_CHANGES + COLUMN_COUNT):
-        if load_i8(run + RUN_DESK):
-            code = desk_changes(run)
-        else:
-            code = _desk(run, RUN_DESK_CHANGES)
+        code = desk_changes(run) if load_i8(run + RUN_DESK) else _desk(run, RUN_DESK_CHANGES)
         store_8(run + RUN_CHANGES + COLUMN_COUNT, 0)
     return code
 
