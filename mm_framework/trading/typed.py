@@ -12,7 +12,6 @@ places.
 from __future__ import annotations
 
 import ast
-import copy
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -21,6 +20,8 @@ import attrs
 
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.model.fixed import MAX
+from mm_framework.trading.assigned import Values
+from mm_framework.trading.lowered import converted, lowered
 from mm_framework.trading.source import Refusal, Source
 
 __all__ = [
@@ -159,7 +160,7 @@ class _Typer:
         self._maker, self._source = maker, source
         self._file, _, line = source.where.rpartition(":")
         self._first = int(line)
-        self._tree = _Lowered().visit(copy.deepcopy(source.tree))
+        self._tree = lowered(source.tree)
         self.arguments = tuple(argument.arg for argument in self._tree.args.args)
         if len(self.arguments) != len(kinds):
             self.refuse(self._tree, f"takes {len(self.arguments)} arguments, is given {len(kinds)}")
@@ -173,15 +174,29 @@ class _Typer:
         while known != (self.variables, self.result):
             known = (dict(self.variables), self.result)
             self._block(body)
-        open_end = self._assigned(body, set(self.arguments)) is not None
-        if open_end and self.result not in (None, "none"):
+        values = Values(self.variables, self._refuse_early)
+        if values.after(body, set(self.arguments)) is not None and self.result not in (None, "none"):
             self.refuse(body[-1], "may end without a return")
-        tree = _Converted(self).visit(self._tree)
+        floats = {one for one, kind in self.variables.items() if kind == FLOAT}
+        tree = converted(
+            self._tree,
+            lambda node: self.kind(node) == FLOAT,
+            floats,
+            self._renamed,
+            gives_float=self.result == FLOAT,
+        )
         tree.name = name
-        called = {part.func.id for part in ast.walk(tree) if _is_named_call(part)}
+        called = set(map(_called, ast.walk(tree)))
         helpers = {one: made.source for one, made in self._maker.routines.items() if one in called}
         source = attrs.evolve(self._source, name=name, tree=tree, helpers=helpers)
         return Routine(name, source, self.arguments, self.variables, self.result or "none")
+
+    def _renamed(self, node: ast.Call) -> str | None:
+        routine = self.helper(node)
+        return None if routine is None else routine.name
+
+    def _refuse_early(self, name: ast.Name) -> None:
+        self.refuse(name, f"{name.id} may have no value here: assign it before")
 
     def refuse(self, node: ast.AST, text: str) -> None:
         """Raises _Untyped with the line of a node."""
@@ -427,153 +442,6 @@ class _Typer:
             self.integer(argument)
         return INT if name == "place" else "none"
 
-    # what has a value when
-
-    def _assigned(self, body: Sequence[ast.stmt], before: set[str]) -> set[str] | None:
-        """The names that have a value after a block whatever its way; None when it does not end there."""
-        known: set[str] | None = set(before)
-        for node in body:
-            if known is None:
-                return None
-            known = self._after(node, known)
-        return known
-
-    def _after(self, node: ast.stmt, known: set[str]) -> set[str] | None:
-        for part in (getattr(node, "test", None), getattr(node, "iter", None), getattr(node, "value", None)):
-            if part is not None:
-                self._have_values(part, known)
-        if isinstance(node, ast.Assign):
-            target = node.targets[0]
-            if isinstance(target, ast.Name):
-                return known | {target.id}
-            self._have_values(target, known)
-        elif isinstance(node, ast.If):
-            one, two = self._assigned(node.body, known), self._assigned(node.orelse, known)
-            if one is None or two is None:
-                return two if one is None else one
-            return one & two
-        elif isinstance(node, ast.While):
-            self._assigned(node.body, known)
-            return None if _forever(node) else known
-        elif isinstance(node, ast.For):
-            assert isinstance(node.target, ast.Name)
-            self._assigned(node.body, known | {node.target.id})
-        elif isinstance(node, (ast.Return, ast.Break, ast.Continue)):
-            return None
-        return known
-
-    def _have_values(self, node: ast.expr, known: set[str]) -> None:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and part.id in self.variables and part.id not in known:
-                self.refuse(part, f"{part.id} may have no value here: assign it before")
-
-
-class _Lowered(ast.NodeTransformer):
-    """Every assignment is ``one target = value``; texts and annotations are gone."""
-
-    def __init__(self) -> None:
-        self._made = 0
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        node.decorator_list, node.returns = [], None
-        for argument in node.args.args:
-            argument.annotation = None
-        self.generic_visit(node)
-        node.body = node.body or [ast.copy_location(ast.Pass(), node)]
-        return node
-
-    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
-        return ast.copy_location(ast.Pass(), node) if isinstance(node.value, ast.Constant) else node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.stmt:
-        if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
-        return ast.copy_location(ast.Assign([node.target], node.value), node)
-
-    def visit_AugAssign(self, node: ast.AugAssign) -> ast.stmt:
-        held = _loaded(node.target)
-        value = ast.copy_location(ast.BinOp(held, node.op, node.value), node)
-        return ast.copy_location(ast.Assign([node.target], value), node)
-
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt | list[ast.stmt]:
-        if len(node.targets) == 1 and not isinstance(node.targets[0], ast.Tuple):
-            return node
-        made: list[ast.stmt] = []
-        values = [self._kept(made, value, node) for value in _elements(node.value)]
-        for target in node.targets:
-            targets = _elements(target)
-            if isinstance(target, ast.Tuple) != isinstance(node.value, ast.Tuple) or len(targets) != len(
-                values
-            ):
-                return node  # its tuple is refused as an expression
-            made += [
-                ast.copy_location(
-                    ast.Assign([one], ast.copy_location(ast.Name(name, ast.Load()), node)), node
-                )
-                for one, name in zip(targets, values, strict=True)
-            ]
-        return made
-
-    def _kept(self, made: list[ast.stmt], value: ast.expr, node: ast.stmt) -> str:
-        name = f"_kept{self._made}"
-        self._made += 1
-        target = ast.copy_location(ast.Name(name, ast.Store()), node)
-        made.append(ast.copy_location(ast.Assign([target], value), node))
-        return name
-
-
-class _Converted(ast.NodeTransformer):
-    """Writes ``float(...)`` where an integer becomes a float, and the routine's name where one is called."""
-
-    def __init__(self, typer: _Typer) -> None:
-        self._typer = typer
-
-    def _float(self, node: ast.expr) -> ast.expr:
-        if self._typer.kind(node) != INT:
-            return node
-        call = ast.Call(ast.copy_location(ast.Name("float", ast.Load()), node), [node], [])
-        return ast.copy_location(call, node)
-
-    def visit_Assign(self, node: ast.Assign) -> ast.stmt:
-        self.generic_visit(node)
-        target = node.targets[0]
-        if isinstance(target, ast.Name) and self._typer.variables[target.id] == FLOAT:
-            node.value = self._float(node.value)
-        return node
-
-    def visit_For(self, node: ast.For) -> ast.stmt:
-        assert isinstance(node.target, ast.Name)
-        self.generic_visit(node)
-        if isinstance(node.iter, ast.Tuple) and self._typer.variables[node.target.id] == FLOAT:
-            numbers = [float(ast.literal_eval(one)) for one in node.iter.elts]
-            node.iter.elts = [ast.copy_location(ast.Constant(one), node) for one in numbers]
-        return node
-
-    def visit_Return(self, node: ast.Return) -> ast.stmt:
-        self.generic_visit(node)
-        if node.value is not None and self._typer.result == FLOAT:
-            node.value = self._float(node.value)
-        return node
-
-    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        self.generic_visit(node)
-        if self._typer.kind(node) == FLOAT:
-            node.body, node.orelse = self._float(node.body), self._float(node.orelse)
-        return node
-
-    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        self.generic_visit(node)
-        if self._typer.kind(node) == FLOAT:
-            node.values = [self._float(value) for value in node.values]
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        routine = self._typer.helper(node)
-        if routine is not None:
-            node.func = ast.copy_location(ast.Name(routine.name, ast.Load()), node)
-        return node
-
 
 def _declared(owner: str, fields: Mapping[str, str]) -> dict[str, Kind]:
     found: dict[str, Kind] = {}
@@ -590,29 +458,6 @@ def _told(kind: Kind) -> str:
     return words.get(kind, "state.at" if kind == "ats" else kind)
 
 
-def _elements(node: ast.expr) -> list[ast.expr]:
-    return node.elts if isinstance(node, ast.Tuple) else [node]
-
-
-def _loaded(target: ast.expr) -> ast.expr:
-    held = copy.deepcopy(target)
-    if isinstance(held, (ast.Name, ast.Attribute, ast.Subscript)):
-        held.ctx = ast.Load()
-    return held
-
-
-def _forever(node: ast.While) -> bool:
-    """``while True`` without a break of its own."""
-    return isinstance(node.test, ast.Constant) and bool(node.test.value) and not _breaks(node.body)
-
-
-def _breaks(body: Sequence[ast.stmt]) -> bool:
-    return any(
-        isinstance(node, ast.Break)
-        or (isinstance(node, ast.If) and (_breaks(node.body) or _breaks(node.orelse)))
-        for node in body
-    )
-
-
-def _is_named_call(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+def _called(node: ast.AST) -> str:
+    """The name of the function that is called, if it has one alone."""
+    return node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""

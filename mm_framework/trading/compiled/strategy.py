@@ -10,7 +10,6 @@ object.
 
 from __future__ import annotations
 
-import threading
 from functools import cache
 from typing import Any, Final
 
@@ -22,7 +21,8 @@ from mm_framework.contracts.strategy import Strategy
 from mm_framework.kernels.memory import Buffer
 from mm_framework.trading import machine
 from mm_framework.trading.compiled import context as at
-from mm_framework.trading.compiled.emit import ENTRY, Site, emit
+from mm_framework.trading.compiled.emit import ENTRY, emit
+from mm_framework.trading.compiled.emit_base import Site
 from mm_framework.trading.program import decide_of
 from mm_framework.trading.records import make_record
 from mm_framework.trading.typed import FUNCTIONS, Typed
@@ -31,7 +31,6 @@ from mm_framework.trading.views import MAX_WISHES, Indexed, MarketView, OutBox, 
 __all__ = ["CompiledStrategy"]
 
 _METHODS: Final = frozenset({"place", "cancel", "replace", "timer"})
-_guard = threading.Lock()
 
 
 class CompiledStrategy:
@@ -134,7 +133,7 @@ class CompiledStrategy:
                 f"a loop went around {machine.MAX_STEPS} times in one call: it would never end"
             )
         elif site.what == "range":
-            range(*operands, 0)
+            range(operands[0], operands[1], 0)
         elif site.what == "instrument":
             raise IndexError(f"instrument {operands[0]}, of {operands[1]}")
         elif site.what == "index":
@@ -176,15 +175,14 @@ def _ready() -> None:
 
 def _load(text: str) -> tuple[Any, int]:
     """Compile a module; its engine, which owns the code, and the address of its entry."""
-    with _guard:
-        _ready()
-        module = llvm.parse_assembly(text)
-        target = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
-        )
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        passes = llvm.create_pass_builder(target, options)
-        passes.getModulePassManager().run(module, passes)
-        engine = llvm.create_mcjit_compiler(module, target)
-        engine.finalize_object()
-        return engine, engine.get_function_address(ENTRY)
+    _ready()
+    module = llvm.parse_assembly(text)
+    target = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
+    )
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    passes = llvm.create_pass_builder(target, options)
+    passes.getModulePassManager().run(module, passes)
+    engine = llvm.create_mcjit_compiler(module, target)
+    engine.finalize_object()
+    return engine, engine.get_function_address(ENTRY)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from twin_decide import Seen, Twin, Woken
 
 from mm_framework import num
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.num import floor_to
+from tests.support.twin_decide import Seen, Twin, Woken
 
 EDGE = 2**63
 INTS = st.one_of(
