@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -37,7 +38,7 @@ def _kernels() -> None:
 
 
 def both(
-    strategies: dict[str, Strategy], market: Tape, limits: LimitSettings, rules: dict
+    strategies: dict[str, Strategy], market: Tape, limits: LimitSettings, rules: dict[str, Any]
 ) -> tuple[Outcome, Outcome]:
     fees, tape = FlatFee(FlatFeeSettings()), market.messages()
     until_ns = tape[-1].recv_ns + 10**9
