@@ -280,13 +280,9 @@ class _Reader:
             return
         called = self._value(node.func)
         text = ast.unparse(node.func)
-        if isinstance(node.func, ast.Attribute) and self._value(node.func.value) is num:
-            self.modules.add(ast.unparse(node.func.value))
-        if any(called is getattr(num, name) for name in num.__all__):
+        if self._is_numeric(node.func, called):
             if called in num.MADE_OF_OPERATORS:
                 self.helpers[text] = _read(called, self._above)
-            elif text.rpartition(".")[2] not in num.__all__:
-                self._refuse(node, f"{text} has another name in mm_framework.num: use that one")
             return
         if called in self._above:
             self._refuse(node, f"{text} calls itself: loop instead")
@@ -295,6 +291,13 @@ class _Reader:
             self.refusals.extend(helper.refusals)
         else:
             self._unknown(node, text)
+
+    def _is_numeric(self, node: ast.expr, called: Any) -> bool:
+        """Whether a function of `mm_framework.num` is called, by its own name."""
+        if isinstance(node, ast.Attribute) and self._value(node.value) is num and called is not None:
+            self.modules.add(ast.unparse(node.value))
+            return True
+        return isinstance(node, ast.Name) and node.id in num.__all__ and called is getattr(num, node.id)
 
     def _unknown(self, node: ast.AST, text: str) -> None:
         root = text.partition(".")[0]

@@ -2,7 +2,7 @@
 
     desk = CompiledDesk(strategies, settings, limits, instruments)
     desk.attach(run, here)
-    desk.define(slot, 1, 1)             whenever a definition comes into force here
+    desk.define(slot)                   whenever a definition comes into force here
     ...                                 the loop calls the kernels of `desk`
     desk.end(end_ns); desk.errors; desk.intents()
 
@@ -106,15 +106,13 @@ class CompiledDesk:
         """The most levels that a strategy declared."""
         return max((one.strategy.depth for one in self.strategies), default=1)
 
-    def define(self, slot: Slot, price_factor: int, size_factor: int) -> None:
-        """A definition came into force here; the factors are those of `Markets.define`."""
+    def define(self, slot: Slot) -> None:
+        """A definition came into force here, at the scales of the one before."""
         if slot.index == len(self._slots):
             self._slots.append(slot)
         size = _limit(self.limits.order_size, slot.definition.size_scale)
         self._sizes.words()[slot.index] = size
         for index, strategy in enumerate(self.strategies):
-            if price_factor * size_factor > 1:
-                strategy.rescale(slot.index, price_factor, size_factor)
             if self._stopped(strategy):
                 continue
             try:

@@ -101,14 +101,6 @@ class CompiledStrategy:
             self.strategy.define(record, definition)
             self.at_fields.write(record, self.at[index])
 
-    def rescale(self, index: int, price_factor: int, size_factor: int) -> None:
-        """Scales of an instrument became larger: position and open orders at the new ones."""
-        words, orders = self.own[index], self.strategy.orders
-        words[0] *= size_factor
-        _, _, prices, leaves = words[2:].reshape(4, orders)
-        prices *= price_factor
-        leaves *= size_factor
-
     def failure(self) -> Exception:
         """The error of the last call, as the interpreted mode raises it."""
         number = self.word(at.CTX_ERROR)
