@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_framework import num
-from mm_framework.contracts.strategy import Strategy
 from mm_framework.model.orders import Side
 from mm_framework.testing.strategies import check_source
 from mm_framework.trading.source import Source
+from mm_toy_spread.settings import ToySpreadSettings
 from mm_toy_spread.strategy import decide as toy_decide
+from mm_toy_spread.strategy import toy_spread
 
 LIMIT = 7
 RATIO = 0.5
@@ -43,7 +44,7 @@ def texts(function: Callable[..., Any]) -> list[str]:
 
 def test_the_strategy_of_this_repository_is_allowed() -> None:
     assert texts(toy_decide) == []
-    check_source(Strategy(toy_decide))
+    check_source(toy_spread(ToySpreadSettings()))
 
 
 def good(state: Any, wake: Any, market: Any, out: Any) -> None:
