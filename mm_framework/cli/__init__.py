@@ -53,6 +53,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "qa": ("mm_framework.cli.qa_cmd", "Tell whether a file of best prices may be used."),
     "plot": ("mm_framework.cli.plot_cmd", "Draw prices, spread, depth and ages of a recording."),
     "store": ("mm_framework.cli.store_cmd", "Keep months of runs as tables that can be trusted and asked."),
+    "calibrate": (
+        "mm_framework.cli.calibrate_cmd",
+        "Make data sets of the calibration logs of runs, and sum them up.",
+    ),
     "history": (
         "mm_framework.cli.history_cmd",
         "Fetch candles and trades of the past from a venue; compare them with ours.",
