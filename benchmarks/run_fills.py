@@ -4,7 +4,7 @@
 
 A tape is made from a fixed seed, see `tapes`, recorded and stored as any other. From the store goes an event
 array (`mm export --to hftbacktest`) to hftbacktest, which runs at pinned versions below ``build/peers``; the
-same run plays in the reference engine of `trading.backtest`. Every second one order a side, of one lot and
+same store plays in the reference engine of `trading.backtest`. Every second one order a side, of one lot and
 post-only, joins the best price, stands behind it or improves on it, and is cancelled before the next one.
 Latency is constant, the queue risk-averse. Compared are all fills: order, time at the venue to the
 nanosecond, price, size; and which orders were refused. Exit code 1: they differ; 5: hftbacktest could not be
@@ -27,22 +27,19 @@ import numpy.typing as npt
 from figures import table
 from peer_environments import Unavailable, environment, told_by
 from tapes import TAPES, imported, make_tape
-from venues import KITS
 
-from mm_framework.bundle.run import open_run
 from mm_framework.contracts.strategy import On, Strategy
-from mm_framework.feed import Feed
 from mm_framework.model.events import Kind
 from mm_framework.model.orders import Refusal, Side
 from mm_framework.replay.events import ReplayRequest, replay_events
 from mm_framework.replay.hftbacktest import HftBacktestFile
+from mm_framework.replay.tape import load_tape
 from mm_framework.store.reader import Store
 from mm_framework.store.walk import BookWalk
 from mm_framework.trading.backtest import Backtest
-from mm_framework.trading.feed_reader import FeedReader
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.latency import Constant
-from mm_framework.trading.timeline import Clocks, TapeMessage
+from mm_framework.trading.timeline import Clocks
 
 __all__ = ["ENTRY_NS", "RESPONSE_NS", "Compared", "Grid", "Orders", "compare", "main", "orders_for", "ours"]
 
@@ -140,16 +137,16 @@ def orders_for(store: Store, grid: Grid) -> Orders:
     return np.array(sorted(lines, key=lambda line: (line[0], line[1])), dtype=np.int64)
 
 
-def ours(store: Store, run: Path, orders: Orders, grid: Grid, theta_ns: int) -> Told:
-    """The reference engine on the tape of a bundle; ``theta_ns``: how far the venue's clock was ahead."""
-    (definition,) = store.events(policy="any").definitions
+def ours(store: Store, orders: Orders, grid: Grid, theta_ns: int) -> Told:
+    """The reference engine on the tape of a store; ``theta_ns``: how far the venue's clock was ahead."""
+    tape = load_tape(store, ReplayRequest(policy="any"))
     outcome = Backtest(
         {"script": _script(orders, grid)},
         FlatFee(FlatFeeSettings(0)),
         entry=Constant(ENTRY_NS),
         response=Constant(RESPONSE_NS),
-        clocks=Clocks({definition.number: theta_ns}),
-    ).run(_messages(run))
+        clocks=Clocks({one.number: theta_ns for one in tape.definitions}),
+    ).run(tape)
     if outcome.errors:
         raise outcome.errors[0]
     fills = [
@@ -160,7 +157,7 @@ def ours(store: Store, run: Path, orders: Orders, grid: Grid, theta_ns: int) -> 
     return Told(sorted(fills), sorted(refused))
 
 
-def compare(name: str, store: Store, run: Path, python: Path, folder: Path) -> Compared:
+def compare(name: str, store: Store, python: Path, folder: Path) -> Compared:
     """Both programs on one tape. Raises Unavailable when hftbacktest fails."""
     grid = Grid.of(store)
     orders = orders_for(store, grid)
@@ -173,7 +170,7 @@ def compare(name: str, store: Store, run: Path, python: Path, folder: Path) -> C
     numbers = (repr(tick), repr(lot), str(ENTRY_NS), str(RESPONSE_NS))
     told = told_by([str(python), "-I", str(SCRIPT), *files, *numbers], "hftbacktest")
     theirs = Told(sorted(tuple(one) for one in told["fills"]), sorted(told["refused"]))
-    own = ours(store, run, orders, grid, int(sink.facts["venue_time_shift_ns"]))
+    own = ours(store, orders, grid, int(sink.facts["venue_time_shift_ns"]))
     return Compared(name, told["events"], len(orders) // 2, own, theirs, told["version"])
 
 
@@ -196,17 +193,6 @@ def _script(orders: Orders, grid: Grid) -> Strategy:
             out.timer(todo[state.done][0])
 
     return Strategy(decide, wakes=On.MARKET | On.TIMER, state={"done": "i8", "armed": "i8"}, python_only=True)
-
-
-def _messages(path: Path) -> Iterator[TapeMessage]:
-    """The run as a backtest reads it."""
-    run = open_run(path)
-    (shard,) = run.shards
-    feed, reader = Feed(KITS, shard.shard), FeedReader()
-    for block in shard.blocks():
-        for heard in reader.read(feed.feed(block)):
-            rows = list(heard.events())
-            yield TapeMessage(rows[0].ts_recv_ns, heard.seq, heard.message, rows, heard.definition)
 
 
 def _result(compared: Sequence[Compared]) -> str:
@@ -262,7 +248,7 @@ def _compared(options: argparse.Namespace, python: Path) -> Iterator[Compared]:
                 store = imported(Path(file), venue, folder / name)
             else:
                 store = make_tape(name, folder, 0.2 if options.quick else 1.0)
-            one = compare(name, store, folder / name, python, folder)
+            one = compare(name, store, python, folder)
         print(json.dumps(one.to_json()), flush=True)
         yield one
 

@@ -3,9 +3,9 @@
     python hftbacktest_fills.py FILE.npz ORDERS.npy TICK_SIZE LOT_SIZE ENTRY_NS RESPONSE_NS
 
 Runs in an environment with hftbacktest (2.x). ORDERS has the columns ``at_ns, order, side, price, cancel``:
-at that time place an order of one lot, post-only, at a price in ticks, or cancel it; latency is constant,
-the queue risk-averse, and nothing fills in part. Prints one JSON object: ``fills``, ``[order, venue time, price
-in ticks, lots]``, and the orders that were ``refused``.
+at that time place an order of one lot, post-only, at a price in ticks, or cancel it. Latency is constant,
+the queue risk-averse, and nothing fills in part. Prints one JSON object: ``fills``, as order, venue time,
+price in ticks and lots, and the orders that were ``refused``.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def test_orders_of_a_tape_are_filled_at_their_prices(name: str, tmp_path: Path) 
     assert (np.diff(orders[:, 0]) >= 0).all()
     placed, cancelled = orders[orders[:, 4] == 0], orders[orders[:, 4] == 1]
     assert sorted(placed[:, 1].tolist()) == sorted(cancelled[:, 1].tolist())
-    told = ours(store, tmp_path / name, orders, grid, 0)
+    told = ours(store, orders, grid, 0)
     assert told.fills
     assert told.refused or name != "kraken"
     prices = dict(zip(placed[:, 1].tolist(), placed[:, 3].tolist(), strict=True))
@@ -72,6 +72,6 @@ def test_hftbacktest_has_the_same_fills(tmp_path: Path) -> None:
 
     for name in TAPES:
         store = make_tape(name, tmp_path, PART)
-        found = compare(name, store, tmp_path / name, Path(PEER), tmp_path)
+        found = compare(name, store, Path(PEER), tmp_path)
         assert found.ours == found.theirs
         assert len(found.ours.fills) > 5
