@@ -19,10 +19,13 @@ __all__ = [
     "PNL_PARTS",
     "Figure",
     "bars_of_pnl",
+    "equities_figure",
     "equity_figure",
     "fill_figure",
     "inventory_figure",
     "markout_figure",
+    "markouts_figure",
+    "parts_figure",
     "slice_figure",
 ]
 
@@ -50,6 +53,7 @@ _MARKOUTS: Final = (
     ("adverse", "adverse selection", "ask", "dash", "square"),
     ("markout", "markout", "bid", "solid", "circle"),
 )
+_PATTERNS: Final = ("", "/", ".", "x", "-")
 _FILLS: Final = (("sold", -1, "ask", "triangle-down"), ("bought", 1, "bid", "triangle-up"))
 
 
@@ -146,21 +150,21 @@ def markout_figure(curves: Sequence[Mapping[str, Any]]) -> Figure:
             trace["error_y"] = {"type": "data", "array": errors, "thickness": 1.6, "width": 6}
         data.append(trace)
     ticks = [one["horizon_s"] for one in curves]
-    edges = [math.log10(ticks[0]) - 0.15, math.log10(ticks[-1]) + 0.15]
+    return {"height": 320, "data": data, "layout": _horizons(ticks, "bps of the mid, by size")}
+
+
+def _horizons(ticks: Sequence[float], title: str) -> dict[str, Any]:
+    """The layout over horizons, which are far apart."""
     return {
-        "height": 320,
-        "data": data,
-        "layout": {
-            "xaxis": {
-                "type": "log",
-                "tickvals": ticks,
-                "ticktext": [f"{one:g} s" for one in ticks],
-                "range": edges,
-                "title": {"text": "time after the fill"},
-            },
-            "yaxis": {"title": {"text": "bps of the mid, by size"}, "zeroline": True, "zerolinewidth": 2},
-            "hovermode": "x unified",
+        "xaxis": {
+            "type": "log",
+            "tickvals": list(ticks),
+            "ticktext": [f"{one:g} s" for one in ticks],
+            "range": [math.log10(ticks[0]) - 0.15, math.log10(ticks[-1]) + 0.15],
+            "title": {"text": "time after the fill"},
         },
+        "yaxis": {"title": {"text": title}, "zeroline": True, "zerolinewidth": 2},
+        "hovermode": "x unified",
     }
 
 
@@ -288,3 +292,70 @@ def _steps(line: Line, name: str, colour: str, dash: str, width: float = 1.6) ->
 def _ms(ts_ns: Ints) -> list[float]:
     """What an axis of time takes; to the microsecond."""
     return [us / 1000 for us in (ts_ns // 1000).tolist()]
+
+
+def equities_figure(lines: Mapping[str, Line], quote: str) -> Figure:
+    """Equity of several results, by name."""
+    data = [
+        _steps(thinned(line), name, colour, dash)
+        for (name, line), (colour, dash) in zip(lines.items(), _LINES, strict=False)
+    ]
+    return {
+        "height": 380,
+        "data": data,
+        "layout": {
+            "xaxis": {"type": "date", "title": {"text": "time, UTC"}},
+            "yaxis": {"title": {"text": f"equity, {html.escape(quote)}"}},
+            "hovermode": "x unified",
+        },
+    }
+
+
+def parts_figure(pnls: Mapping[str, Mapping[str, str]], quote: str) -> Figure:
+    """The terms of the identity of several results side by side; ``pnls``: exact decimal text by name."""
+    names = [name.replace(" ", "<br>") for _, name, _ in PNL_PARTS]
+    data = []
+    for (name, pnl), (colour, _), pattern in zip(pnls.items(), _LINES, _PATTERNS, strict=False):
+        values = [sign * float(pnl[key]) for key, _, sign in PNL_PARTS]
+        data.append(
+            {
+                "type": "bar",
+                "name": html.escape(name),
+                "x": [*names, "total"],
+                "y": [*values, float(pnl["total"])],
+                "marker": {"color": role(colour), "pattern": {"shape": pattern, "solidity": 0.25}},
+                "hovertemplate": "%{y:.6~g}",
+            }
+        )
+    return {
+        "height": 360,
+        "data": data,
+        "layout": {
+            "barmode": "group",
+            "xaxis": {"tickangle": 0},
+            "yaxis": {"title": {"text": f"profit, {html.escape(quote)}"}},
+            "hovermode": "x unified",
+        },
+    }
+
+
+def markouts_figure(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Markouts of one account in several results, by name, each with its 95 % interval."""
+    data = []
+    ticks: list[float] = sorted({one["horizon_s"] for points in curves.values() for one in points})
+    for (name, points), (colour, dash) in zip(curves.items(), _LINES, strict=False):
+        known = [one for one in points if one["markout"]["mean_bps"] is not None]
+        errors = [1.96 * (one["markout"]["error_bps"] or 0.0) for one in known]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": html.escape(name),
+                "x": [one["horizon_s"] for one in known],
+                "y": [one["markout"]["mean_bps"] for one in known],
+                "error_y": {"type": "data", "array": errors, "thickness": 1.2, "width": 5},
+                "line": {"color": role(colour), "dash": dash},
+                "hovertemplate": "%{y:+.3f} bps",
+            }
+        )
+    return {"height": 320, "data": data, "layout": _horizons(ticks, "markout, bps of the mid, by size")}

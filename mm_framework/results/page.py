@@ -1,18 +1,12 @@
-"""A result as one HTML page that needs nothing else: numbers, charts beside their tables, what it stands on.
-
-The page carries plotly.js, its figures and `page.js`; its policy forbids it any request to a network.
-"""
+"""A result as one HTML page that needs nothing else: numbers, charts beside tables, what it stands on."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
 from typing import Any, Final
 
 from mm_framework.bundle.times import format_utc
-from mm_framework.report.offline import POLICY, embedded, plotly_js
-from mm_framework.report.theme import THEMES, Theme
 from mm_framework.results.columns import RunColumns
 from mm_framework.results.doubts import doubts
 from mm_framework.results.execution import time_to_fill
@@ -36,6 +30,7 @@ from mm_framework.results.page_tables import (
     stands_on,
 )
 from mm_framework.results.series import equity_line, inventory_line, slice_of
+from mm_framework.results.shell import plot, plot_beside, shell
 from mm_framework.results.summary import summarize
 from mm_framework.results.words import bps, duration, number, share
 
@@ -56,26 +51,11 @@ def page(
     ``document``: what the result says of its making (``result.json``); ``summary``: of `summarize`, which is
     called when there is none. Raises EnvironmentFailed without plotly.
     """
-    library = plotly_js()
     document = document or {}
     found = summarize(run) if summary is None else summary
     figures: dict[str, Figure] = {}
     body = "".join(_body(run, found, document, figures))
-    own = files("mm_framework.results")
-    script, style = (own.joinpath(f"page.{kind}").read_text(encoding="utf-8") for kind in ("js", "css"))
-    given = {"figures": figures, "themes": {name: _colours(theme) for name, theme in THEMES.items()}}
-    name = html.escape(title)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<link rel="icon" href="data:,">\n<title>{name}</title>\n<style>{style}</style>\n</head>\n<body>\n'
-        f'<header><div><h1>{name}</h1><p class="soft">{_span(found)}</p></div>'
-        '<button id="theme" type="button">dark colours</button></header>\n'
-        f"{body}<noscript><p>The charts need JavaScript; the tables do not.</p></noscript>\n"
-        f'<script type="application/json" id="given">{embedded(given)}</script>\n'
-        f"<script>{library}</script>\n<script>{script}</script>\n</body>\n</html>\n"
-    )
+    return shell(title, _span(found), body, figures)
 
 
 def _span(found: Mapping[str, Any]) -> str:
@@ -149,9 +129,13 @@ def _of_quote(
     figures[f"equity-{place}"] = equity_figure(equity_line(run, quote), quote)
     figures[f"pnl-{place}"] = bars_of_pnl(one["pnl"], quote)
     yield f"<section>\n<h2>Equity and drawdown, {name}</h2>\n"
-    yield _pair(f"equity-{place}", "Equity and drawdown over time", risk_table(one, quote), _EQUITY_NOTE)
+    yield plot_beside(
+        f"equity-{place}", "Equity and drawdown over time", risk_table(one, quote), _EQUITY_NOTE
+    )
     yield f"</section>\n<section>\n<h2>Where the profit came from, {name}</h2>\n"
-    yield _pair(f"pnl-{place}", "Parts of the profit as they add up", pnl_table(one["pnl"], quote), _PNL_NOTE)
+    yield plot_beside(
+        f"pnl-{place}", "Parts of the profit as they add up", pnl_table(one["pnl"], quote), _PNL_NOTE
+    )
     yield "</section>\n"
 
 
@@ -181,7 +165,7 @@ def _inventory(
     }
     figures["inventory"] = inventory_figure(lines)
     yield "<section>\n<h2>Inventory</h2>\n"
-    yield _plot("inventory", "Positions over time")
+    yield plot("inventory", "Positions over time")
     yield f"{inventory_table(accounts)}</section>\n"
 
 
@@ -194,41 +178,22 @@ def _of_account(
         key = f"markout-{number_}"
         figures[key] = markout_figure(account["markouts"])
         yield "<h3>Markouts</h3>\n"
-        yield _pair(key, "Markouts over horizons", markout_table(account["markouts"]), _MARKOUT_NOTE)
+        yield plot_beside(key, "Markouts over horizons", markout_table(account["markouts"]), _MARKOUT_NOTE)
     yield "<h3>Fills and quotes</h3>\n"
     waits = time_to_fill(quotes)
     if waits.filled:
         key = f"wait-{number_}"
         figures[key] = fill_figure(waits.times_s.tolist(), waits.share.tolist(), waits.error.tolist())
-        yield _pair(key, "Share of quotes with a fill over time", fill_table(account), _FILL_NOTE)
+        yield plot_beside(key, "Share of quotes with a fill over time", fill_table(account), _FILL_NOTE)
     else:
         yield fill_table(account)
     if len(quotes) or account["orders"]["fills"]:
         part = slice_of(run, number_, quotes)
         figures[f"slice-{number_}"] = slice_figure(run.path(number_), part, account["quote"])
         yield f"<h3>Quotes over the book, {duration((part.end_ns - part.start_ns) / 1e9)}</h3>\n"
-        yield _plot(f"slice-{number_}", "Best prices, own quotes and fills", _SLICE_NOTE)
+        yield plot(f"slice-{number_}", "Best prices, own quotes and fills", _SLICE_NOTE)
     yield "</section>\n"
 
 
 def _name(account: Mapping[str, Any]) -> str:
     return html.escape(f"{account['strategy']} in {account['instrument']}")
-
-
-def _pair(key: str, label: str, tables: str, note: str) -> str:
-    return f'<div class="pair">{_plot(key, label, note)}<div>{tables}</div></div>\n'
-
-
-def _plot(key: str, label: str, note: str = "") -> str:
-    caption = f"<figcaption>{html.escape(note)}</figcaption>" if note else ""
-    return f'<figure><div class="plot" id="{key}" role="img" aria-label="{label}"></div>{caption}</figure>\n'
-
-
-def _colours(theme: Theme) -> dict[str, str]:
-    """The roles of `figures` in a theme."""
-    return {
-        **{name: getattr(theme, name) for name in ("ground", "text", "grid", "bid", "ask", "mid", "spread")},
-        "good": "#00856b" if theme.name == "light" else "#3cc79c",
-        "bid_soft": f"{theme.bid}33",
-        "ask_soft": f"{theme.ask}33",
-    }

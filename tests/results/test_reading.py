@@ -13,37 +13,11 @@ import pytest
 
 from mm_framework.errors import StoreError
 from mm_framework.model.events import NULL
-from mm_framework.results.bundle import Result, read_result, write_result
-from mm_framework.results.columns import RunColumns, columns_of
-from mm_framework.results.path import market_paths
-from mm_framework.results.path_table import table_of
-from mm_framework.results.play import _account
+from mm_framework.results.bundle import Result, read_result
+from mm_framework.results.columns import RunColumns
 from mm_framework.results.reading import columns_of_result
 from mm_framework.results.summary import summarize
-from mm_framework.results.tables import tables_of
-from mm_framework.testing.strategies import Tape, backtest
-from mm_framework.trading.latency import Constant
-from tests.support.quoted_run import maker, walk
-
-
-def written(market: Tape, folder: Path) -> tuple[RunColumns, Result]:
-    outcome = backtest({"maker": maker()}, market, entry=Constant(1_000_000), grid_ns=10**9)
-    paths = market_paths(market.messages())
-    run = columns_of(outcome, paths)
-    definitions = [one.definition for one in market.messages() if one.definition is not None]
-    found = tables_of(outcome, definitions, {name: path.instrument.quote for name, path in paths.items()})
-    kept = ("id", "price_scale", "size_scale")
-    document = {
-        "format": 1,
-        "instruments": [
-            {**{name: getattr(one, name) for name in kept}, "quote": paths[one.id].instrument.quote}
-            for one in definitions
-        ],
-        "accounts": [_account(one) for one in outcome.accounts],
-        "summary": summarize(run),
-    }
-    write_result(folder, document, {**attrs.asdict(found, recurse=False), "tops": table_of(paths)})
-    return run, read_result(folder)
+from tests.support.quoted_run import walk, written
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+import attrs
 
 from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.model.orders import Side
+from mm_framework.results.bundle import Result, read_result, write_result
 from mm_framework.results.columns import RunColumns, columns_of
 from mm_framework.results.path import market_paths
+from mm_framework.results.path_table import table_of
+from mm_framework.results.play import _account
+from mm_framework.results.summary import summarize
+from mm_framework.results.tables import tables_of
 from mm_framework.testing.strategies import Tape, backtest, tape
 from mm_framework.trading.latency import Constant
 
-__all__ = ["DOCUMENT", "maker", "quoted_run", "walk"]
+__all__ = ["DOCUMENT", "maker", "quoted_run", "walk", "written"]
 
 DOCUMENT: dict[str, Any] = {
     "data": {
@@ -85,3 +93,26 @@ def quoted_run() -> RunColumns:
     market = walk()
     outcome = backtest({"maker": maker()}, market, entry=Constant(1_000_000), response=Constant(1_000_000))
     return columns_of(outcome, market_paths(market.messages()))
+
+
+def written(market: Tape, folder: Path, latency_ms: int = 1) -> tuple[RunColumns, Result]:
+    """The columns of the maker's run on a tape, and its result, read back from ``folder``."""
+    outcome = backtest({"maker": maker()}, market, entry=Constant(latency_ms * 10**6), grid_ns=10**9)
+    paths = market_paths(market.messages())
+    run = columns_of(outcome, paths)
+    definitions = [one.definition for one in market.messages() if one.definition is not None]
+    found = tables_of(outcome, definitions, {name: path.instrument.quote for name, path in paths.items()})
+    kept = ("id", "price_scale", "size_scale")
+    document = {
+        **DOCUMENT,
+        "format": 1,
+        "configuration": {"strategies": {"maker": {}}, "order-latency": {"entry_ms": latency_ms}},
+        "instruments": [
+            {**{name: getattr(one, name) for name in kept}, "quote": paths[one.id].instrument.quote}
+            for one in definitions
+        ],
+        "accounts": [_account(one) for one in outcome.accounts],
+        "summary": summarize(run),
+    }
+    write_result(folder, document, {**attrs.asdict(found, recurse=False), "tops": table_of(paths)})
+    return run, read_result(folder)
