@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from mm_framework.cli.groups import VerbGroup
+from mm_framework.cli.research_calibrate import calibrate
 from mm_framework.cli.research_market import paper_market
+from mm_framework.cli.research_studies import fair_value, features
 
 __all__ = ["command"]
 
@@ -15,4 +17,5 @@ def command() -> None:
     """Judge features, fair values and quoting models on data that they have not seen."""
 
 
-command.add_command(paper_market)
+for _verb in (features, fair_value, calibrate, paper_market):
+    command.add_command(_verb)
