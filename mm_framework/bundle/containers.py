@@ -88,7 +88,7 @@ def _line_by_line(path: Path, container: str) -> Iterator[Item]:
             message = f"{path}, line {number}: no line of format {container}: {error}"
             raise StoreError(message, path=path) from None
         if item is not None:
-            yield attrs.evolve(item, line=number)
+            yield Item(item.kind, item.payload, item.wall_ns, item.url, number)
 
 
 def _whole_file(path: Path, container: str) -> Iterator[Item]:

@@ -13,6 +13,7 @@ import attrs
 
 from mm_framework.bundle.containers import Item
 from mm_framework.bundle.run import RunWriter
+from mm_framework.bundle.segment import BLOCK_BYTES
 from mm_framework.feed import Feed, FeedConfig
 from mm_framework.feed.output import Defined, Malformed
 from mm_framework.model.events import NULL, Reason
@@ -35,7 +36,7 @@ class _Link:
 
 
 class ImportLog:
-    """Writes one shard; `item` for all that was recorded, then `finish`.
+    """Writes one shard; `item` for all that was recorded, then `finish`. ``feed`` reads it block by block.
 
     ``config.wall0_ns`` is LEAD_NS before the first receive time.
     """
@@ -50,6 +51,7 @@ class ImportLog:
         self._opened = 0
         self._place = 0
         self._newest_ns = self._newest_before_ns = config.wall0_ns
+        self._unfed = bytearray()
         self._add(RecordKind.CONTROL, encode_json({"op": "start", "config": config.to_json()}))
 
     def item(self, place: int, kind: RecordKind, item: Item) -> None:
@@ -79,6 +81,7 @@ class ImportLog:
 
     def _only_instrument(self) -> str | None:
         """The instrument of a body whose request nobody kept: the one of the recording, if it is alone."""
+        self._feed()
         seen = [view.id for view in self.feed.instruments()]
         return seen[0] if len(seen) == 1 else None
 
@@ -87,6 +90,7 @@ class ImportLog:
         for link in list(self._links.values()):
             self._lose(link, Reason.RECORDING_END, "the recording ends")
         self._add(RecordKind.CONTROL, encode_json({"op": "stop"}))
+        self._feed()
 
     def _received(self, item: Item) -> None:
         """From here on records carry the item's receive time."""
@@ -138,6 +142,7 @@ class ImportLog:
 
     def _add(self, kind: RecordKind, payload: bytes, connection: int = 0) -> None:
         if self.writer.checkpoint_due(SHARD, self._stamp()):
+            self._feed()
             self._put(RecordKind.CHECKPOINT, self.feed.checkpoint(), 0, self._mono_ns + 1)
         self._put(kind, payload, connection, self._stamp())
 
@@ -158,7 +163,16 @@ class ImportLog:
         self._mono_ns = mono_ns
         self.records += 1
         self.writer.append(SHARD, record)
-        for notice in self.feed.feed(record).notices:
+        self._unfed += record
+        if len(self._unfed) >= BLOCK_BYTES:
+            self._feed()
+
+    def _feed(self) -> None:
+        """Let `Feed` read what was written, as one block."""
+        block, self._unfed = self._unfed, bytearray()
+        if not block:
+            return
+        for notice in self.feed.feed(block).notices:
             if isinstance(notice, Defined):
                 self.writer.definition(notice.definition)
             elif isinstance(notice, Malformed):

@@ -301,6 +301,28 @@ def test_a_bad_line_leaves_nothing_behind(tmp_path: Path, do_import: Import) -> 
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+@pytest.mark.parametrize("block_bytes", [1, 700, 5000])
+def test_how_much_is_read_at_once_changes_no_byte_of_the_bundle(
+    tmp_path: Path, do_import: Import, monkeypatch: pytest.MonkeyPatch, block_bytes: int
+) -> None:
+    """Also where a REST body asks which instrument is alone, a frame is none, and checkpoints fall due."""
+    told = [*frames(60), b'{"rest":true}', b"no frame at all", *frames(60, seed=2, symbol="C/D")]
+    lines = [b"%d %s" % (T0 + number * 20_000_000_000, one) for number, one in enumerate(told)]
+    path = raw_file(tmp_path / "a.log", lines)
+    whole, run = do_import(path, out="x")
+    assert sum(one.kind == RecordKind.CHECKPOINT for one in records(run)) > 2
+    first = {
+        one.relative_to(run.path): one.read_bytes() for one in sorted(run.path.rglob("*")) if one.is_file()
+    }
+    (tmp_path / "runs").rename(tmp_path / "kept")
+    monkeypatch.setattr(import_log, "BLOCK_BYTES", block_bytes)
+    again, run = do_import(path, out="x")
+    assert again == whole
+    assert {
+        one.relative_to(run.path): one.read_bytes() for one in sorted(run.path.rglob("*")) if one.is_file()
+    } == first
+
+
 def test_an_interrupted_import_leaves_nothing_behind(
     tmp_path: Path, do_import: Import, monkeypatch: pytest.MonkeyPatch
 ) -> None:
