@@ -34,7 +34,10 @@ class RunTables:
 
 
 def tables_of(outcome: Outcome, definitions: Iterable[Definition], quotes: Mapping[str, str]) -> RunTables:
-    """The tables; ``definitions``: the last of each instrument, ``quotes``: its quote currency."""
+    """The tables of a run whose scales never changed, as on tapes of a store (`replay.splice`).
+
+    ``definitions``: the last of each instrument, ``quotes``: its quote currency.
+    """
     scales = _Scales({one.id: one for one in definitions}, quotes)
     orders = _orders(outcome)
     return RunTables(
