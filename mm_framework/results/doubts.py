@@ -32,6 +32,11 @@ def doubts(summary: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]
 def _made(document: Mapping[str, Any]) -> Iterator[str]:
     for error in document.get("errors") or ():
         yield f"a strategy was stopped: {error}"
+    for one in document.get("instruments") or ():
+        missing = [name for name in ("tick_size", "lot_size") if name in one and one[name] is None]
+        if missing:
+            told = " and ".join(name.replace("_", " ") for name in missing)
+            yield f"{one['id']}: its {told} is not known: orders stand where the venue would not take them"
     timeline = document.get("timeline") or {}
     clipped = timeline.get("clipped_share")
     if clipped is not None and clipped > MUCH_CLIPPED:

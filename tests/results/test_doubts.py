@@ -35,6 +35,11 @@ def told(changes: dict[str, Any] | None = None, document: dict[str, Any] | None 
     ("changes", "document", "sentence"),
     [
         ({}, {"errors": ["strategy maker: decide raised"]}, "a strategy was stopped: strategy maker"),
+        (
+            {},
+            {"instruments": [{"id": "a:B", "tick_size": None, "lot_size": "1"}]},
+            "a:B: its tick size is not known",
+        ),
         ({}, {"timeline": {"clipped_share": 0.02}}, "2.0 % of the venue's times"),
         ({}, {"timeline": {"clocks": [{"source": "estimated"}]}}, "was estimated from the data"),
         ({}, {"timeline": {"clocks": [{"source": "none"}]}}, "a venue tells no time"),
