@@ -156,12 +156,14 @@ def _windows(
 def sections(document: dict[str, Any]) -> list[Section]:
     """The page of a calibration."""
     settings = document["strategy_settings"]
-    bursts = document["bursts"]
+    bursts, data = document["bursts"], document["data"]
     return [
         Section(
             "Answer",
             (
                 *(f"{name} = {number(value)}" for name, value in settings.items()),
+                f"A tick is {data['tick']}, {data['tick_source']}: "
+                + ("the venue's." if data["tick_source"] == "told" else "say so to the strategy, `tick`."),
                 f"{bursts['used']} bursts of {bursts['prints']} prints; {bursts['prints_left_out']} prints"
                 " left out: no aggressor told, or no mid before.",
             ),

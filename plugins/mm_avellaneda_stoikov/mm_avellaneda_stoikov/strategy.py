@@ -59,6 +59,7 @@ def decide(state: Any, wake: Wake, market: Market, out: Out) -> None:
         return
     if not view.trusted:
         return
+    tick = max(mine.tick, view.tick)
 
     bid = 0
     ask = 0
@@ -71,12 +72,12 @@ def decide(state: Any, wake: Wake, market: Market, out: Out) -> None:
         share = 0.5
         if state.weighted and view.bid_size > 0 and view.ask_size > 0:
             share = view.bid_size / (view.bid_size + view.ask_size)
-        mid = (view.bid + share * (view.ask - view.bid)) / view.tick
+        mid = (view.bid + share * (view.ask - view.bid)) / tick
         risk = state.risk_per_s * left_s
         centre = reservation_price(mid, view.position / mine.size, risk)
         half = total_spread(risk, state.liquidity) / 2.0
-        bid = bid_price(centre - half, view.ask, view.tick)
-        ask = ask_price(centre + half, view.bid, view.tick)
+        bid = bid_price(centre - half, view.ask, tick)
+        ask = ask_price(centre + half, view.bid, tick)
 
     for side in (1, -1):
         own = 0 if side == 1 else 1
@@ -97,7 +98,7 @@ def decide(state: Any, wake: Wake, market: Market, out: Out) -> None:
                 mine.order[own] = out.place(i, side, price, size, TimeInForce.GTC, Urgency.MAKER, QUOTE)
                 mine.asked[own] = price
         elif mine.asked[own] != LEAVING:
-            moved = abs(price - mine.asked[own]) > state.keep_ticks * view.tick
+            moved = abs(price - mine.asked[own]) > state.keep_ticks * tick
             if price == 0 or (moved and size <= 0 and waiting == 0):
                 out.cancel(mine.order[own], WITHDRAW)
                 mine.asked[own] = LEAVING
@@ -120,6 +121,7 @@ def avellaneda_stoikov(settings: AvellanedaStoikovSettings) -> Strategy:
 
     def define(mine: Any, definition: Definition) -> None:
         mine.size = max(1, units(settings.size, definition.size_scale, up=False))
+        mine.tick = 0 if settings.tick is None else units(settings.tick, definition.price_scale, up=True)
         mine.limit = units(settings.max_position, definition.size_scale, up=False)
         for own in range(2):
             mine.asked[own] = min(mine.asked[own], 0)
@@ -137,7 +139,7 @@ def avellaneda_stoikov(settings: AvellanedaStoikovSettings) -> Strategy:
             "weighted": "i8",
             "keep_ticks": "i8",
         },
-        at={"size": "i8", "limit": "i8", "order": "i8[2]", "asked": "i8[2]"},
+        at={"size": "i8", "tick": "i8", "limit": "i8", "order": "i8[2]", "asked": "i8[2]"},
         tags=TAGS,
         orders=2,
         start=start,

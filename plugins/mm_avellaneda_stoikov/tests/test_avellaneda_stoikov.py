@@ -207,6 +207,12 @@ def test_it_does_not_trade_a_market_that_is_not_trusted() -> None:
     assert len(run(built(), market().gap().wait(10)).intents) == 2
 
 
+def test_a_tick_that_the_venue_does_not_tell_may_be_given() -> None:
+    untold = tape(price_scale=4, tick=None).book(bids=[("99.95", "5")], asks=[("100.05", "5")])
+    assert [i.price for i in run(built(tick="0.01"), untold).intents] == [999700, 1000300]
+    assert run(built(), untold).intents[0].price > 999900
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0, 3_000_000]))
 def test_on_any_tape_the_position_keeps_its_limit_and_no_quote_takes(seed: int, entry_ns: int) -> None:
@@ -230,7 +236,15 @@ def test_on_any_tape_the_position_keeps_its_limit_and_no_quote_takes(seed: int, 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("size", "0"), ("max_position", "-1"), ("k_per_tick", 0.0), ("horizon_s", 0.0)]
+    ("name", "value"),
+    [
+        ("size", "0"),
+        ("size", "x"),
+        ("tick", "-1"),
+        ("max_position", "-1"),
+        ("k_per_tick", 0.0),
+        ("horizon_s", 0.0),
+    ],
 )
 def test_a_setting_that_means_nothing_is_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):

@@ -9,6 +9,7 @@ import attrs
 from attrs import validators
 
 from mm_framework.contracts.strategy import units
+from mm_framework.model.fixed import BadNumber
 from mm_framework.settings import section, setting
 
 __all__ = ["MAX_INVENTORY", "GlftGridSettings"]
@@ -18,8 +19,17 @@ MAX_INVENTORY: Final = 1000
 
 
 def _size(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
-    if units(value, 18, up=False) <= 0:
-        raise ValueError(f"{attribute.name} is {value}, expected a size above 0")
+    try:
+        positive = units(value, 18, up=False) > 0
+    except BadNumber:
+        positive = False
+    if not positive:
+        raise ValueError(f"{attribute.name} is {value}, expected a number above 0")
+
+
+def _step(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None:
+        _size(_, attribute, value)
 
 
 @section("strategy.glft_grid")
@@ -57,6 +67,9 @@ class GlftGridSettings:
     )
     step_ticks: int = setting(
         1, help="Orders stand at multiples of so many ticks, one a multiple.", validator=validators.ge(1)
+    )
+    tick: str | None = setting(
+        None, help="The price step, where the venue does not tell it; empty: the venue's.", validator=_step
     )
     reference: Literal["mid", "weighted"] = setting(
         "mid", help="What it quotes around: the mid, or the mid weighted with the sizes at the best prices."

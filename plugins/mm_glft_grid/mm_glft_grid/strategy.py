@@ -68,13 +68,14 @@ def decide(state: Any, wake: Wake, market: Market, out: Out) -> None:
         return
     if not view.trusted:
         return
+    tick = max(mine.tick, view.tick)
 
-    step = state.step_ticks * view.tick
+    step = state.step_ticks * tick
     quoting = view.has_bid and view.has_ask and view.bid < view.ask
     share = 0.5
     if state.weighted and view.bid_size > 0 and view.ask_size > 0:
         share = view.bid_size / (view.bid_size + view.ask_size)
-    mid = (view.bid + share * (view.ask - view.bid)) / view.tick
+    mid = (view.bid + share * (view.ask - view.bid)) / tick
     q = view.position / mine.size
 
     for side in (1, -1):
@@ -166,6 +167,7 @@ def glft_grid(settings: GlftGridSettings) -> Strategy:
 
     def define(mine: Any, definition: Definition) -> None:
         mine.size = max(1, units(settings.size, definition.size_scale, up=False))
+        mine.tick = 0 if settings.tick is None else units(settings.tick, definition.price_scale, up=True)
         mine.limit = units(settings.max_position, definition.size_scale, up=False)
         for seat in range(2 * settings.levels):
             mine.asked[seat] = min(mine.asked[seat], 0)
@@ -181,7 +183,7 @@ def glft_grid(settings: GlftGridSettings) -> Strategy:
             "weighted": "i8",
             "distance": f"f8[{2 * largest}]",
         },
-        at={"size": "i8", "limit": "i8", "order": seats, "asked": seats, "waiting": seats},
+        at={"size": "i8", "tick": "i8", "limit": "i8", "order": seats, "asked": seats, "waiting": seats},
         tags=TAGS,
         orders=2 * settings.levels,
         start=start,

@@ -144,6 +144,12 @@ def test_it_does_not_trade_a_market_that_is_not_trusted() -> None:
     assert len(run(built(), market().gap().wait(10)).intents) == 2
 
 
+def test_a_tick_that_the_venue_does_not_tell_may_be_given() -> None:
+    untold = tape(price_scale=4, tick=None).book(bids=[("99.95", "5")], asks=[("100.05", "5")])
+    assert [i.price for i in run(built(tick="0.01"), untold).intents] == [999700, 1000300]
+    assert run(built(), untold).intents[0].price > 999900
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(0, 2**32),
@@ -178,6 +184,8 @@ def test_on_any_tape_the_position_keeps_its_limit(seed: int, way_ns: int, levels
     ("name", "value", "words"),
     [
         ("size", "0", "above 0"),
+        ("size", "x", "above 0"),
+        ("tick", "0", "above 0"),
         ("max_position", "0.001", "holds 0 orders"),
         ("max_position", "100", "holds 10000 orders"),
         ("a_per_s", 0.0, "a_per_s"),
