@@ -60,8 +60,10 @@ class Wishes(Scene):
         return Value("f8", (build.fmul(build.uitofp(z, F64), ir.Constant(F64, 2.0**-53)),))
 
     def _refused(self, name: str, bad: ir.Value, words: Mapping[str, ir.Value], done: ir.Block) -> None:
-        """Where ``bad``: the call failed with these arguments, and nothing is left; else go on."""
+        """Where ``bad``, or something failed before: this call fails, and nothing is left; else go on."""
         build = self.build
+        failed = build.icmp_signed("!=", load(build, self.ctx, at.CTX_ERROR), ZERO)
+        bad = build.or_(bad, failed)
         site = self.site(name, ["i8"] * len(words))
         fails, goes = self.function.append_basic_block(), self.function.append_basic_block()
         build.cbranch(bad, fails, goes)

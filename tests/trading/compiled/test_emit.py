@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import pytest
@@ -16,8 +17,12 @@ if mode() == "off":
     pytest.skip("MM_KERNELS=off: nothing is compiled", allow_module_level=True)
 
 from mm_framework import num
-from mm_framework.contracts.strategy import Strategy
+from mm_framework.contracts.strategy import On, Side, Strategy, TimeInForce
 from mm_framework.num import floor_to
+from mm_framework.trading.compiled import context as at
+from mm_toy_spread.settings import ToySpreadSettings
+from mm_toy_spread.strategy import toy_spread
+from tests.support.random_tapes import restless
 from tests.support.twin_decide import Seen, Twin, Woken
 
 EDGE = 2**63
@@ -197,3 +202,149 @@ def test_numbers_and_errors_are_the_same(decide: Any, a: int, b: int, x: float, 
         twin.state.ns[k] = twin.state.fs[k] = 0
     twin.compiled.state_fields.write(twin.state, twin.compiled.state)
     twin(Woken(1))
+
+
+# what decide sees and leaves
+
+
+def d_sees(state: Any, wake: Any, market: Any, out: Any) -> None:
+    i = wake.instrument
+    view, mine = market[i], state.at[i]
+    mine.seen += view.bid * 2 + view.ask_size - view.tick + view.lot + view.price_scale + view.size_scale
+    mine.sum = view.trusted + view.has_bid * 2 + view.has_ask * 4 + view.bids * 8 + view.asks * 64
+    for k in range(len(view.bid_prices)):
+        mine.sum = (
+            mine.sum * 3 + view.bid_prices[k] - view.bid_sizes[k] + view.ask_prices[k] * view.ask_sizes[k]
+        )
+    for k in range(view.open_orders):
+        mine.own[k] = (
+            view.order_numbers[k] * view.order_sides[k] + view.order_prices[k] - view.order_leaves[k]
+        )
+    state.calls, state.many = state.calls + 1, len(market) + len(state.at) * 10 + len(mine.own) * 100
+    state.u = wake.uniform() * (1 if wake.reasons & On.TRADE else -1)
+    state.told = (
+        wake.trade_price + wake.trade_size * wake.trade_side + wake.order - wake.filled + wake.refusal
+    )
+    state.other = market[state.pick].position
+
+
+def d_asks(state: Any, wake: Any, market: Any, out: Any) -> None:
+    first = out.place(state.i, state.side, 10, state.size, state.tif, state.urgency, state.tag, state.due)
+    out.place(0, Side.SELL, 5, 5, tag=1, expires_ns=wake.now_ns + 1, tif=TimeInForce.GTD)
+    out.replace(first, state.size, 3, 0)
+    out.cancel(state.order, tag=state.tag)
+    out.cancel(out.place(0, Side.BUY, 1, 1))
+    out.timer(state.due)
+
+
+SMALL = st.integers(-1, 4)
+PRICE = st.integers(1, 1000)
+
+
+@st.composite
+def views(draw: Any) -> list[Seen]:
+    found = []
+    for _ in range(2):
+        levels = [draw(st.lists(st.tuples(PRICE, PRICE), max_size=2)) for _ in range(2)]
+        orders = draw(st.lists(st.tuples(PRICE, st.sampled_from([1, -1]), PRICE, PRICE), max_size=2))
+        names = ("trusted", "has_bid", "has_ask", "bid", "ask_size", "tick", "lot", "price_scale", "position")
+        found.append(Seen({name: draw(st.integers(-9, 9)) for name in names}, *levels, orders))
+    return found
+
+
+SEES = Twin(
+    Strategy(
+        d_sees,
+        state={"calls": "i8", "many": "i8", "u": "f8", "told": "i8", "other": "i8", "pick": "i8"},
+        at={"seen": "i8", "sum": "i8", "own": "i8[2]"},
+        depth=2,
+        orders=2,
+    ),
+    2,
+)
+ASKED = ("i", "side", "size", "tif", "urgency", "tag", "due", "order")
+ASKS = Twin(Strategy(d_asks, state=dict.fromkeys(ASKED, "i8"), tags=("a", "b")), 2)
+
+
+@settings(max_examples=150, deadline=None)
+@given(views(), SMALL, SMALL, st.tuples(*[SMALL] * 7))
+def test_all_of_a_view_and_of_a_wake_up_is_seen(seen: list[Seen], i: int, pick: int, told: Any) -> None:
+    SEES.show(seen)
+    SEES.state.pick = pick
+    SEES.compiled.state_fields.write(SEES.state, SEES.compiled.state)
+    for k in range(2):
+        SEES.ats[k].sum = SEES.ats[k].seen = 0
+        SEES.compiled.at_fields.write(SEES.ats[k], SEES.compiled.at[k])
+    error = SEES(Woken(5, i, *told))
+    assert (error is None) == (i in (0, 1) and pick in (0, 1))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.tuples(*[SMALL] * 6), st.integers(-2, 12), st.integers(-1, 60))
+@example((0, 1, 1, 4, 2, -1), 9, 1)
+@example((1, -1, 2, 1, 1, 0), 9, 2)
+def test_wishes_and_what_is_wrong_with_them(numbers: tuple[int, ...], due: int, order: int) -> None:
+    ASKS.show([Seen({}), Seen({})])
+    for name, number in zip(ASKED, (*numbers, due, order), strict=True):
+        setattr(ASKS.state, name, number)
+    ASKS.compiled.state_fields.write(ASKS.state, ASKS.compiled.state)
+    before = ASKS.out.last_order
+    if ASKS(Woken(5)) is None:
+        assert ASKS.out.last_order == before + 3
+    ASKS.compiled.context[at.CTX_LAST_ORDER // 8] = ASKS.out.last_order
+
+
+def d_floods(state: Any, wake: Any, market: Any, out: Any) -> None:
+    for _ in range(state.n):
+        if state.timers:
+            out.timer(100)
+        else:
+            out.place(0, Side.BUY, 1, 1)
+
+
+@pytest.mark.parametrize("timers", [0, 1])
+def test_a_call_leaves_at_most_so_many_wishes(timers: int) -> None:
+    twin = Twin(Strategy(d_floods, state={"n": "i8", "timers": "i8"}))
+    twin.show([Seen({})])
+    for n, error in ((1024, None), (1025, "RuntimeError: more than 1024")):
+        twin.state.n, twin.state.timers = n, timers
+        twin.compiled.state_fields.write(twin.state, twin.compiled.state)
+        told = twin(Woken(1))
+        assert told == error or str(told).startswith(str(error))
+
+
+def d_endless(state: Any, wake: Any, market: Any, out: Any) -> None:
+    while True:
+        state.n += 1
+
+
+def test_a_loop_without_an_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mm_framework.trading.machine.MAX_STEPS", 100)
+    twin = Twin(Strategy(d_endless, state={"n": "i8"}))
+    twin.show([Seen({})])
+    error = twin(Woken(1))
+    assert error is not None
+    assert error.startswith("RuntimeError: a loop went around 100 times")
+
+
+@pytest.mark.parametrize("strategy", [toy_spread(ToySpreadSettings()), restless()], ids=["toy", "restless"])
+def test_strategies_of_this_repository_are_the_same_in_both_modes(strategy: Strategy) -> None:
+    draw, twin = random.Random(1), Twin(strategy, 2)
+    for now_ns in range(1000):
+        seen = []
+        for _ in range(2):
+            bid, spread = draw.randrange(900, 1000), draw.randrange(1, 8)
+            numbers = {
+                "trusted": draw.randrange(2),
+                "has_bid": 1,
+                "has_ask": 1,
+                "bid": bid,
+                "ask": bid + spread,
+            }
+            numbers |= {"bid_size": 3, "ask_size": 4, "size_scale": 3, "position": draw.randrange(-3, 3)}
+            known = min(twin.out.last_order, 2)
+            orders = [(k + 1, draw.choice((1, -1)), bid, 5) for k in range(draw.randrange(known + 1))]
+            seen.append(Seen(numbers, [(bid, 3)], [(bid + spread, 4)], orders))
+        twin.show(seen)
+        assert twin(Woken(now_ns, draw.randrange(2), draw.randrange(1, 64))) is None
+    assert twin.out.last_order > 100
