@@ -84,6 +84,11 @@ class Twin:
         self.out.take()
         return error
 
+    def level(self) -> None:
+        """After an error: order numbers and random stream of the interpreted one for both."""
+        self.compiled.set(at.CTX_LAST_ORDER, self.out.last_order)
+        self.compiled.context[at.CTX_STREAM // 8] = np.uint64(self.wake.stream).astype(np.int64)
+
     def _padded(self, numbers: Sequence[int], length: int) -> list[int]:
         return [*numbers, *[0] * (length - len(numbers))]
 

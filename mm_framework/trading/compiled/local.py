@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import operator
 from collections.abc import Mapping, Sequence
@@ -23,17 +22,18 @@ from mm_framework.contracts.strategy import Strategy, units
 from mm_framework.errors import StrategyError
 from mm_framework.kernels.memory import Buffer
 from mm_framework.model.fixed import MAX
-from mm_framework.model.orders import Intent, IntentKind, Refusal, Side, TimeInForce, Urgency
+from mm_framework.model.orders import Intent
 from mm_framework.trading.actor import raised
 from mm_framework.trading.backtest import Sent
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled import desk_memory as memory
 from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.desk import desk_end
+from mm_framework.trading.compiled.intents import IntentColumn
+from mm_framework.trading.compiled.lazy import Lazy
 from mm_framework.trading.compiled.memory import Half, Run
 from mm_framework.trading.compiled.strategy import CompiledStrategy
 from mm_framework.trading.desk import restless
-from mm_framework.trading.intents import IntentHash
 from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.views import MAX_WISHES
@@ -138,37 +138,17 @@ class CompiledDesk:
                 found.append(self._raised[index])
         return found
 
-    def intents(self) -> tuple[list[Intent], list[Sent], str]:
+    def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
         """All intents, when they were decided on and why they did not leave, and the hash of their lines."""
-        address, count = self._run[layout.RUN_INTENTS], self._run[layout.RUN_INTENTS + layout.COLUMN_COUNT]
-        size = count * layout.INTENT_BYTES
-        words = memoryview((ctypes.c_char * size).from_address(address)).cast("B").cast("q")
-        intents, sent, digest = [], [], IntentHash()
-        for first in range(0, size // _WORD, layout.INTENT_BYTES // _WORD):
-            record = words[first : first + layout.INTENT_BYTES // _WORD].tolist()
-            one = {name: record[offset // _WORD] for name, offset in _FIELDS.items()}
-            intents.append(self._intent(one))
-            sent.append(Sent(one["SENT"], Refusal(one["REFUSED"]) if one["REFUSED"] else None))
-            digest.add(intents[-1])
-        return intents, sent, digest.hexdigest()
-
-    def _intent(self, one: Mapping[str, int]) -> Intent:
-        kind, strategy = IntentKind(one["KIND"]), self.strategies[one["STRATEGY"]]
-        place, replace = kind is IntentKind.PLACE, kind is IntentKind.REPLACE
-        return Intent(
-            seq=one["SEQ"],
-            strategy=strategy.name,
-            kind=kind,
-            order=one["ORDER"],
-            instrument=None if one["SLOT"] < 0 else self._slots[one["SLOT"]].id,
-            side=Side(one["SIDE"]) if place else None,
-            price=one["PRICE"] if place or replace else None,
-            size=one["SIZE"] if place or replace else None,
-            tif=TimeInForce(one["TIF"]) if place else None,
-            urgency=Urgency(one["URGENCY"]) if place else None,
-            tag="" if one["TAG"] < 0 else strategy.strategy.tags[one["TAG"]],
-            expires_ns=one["EXPIRES"] if one["TIF"] == TimeInForce.GTD else None,
+        column = IntentColumn.at(
+            self._run[layout.RUN_INTENTS],
+            self._run[layout.RUN_INTENTS + layout.COLUMN_COUNT],
+            self.names,
+            [strategy.strategy.tags for strategy in self.strategies],
+            [slot.id for slot in self._slots],
         )
+        count = column.count
+        return Lazy(count, column.intents), Lazy(count, column.sent), column.hexdigest()
 
     def _describe(self, index: int, strategy: CompiledStrategy) -> None:
         """What the desk has to know of it; then let it start."""
@@ -207,13 +187,6 @@ class CompiledDesk:
         for offset, value in values.items():
             words[offset // _WORD] = value
         return rooms
-
-
-_FIELDS: Final = {
-    name.removeprefix("INTENT_"): offset
-    for name, offset in vars(layout).items()
-    if name.startswith("INTENT_") and name != "INTENT_BYTES"
-}
 
 
 def _limit(told: str | None, size_scale: int) -> int:

@@ -19,7 +19,6 @@ if mode() == "off":
 from mm_framework import num
 from mm_framework.contracts.strategy import On, Side, Strategy, TimeInForce
 from mm_framework.num import floor_to
-from mm_framework.trading.compiled import context as at
 from mm_toy_spread.settings import ToySpreadSettings
 from mm_toy_spread.strategy import toy_spread
 from tests.support.random_tapes import restless
@@ -291,7 +290,7 @@ def test_wishes_and_what_is_wrong_with_them(numbers: tuple[int, ...], due: int, 
     before = ASKS.out.last_order
     if ASKS(Woken(5)) is None:
         assert ASKS.out.last_order == before + 3
-    ASKS.compiled.context[at.CTX_LAST_ORDER // 8] = ASKS.out.last_order
+    ASKS.level()
 
 
 def d_floods(state: Any, wake: Any, market: Any, out: Any) -> None:
