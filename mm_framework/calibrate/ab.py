@@ -1,0 +1,310 @@
+"""An A/B test while it runs: six metrics a bucket, four safety gates on event time, a latch. Pure.
+
+    on_tick, on_fill, on_quotes -> the bucket of the symbol -> `look`, once a second of event time
+        -> each gate: violated, clear, or too little data -> violated for 600 s without a break: rollback
+
+In mode ``dry`` it tells what it would do; ``online`` every symbol is in A from the rollback on, for good.
+A gate is an alarm and no test: see ``z`` for what keeps an A/A run quiet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import attrs
+
+from mm_framework.calibrate.routing import Bucket, Routing
+
+__all__ = ["GATES", "METRICS", "AbFill", "AbRun", "AbSettings", "BucketStats", "GateState", "Rollback"]
+
+METRICS: Final = (
+    "net_bps",
+    "slippage_bps",
+    "fill_rate",
+    "taker_share",
+    "tick_total_p95",
+    "deadline_miss_rate",
+)
+GATES: Final[Mapping[str, str]] = {
+    "slippage_degradation": "slippage_bps",
+    "taker_share_increase": "taker_share",
+    "latency_regression": "tick_total_p95",
+    "deadline_miss_spike": "deadline_miss_rate",
+}
+"""A gate and the metric that it watches."""
+
+_LOOK_MS: Final = 1000
+_WINDOW: Final = 1000
+"""Most ticks and fills of a bucket that are judged: the last ones."""
+
+
+@attrs.frozen
+class AbSettings:
+    """``window_sec``: what of the past is judged, at most 1000 ticks and fills of it. ``duration_sec``: how
+    long a gate is violated before it acts. ``min_samples``: fills, or ticks, of each
+    side without which a gate neither is violated nor clears. ``z``: standard errors that a difference must
+    exceed beside the gate's own threshold; 0: the inherited gates alone.
+    """
+
+    mode: Literal["dry", "online"] = "dry"
+    window_sec: int = 300
+    duration_sec: int = 600
+    min_samples: int = 30
+    z: float = 3.0
+    taker_share_step: float = 0.01
+    latency_factor: float = 1.10
+    deadline_miss_limit: float = 0.02
+
+
+class _Window:
+    """The last numbers with their mean and variance, O(1) but for percentiles."""
+
+    __slots__ = ("_squares", "_sum", "_times", "values")
+
+    def __init__(self) -> None:
+        self.values: deque[float] = deque()
+        self._times: deque[int] = deque()
+        self._sum = self._squares = 0.0
+
+    def add(self, ts_ms: int, value: float) -> None:
+        self.values.append(value)
+        self._times.append(ts_ms)
+        self._sum += value
+        self._squares += value * value
+        if len(self.values) > _WINDOW:
+            self._drop()
+
+    def forget(self, before_ms: int) -> None:
+        """Leave out what is older."""
+        while self._times and self._times[0] < before_ms:
+            self._drop()
+
+    def _drop(self) -> None:
+        old = self.values.popleft()
+        self._times.popleft()
+        self._sum -= old
+        self._squares -= old * old
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def mean(self) -> float | None:
+        return self._sum / len(self.values) if self.values else None
+
+    @property
+    def error(self) -> float:
+        """The standard error of the mean."""
+        count = len(self.values)
+        if count < 2:
+            return math.inf
+        variance = max(0.0, self._squares / count - (self._sum / count) ** 2) * count / (count - 1)
+        return math.sqrt(variance / count)
+
+    def p95(self) -> float | None:
+        """Nearest rank."""
+        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1] if self.values else None
+
+    def p95_error(self) -> float:
+        """Half the distance of the order statistics one standard error beside the 95th percentile."""
+        count = len(self.values)
+        if count < 2:
+            return math.inf
+        ordered, rank = sorted(self.values), math.ceil(0.95 * count) - 1
+        step = math.ceil(math.sqrt(count * 0.95 * 0.05))
+        return (ordered[min(count - 1, rank + step)] - ordered[max(0, rank - step)]) / 2
+
+
+@attrs.frozen
+class AbFill:
+    """A fill at an event time; ``signed``: + bought, - sold; ``mid``: just before it; ``slip_bps``: cost."""
+
+    ts_ms: int
+    symbol: str
+    signed: float
+    price: float
+    mid: float
+    fee: float
+    slip_bps: float
+    taker: bool
+
+
+@attrs.define
+class BucketStats:
+    """What one bucket did. Profit, turnover and fill rate are of the whole run, the others of the window."""
+
+    totals: _Window = attrs.field(factory=_Window)
+    misses: _Window = attrs.field(factory=_Window)
+    slips: _Window = attrs.field(factory=_Window)
+    takers: _Window = attrs.field(factory=_Window)
+    fills: int = 0
+    quotes: int = 0
+    profit: float = 0.0
+    turnover: float = 0.0
+    _accounts: dict[str, tuple[float, float]] = attrs.field(factory=dict)
+
+    def add_tick(self, ts_ms: int, total_ms: float, *, miss: bool) -> None:
+        """A wake-up."""
+        self.totals.add(ts_ms, total_ms)
+        self.misses.add(ts_ms, float(miss))
+
+    def add_fill(self, fill: AbFill) -> None:
+        """A fill; the position before it is marked at its mid."""
+        position, before = self._accounts.get(fill.symbol, (0.0, fill.mid))
+        held, made = position * (fill.mid - before), fill.signed * (fill.mid - fill.price)
+        self.profit += held + made - fill.fee
+        self._accounts[fill.symbol] = (position + fill.signed, fill.mid)
+        self.turnover += abs(fill.signed) * fill.price
+        self.fills += 1
+        self.slips.add(fill.ts_ms, fill.slip_bps)
+        self.takers.add(fill.ts_ms, float(fill.taker))
+
+    def forget(self, before_ms: int) -> None:
+        """Leave out of the windows what is older."""
+        for window in (self.totals, self.misses, self.slips, self.takers):
+            window.forget(before_ms)
+
+    def metrics(self) -> dict[str, float | None]:
+        """The six of `METRICS`; null without data."""
+        return {
+            "net_bps": 1e4 * self.profit / self.turnover if self.turnover else None,
+            "slippage_bps": self.slips.mean,
+            "fill_rate": self.fills / self.quotes if self.quotes else None,
+            "taker_share": self.takers.mean,
+            "tick_total_p95": self.totals.p95(),
+            "deadline_miss_rate": self.misses.mean,
+        }
+
+
+@attrs.define
+class GateState:
+    """``since_ms``: from when on it is violated without a break, None while it is not. ``violations``: looks
+    that found it violated; ``looks``: those that had data. ``tripped_ms``: when it acted.
+    """
+
+    name: str
+    since_ms: int | None = None
+    violations: int = 0
+    looks: int = 0
+    tripped_ms: int | None = None
+
+
+@attrs.frozen
+class Rollback:
+    """A gate acted: when, which, and what the two sides showed."""
+
+    ts_ms: int
+    gate: str
+    a: float
+    b: float
+
+
+class AbRun:
+    """A test with its symbols. Event times must not go back."""
+
+    def __init__(self, routing: Routing, settings: AbSettings | None = None) -> None:
+        self.routing, self.settings = routing, settings or AbSettings()
+        self.stats: dict[Bucket, BucketStats] = {"A": BucketStats(), "B": BucketStats()}
+        self.gates = {name: GateState(name) for name in GATES}
+        self.rollback: Rollback | None = None
+        self.assigned: dict[str, Bucket] = {}
+        self.started_ms: int | None = None
+        self.ended_ms: int | None = None
+        self._next_ms = 0
+        self._judges: Mapping[str, Callable[[], tuple[float, float, bool] | None]] = {
+            "slippage_degradation": self._slippage,
+            "taker_share_increase": self._taker_share,
+            "latency_regression": self._latency,
+            "deadline_miss_spike": self._misses,
+        }
+
+    def bucket(self, symbol: str) -> Bucket:
+        """Where a symbol is now: in A, once there was a rollback online."""
+        if self.rollback is not None and self.settings.mode == "online":
+            return "A"
+        found = self.assigned.get(symbol)
+        if found is None:
+            found = self.assigned[symbol] = self.routing.bucket(symbol)
+        return found
+
+    def on_tick(self, ts_ms: int, symbol: str, total_ms: float, *, miss: bool, quotes: int = 0) -> None:
+        """A wake-up at an event time; the gates are looked at once a second."""
+        stats = self.stats[self.bucket(symbol)]
+        stats.add_tick(ts_ms, total_ms, miss=miss)
+        stats.quotes += quotes
+        if ts_ms >= self._next_ms:
+            self.look(ts_ms)
+
+    def on_fill(self, fill: AbFill) -> None:
+        """A fill."""
+        self.stats[self.bucket(fill.symbol)].add_fill(fill)
+        if fill.ts_ms >= self._next_ms:
+            self.look(fill.ts_ms)
+
+    def look(self, ts_ms: int) -> None:
+        """Judge all gates at an event time."""
+        self.started_ms = ts_ms if self.started_ms is None else self.started_ms
+        self.ended_ms, self._next_ms = ts_ms, ts_ms + _LOOK_MS
+        if self.rollback is not None:
+            return
+        for stats in self.stats.values():
+            stats.forget(ts_ms - self.settings.window_sec * 1000)
+        for name, judge in self._judges.items():
+            found = judge()
+            if found is not None:
+                self._judged(ts_ms, self.gates[name], *found)
+
+    def _judged(self, ts_ms: int, gate: GateState, a: float, b: float, violated: bool) -> None:
+        gate.looks += 1
+        if not violated:
+            gate.since_ms = None
+            return
+        gate.violations += 1
+        gate.since_ms = ts_ms if gate.since_ms is None else gate.since_ms
+        if ts_ms - gate.since_ms >= self.settings.duration_sec * 1000 and self.rollback is None:
+            gate.tripped_ms = ts_ms
+            self.rollback = Rollback(ts_ms, gate.name, a, b)
+
+    def _enough(self, name: str) -> tuple[_Window, _Window] | None:
+        a, b = (getattr(self.stats[bucket], name) for bucket in ("A", "B"))
+        return None if min(len(a), len(b)) < self.settings.min_samples else (a, b)
+
+    def _means(self, name: str, step: float) -> tuple[float, float, bool] | None:
+        windows = self._enough(name)
+        if windows is None:
+            return None
+        a, b = windows
+        assert a.mean is not None
+        assert b.mean is not None
+        noise = self.settings.z * math.hypot(a.error, b.error)
+        return a.mean, b.mean, b.mean > a.mean + step and b.mean - a.mean > noise
+
+    def _slippage(self) -> tuple[float, float, bool] | None:
+        return self._means("slips", 0.0)
+
+    def _taker_share(self) -> tuple[float, float, bool] | None:
+        return self._means("takers", self.settings.taker_share_step)
+
+    def _latency(self) -> tuple[float, float, bool] | None:
+        windows = self._enough("totals")
+        if windows is None:
+            return None
+        first, second = (window.p95() for window in windows)
+        assert first is not None
+        assert second is not None
+        noise = self.settings.z * math.hypot(*(window.p95_error() for window in windows))
+        worse = second > self.settings.latency_factor * first
+        return first, second, worse and second - first > noise
+
+    def _misses(self) -> tuple[float, float, bool] | None:
+        windows = self._enough("misses")
+        if windows is None:
+            return None
+        a, b = windows
+        assert a.mean is not None
+        assert b.mean is not None
+        over = b.mean - self.settings.deadline_miss_limit
+        return a.mean, b.mean, over > 0 and over > self.settings.z * b.error
