@@ -151,7 +151,7 @@ class Heartbeats:
         return Beat(
             status=status,
             line={"event": "heartbeat", **told},
-            overall=self._overall(past, status, shards, tally, host),
+            overall=self._overall(past, status, shards, tally, host) | {"refreshes": _refreshes(counts)},
             shards=lines,
             resyncs=self._resyncs,
             books={shard: seen.books for shard, seen in sorted(self._seen.items())},
@@ -267,6 +267,16 @@ def _coverage(shards: Iterable[_Seen]) -> dict[str, int]:
         books += len(seen.books)
         synced += seen.states["SYNCED"]
     return {"streams": streams, "books": books, "synced": synced}
+
+
+def _refreshes(counts: Counts) -> dict[str, int]:
+    """Snapshots that were to tell more of books that are kept, by what became of them."""
+    return {
+        "asked": counts.refreshes,
+        "joined": counts.refreshes_joined,
+        "differs": counts.refreshes_differing,
+        "failed": counts.refreshes_failed,
+    }
 
 
 def _single(value: float) -> dict[str, float]:

@@ -13,9 +13,12 @@ import pytest
 from toy_server import MS, MemoryLog, ToyServer, World
 
 from mm_framework.capture.clock import RealClock, Stamp
+from mm_framework.capture.heartbeat import Heartbeats
 from mm_framework.capture.host import HostProbe, HostUsage
 from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import CaptureSettings
+from mm_framework.capture.telemetry import Tally
+from mm_framework.sync.counts import Counts
 
 USAGE = HostUsage(disk_free_bytes=7, disk_total_bytes=9, run_bytes=1, rss_bytes=None)
 
@@ -36,6 +39,12 @@ def test_every_heartbeat_writes_a_line_for_the_run_and_one_for_each_shard() -> N
         assert {"mono_ns", "wall_ns"} <= line.keys() & first.keys()
     assert overall[-1]["frames"] == sum(lines[-1]["frames"] for lines in shards) > 100
     assert json.loads(json.dumps(world.log.metrics[-1][1])) == world.log.metrics[-1][1]
+
+
+def test_refreshes_are_told_by_what_became_of_them() -> None:
+    counts = Counts(refreshes=4, refreshes_joined=2, refreshes_differing=1, refreshes_failed=1)
+    beat = Heartbeats(CaptureSettings(), 0).beat(10**9, [], counts, Tally(), None)
+    assert beat.overall["refreshes"] == {"asked": 4, "joined": 2, "differs": 1, "failed": 1}
 
 
 def test_a_shard_tells_the_metrics_that_gates_read() -> None:
