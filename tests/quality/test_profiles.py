@@ -112,6 +112,23 @@ def test_an_hour_twice_as_slow_as_the_median_hour_fails(day: FileEvidence) -> No
     assert failed(judge(PROFILES["24h"], [worse])) == {"worst_hour_p95_ms"}
 
 
+def test_the_worst_hour_is_found_in_the_rows_of_a_file(tmp_path: Path) -> None:
+    """Four hours and a rest of 20 minutes, which is part of the fourth: that one alone has a slow tail."""
+    hour, count = 1200, 5200
+    ages = np.full(count, 8.0)
+    ages[3 * hour :: 10] = 16.0  # a tenth of its rows, so its 95th percentile
+    at_limit = gather_file(BboFile(quotes_file(tmp_path / "limit.csv", 4 + 1 / 3, count, ages)))
+    assert at_limit.hours_p95_ms == (8.0, 8.0, 8.0, 16.0)
+    assert "worst_hour_p95_ms" not in failed(judge(PROFILES["24h"], [at_limit]))
+    ages[3 * hour :: 10] = 16.5
+    slower = gather_file(BboFile(quotes_file(tmp_path / "slower.csv", 4 + 1 / 3, count, ages)))
+    assert slower.hours_p95_ms[-1] == 16.5
+    assert "worst_hour_p95_ms" in failed(judge(PROFILES["24h"], [slower]))
+    ages[: 2 * hour : 10] = 16.5  # half the hours are like it now: the median is between them
+    usual = gather_file(BboFile(quotes_file(tmp_path / "usual.csv", 4 + 1 / 3, count, ages)))
+    assert "worst_hour_p95_ms" not in failed(judge(PROFILES["24h"], [usual]))
+
+
 def test_a_silence_and_repeated_reconnects_are_red_flags(day: FileEvidence) -> None:
     odd = attrs.evolve(day, silences=1, longest_silence_s=60.001, losses_s=(0.0, 5000.0))
     results = judge(PROFILES["24h"], [odd])
