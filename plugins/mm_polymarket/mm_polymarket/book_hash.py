@@ -93,9 +93,12 @@ def _side(levels: list[Level], scales: tuple[int, int], *, best_first: bool) -> 
     return ",".join([_level(*level, *scales) for level in ordered])
 
 
-@lru_cache(maxsize=1 << 16)
 def _level(price: int, size: int, price_scale: int, size_scale: int) -> str:
-    return f'{{"price":"{text(price, price_scale)}","size":"{text(size, size_scale)}"}}'
+    return f'{{"price":"{_price(price, price_scale)}","size":"{text(size, size_scale)}"}}'
+
+
+_price: Final = lru_cache(maxsize=1 << 12)(text)
+"""Prices lie between 0 and 1: few differ. Sizes do, and a cache of them would take tens of MB."""
 
 
 def _endings(message: Told) -> Iterator[str]:
