@@ -74,25 +74,15 @@ def command(app: App, result: str, out: Path | None, show: bool, explain: str | 
 def write_page(result: Result, out: Path | None = None) -> Path:
     """Write the page of a result, at once. Raises EnvironmentFailed, StoreError."""
     from mm_framework.bundle.disk import replace_file, writing
-    from mm_framework.results.page import page
-    from mm_framework.results.reading import columns_of_result
 
     if result.path is None:
         raise RuntimeError("a result that was never written has no page")
-    text = page(columns_of_result(result), result.document, result.summary, title_of(result))
+    text = result.page()
     file = out or result.path / PAGE
     with writing(file):
         file.parent.mkdir(parents=True, exist_ok=True)
     replace_file(file, text.encode())
     return file
-
-
-def title_of(result: Result) -> str:
-    """What the page is called: strategies, instruments, id."""
-    strategies = ", ".join(sorted(result.document["configuration"]["strategies"]))
-    names = [one["id"] for one in result.document["instruments"]]
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return f"{strategies} on {shown}"
 
 
 def _shown(app: App, result: Result, file: Path, told: list[str]) -> Any:

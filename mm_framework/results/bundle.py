@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pyarrow as pa
@@ -23,6 +23,9 @@ import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import writing
 from mm_framework.errors import ConfigError, ManifestMismatch, SchemaMismatch, StoreError
+
+if TYPE_CHECKING:
+    from mm_framework.results.columns import RunColumns
 
 __all__ = ["FORMAT", "TABLES", "Result", "as_written", "read_result", "result_path", "write_result"]
 
@@ -46,6 +49,26 @@ class Result:
     def write(self, folder: str | os.PathLike[str]) -> Result:
         """Keep a result that is in memory as a bundle. Raises ConfigError, EnvironmentFailed."""
         return write_result(Path(folder), self.document, {name: self._table(name) for name in TABLES})
+
+    def columns(self) -> RunColumns:
+        """The run as the functions of this package take it. Raises StoreError when it is not whole."""
+        from mm_framework.results.reading import columns_of_result
+
+        return columns_of_result(self)
+
+    def page(self) -> str:
+        """The HTML of `mm report`, which needs no network. Raises EnvironmentFailed without plotly."""
+        from mm_framework.results.page import page
+
+        return page(self.columns(), self.document, self.summary, self.title)
+
+    @property
+    def title(self) -> str:
+        """Strategies and instruments, as the page is called."""
+        strategies = ", ".join(sorted(self.document["configuration"]["strategies"]))
+        names = [one["id"] for one in self.document["instruments"]]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        return f"{strategies} on {', '.join(names[:3])}{more}"
 
     @property
     def ok(self) -> bool:

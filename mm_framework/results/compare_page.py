@@ -16,7 +16,6 @@ from mm_framework.results.figures import (
     parts_figure,
 )
 from mm_framework.results.page_tables import table
-from mm_framework.results.reading import columns_of_result
 from mm_framework.results.series import equity_line
 from mm_framework.results.shell import plot, plot_beside, shell
 from mm_framework.results.words import bps, number, share
@@ -65,7 +64,7 @@ def _of_quote(
     drawn = dict(list(results.items())[:MOST_RESULTS])
     of = {name: one.summary["by_quote"].get(quote, {}) for name, one in results.items()}
     pnls = {name: one.get("pnl", _NOTHING) for name, one in of.items()}
-    lines = {name: equity_line(columns_of_result(one), quote) for name, one in drawn.items()}
+    lines = {name: equity_line(one.columns(), quote) for name, one in drawn.items()}
     figures[f"equity-{place}"] = equities_figure(lines, quote)
     figures[f"parts-{place}"] = parts_figure(pnls, quote)
     yield f"<section>\n<h2>Equity, {html.escape(quote)}</h2>\n"
