@@ -9,7 +9,6 @@ and rates last, so that what another limit refuses does not count as sent.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
 from functools import cache
 
 from mm_framework.contracts.strategy import units
@@ -46,6 +45,13 @@ class Allocator:
         self._quoted_ns: dict[int, int] = {}
         self._sent_ns: dict[str, deque[int]] = {}
         self._all_sent_ns: deque[int] = deque()
+        open_limits = (
+            limits.strategy_position,
+            limits.total_position,
+            limits.strategy_open_size,
+            limits.total_open_size,
+        )
+        self._counts_open = any(limit is not None for limit in open_limits)
 
     def quoted(self, slot: Slot, now_ns: int) -> None:
         """There is news of the best prices of a market, or of its book."""
@@ -63,55 +69,58 @@ class Allocator:
         """Why the intent may not go out, None if it may. ``max_orders``: what the strategy declared."""
         if intent.kind is IntentKind.CANCEL:
             return None
-        refusal = next(self._reasons(intent, slot, max_orders, now_ns), None)
+        refusal = (
+            self._check_count(intent, slot, max_orders)
+            or self._check_size(intent, slot)
+            or self._check_market(slot, now_ns)
+            or self.losses.refusal(intent.strategy, slot, now_ns)
+            or self._check_rate(intent, now_ns)
+        )
         if refusal is not None:
             self.refused[refusal] += 1
         return refusal
 
-    def _reasons(self, intent: Intent, slot: Slot, max_orders: int, now_ns: int) -> Iterator[Refusal]:
-        if intent.kind is IntentKind.PLACE:
-            yield from self._check_count(intent, slot, max_orders)
-        yield from self._check_size(intent, slot)
-        yield from self._check_market(slot, now_ns)
-        if self.losses.active and (lost := self.losses.refusal(intent.strategy, slot, now_ns)) is not None:
-            yield lost
-        yield from self._check_rate(intent, now_ns)
-
-    def _check_count(self, intent: Intent, slot: Slot, max_orders: int) -> Iterator[Refusal]:
+    def _check_count(self, intent: Intent, slot: Slot, max_orders: int) -> Refusal | None:
+        if intent.kind is not IntentKind.PLACE:
+            return None
         own = sum(order.strategy == intent.strategy for order in self.exchange.orders(slot.id))
         if own >= max_orders:
-            yield Refusal.TOO_MANY_ORDERS
-        if len(self.exchange) >= self.limits.total_orders:
-            yield Refusal.TOTAL_ORDERS
+            return Refusal.TOO_MANY_ORDERS
+        return Refusal.TOTAL_ORDERS if len(self.exchange) >= self.limits.total_orders else None
 
-    def _check_size(self, intent: Intent, slot: Slot) -> Iterator[Refusal]:
-        """Limits of size and position; what an order that a replace changes may fill counts if it may."""
+    def _check_size(self, intent: Intent, slot: Slot) -> Refusal | None:
+        """Limits of the order, then of all that orders of its side may fill."""
         changed = self.exchange.order(intent.strategy, intent.order)
         side = intent.side if changed is None else changed.side
-        size = intent.size
+        limits, size = self.limits, intent.size
         if side is None or size is None:
-            return
-        limits = self.limits
+            return None
         if _exceeds(size, limits.order_size, slot):
-            yield Refusal.ORDER_TOO_LARGE
-        own, total = self._open(intent.strategy, side, slot, changed)
-        own, total = own + size, total + size
-        held = self.positions.of(intent.strategy, slot).position
-        if _exceeds(side * held + own, limits.strategy_position, slot):
-            yield Refusal.STRATEGY_POSITION
-        if _exceeds(side * self.positions.total(slot.id) + total, limits.total_position, slot):
-            yield Refusal.TOTAL_POSITION
+            return Refusal.ORDER_TOO_LARGE
         if limits.order_notional is not None and self._notional(intent, side, size, slot) > _limit(
             limits.order_notional, slot.definition.price_scale + slot.definition.size_scale
         ):
-            yield Refusal.ORDER_NOTIONAL
+            return Refusal.ORDER_NOTIONAL
+        return self._check_open(intent.strategy, side, size, slot, changed) if self._counts_open else None
+
+    def _check_open(
+        self, strategy: str, side: Side, size: int, slot: Slot, changed: Order | None
+    ) -> Refusal | None:
+        limits, (own, total) = self.limits, self._open(strategy, side, slot, changed)
+        own, total = own + size, total + size
+        if _exceeds(side * self.positions.of(strategy, slot).position + own, limits.strategy_position, slot):
+            return Refusal.STRATEGY_POSITION
+        if _exceeds(side * self.positions.total(slot.id) + total, limits.total_position, slot):
+            return Refusal.TOTAL_POSITION
         if _exceeds(own, limits.strategy_open_size, slot):
-            yield Refusal.STRATEGY_OPEN_SIZE
-        if _exceeds(total, limits.total_open_size, slot):
-            yield Refusal.TOTAL_OPEN_SIZE
+            return Refusal.STRATEGY_OPEN_SIZE
+        return Refusal.TOTAL_OPEN_SIZE if _exceeds(total, limits.total_open_size, slot) else None
 
     def _open(self, strategy: str, side: Side, slot: Slot, changed: Order | None) -> tuple[int, int]:
-        """What orders of one side may fill: those of a strategy, those of all."""
+        """What orders of one side may fill: those of a strategy, those of all.
+
+        An order that a replace changes counts too, unless nothing can happen to it before.
+        """
         own = total = 0
         for order in self.exchange.orders(slot.id):
             if order.side is side and not (order is changed and self.exchange.at_once):
@@ -128,30 +137,33 @@ class Allocator:
             price = best[0]
         return price * size
 
-    def _check_market(self, slot: Slot, now_ns: int) -> Iterator[Refusal]:
+    def _check_market(self, slot: Slot, now_ns: int) -> Refusal | None:
         if self.stale_ns is not None:
             quoted_ns = self._quoted_ns.get(slot.index)
             if quoted_ns is None or now_ns - quoted_ns > self.stale_ns:
-                yield Refusal.STALE_DATA
+                return Refusal.STALE_DATA
         if self.limits.spread_bps is not None:
             bid, ask = slot.top
             if bid is None or ask is None or _spread_exceeds(bid[0], ask[0], self.limits.spread_bps):
-                yield Refusal.WIDE_SPREAD
+                return Refusal.WIDE_SPREAD
+        return None
 
-    def _check_rate(self, intent: Intent, now_ns: int) -> Iterator[Refusal]:
+    def _check_rate(self, intent: Intent, now_ns: int) -> Refusal | None:
+        """The last look: what passes it is sent."""
         limits = self.limits
         if limits.strategy_rate is None and limits.total_rate is None:
-            return
+            return None
         own = self._sent_ns.setdefault(intent.strategy, deque())
         for sent in (own, self._all_sent_ns):
             while sent and sent[0] <= now_ns - _SECOND_NS:
                 sent.popleft()
         if limits.strategy_rate is not None and len(own) >= limits.strategy_rate:
-            yield Refusal.STRATEGY_RATE
+            return Refusal.STRATEGY_RATE
         if limits.total_rate is not None and len(self._all_sent_ns) >= limits.total_rate:
-            yield Refusal.TOTAL_RATE
+            return Refusal.TOTAL_RATE
         own.append(now_ns)
         self._all_sent_ns.append(now_ns)
+        return None
 
 
 def _exceeds(size: int, limit: str | None, slot: Slot) -> bool:

@@ -115,6 +115,9 @@ class SimulatedExchange(OwnOrders):
 
     def expire(self, now_ns: int) -> list[Report]:
         """End the GTD orders whose time has come; returns what the venue says of them."""
+        due_ns = self._venue.next_expiry_ns
+        if due_ns is None or now_ns < due_ns:
+            return []
         self._venue.expire(now_ns)
         return self._reports()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import attrs
 import msgspec
 
 from mm_framework.feed.output import Defined, Output
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FeedReader", "Heard", "lost_connection"]
 
 
-@attrs.frozen
-class Heard:
+class Heard(NamedTuple):
     """Message ``seq`` of the run, at ``mono_ns``. ``definition``: what a DEFINITION brings into force."""
 
     mono_ns: int

@@ -48,6 +48,11 @@ class Fees:
 
     model: FeeModel
     rounding: FeeRounding = FeeRounding()
+    _priced: PricedFeeModel | None = attrs.field(init=False, eq=False, repr=False)
+
+    @_priced.default
+    def _ask_for_price(self) -> PricedFeeModel | None:
+        return self.model if isinstance(self.model, PricedFeeModel) else None
 
     @classmethod
     def by(cls, model: FeeModel, settings: TradingSettings) -> Fees:
@@ -60,9 +65,9 @@ class Fees:
         Raises PluginError for a model that gives no integer.
         """
         notional = fill.price * 10 * fill.size
-        if isinstance(self.model, PricedFeeModel):
+        if self._priced is not None:
             price = Fraction(fill.price, 10**definition.price_scale)
-            fee = self.model.fee_at(notional, price, maker=fill.maker, instrument=fill.instrument)
+            fee = self._priced.fee_at(notional, price, maker=fill.maker, instrument=fill.instrument)
         else:
             fee = self.model.fee(notional, maker=fill.maker, instrument=fill.instrument)
         if not isinstance(fee, int):
@@ -76,16 +81,22 @@ class FlatFeeSettings:
     """The flat fee model, which a run uses unless it names another."""
 
     fee_bps: int = setting(100, help="Fee of every fill in basis points of its notional; negative: a rebate.")
+    maker_bps: int | None = setting(
+        None, help="The same of a fill as maker; empty: as every fill. Negative: a rebate."
+    )
 
 
 class FlatFee:
-    """``fee_bps`` of the notional, rounded up to the money unit: against us, for a rebate too."""
+    """``fee_bps`` of the notional, ``maker_bps`` for makers, rounded up to the money unit: against us, for a
+    rebate too.
+    """
 
     name = "flat"
 
     def __init__(self, settings: FlatFeeSettings) -> None:
         self.fee_bps = settings.fee_bps
+        self.maker_bps = settings.fee_bps if settings.maker_bps is None else settings.maker_bps
 
     def fee(self, notional: int, *, maker: bool, instrument: str) -> int:
         """See the contract."""
-        return -(-notional * self.fee_bps // 10_000)
+        return -(-notional * (self.maker_bps if maker else self.fee_bps) // 10_000)

@@ -59,6 +59,7 @@ class Gateway(OwnOrders):
     def submit(self, intent: Intent, slot: Slot, now_ns: int) -> Answer:
         """Send an intent; the answer says only that it left."""
         self.asked(intent, slot)
+        self.sent(intent)
         delay = self._entry.latency(now_ns, self.feed_latency_ns, intent.order)
         if delay < 0:
             refused = Report(

@@ -40,18 +40,15 @@ class Losses:
 
     def __init__(self, limits: LimitSettings, fees: Fees | None) -> None:
         self._fees, self._from_peak = fees, limits.loss_from == "peak"
-        self._limits = {
-            Refusal.STRATEGY_LOSS: None if limits.strategy_loss is None else Fraction(limits.strategy_loss),
-            Refusal.TOTAL_LOSS: None if limits.total_loss is None else Fraction(limits.total_loss),
-        }
-        self.active = any(limit is not None for limit in self._limits.values())
+        told = {Refusal.STRATEGY_LOSS: limits.strategy_loss, Refusal.TOTAL_LOSS: limits.total_loss}
+        self._limits = {refusal: Fraction(limit) for refusal, limit in told.items() if limit is not None}
         self._period_ns = None if limits.loss_period_s is None else round(limits.loss_period_s * 1e9)
         self._accounts: dict[tuple[str, str], Account] = {}
         self._references: dict[tuple[str, str], _Reference] = {}
 
     def filled(self, fill: Fill, slot: Slot, now_ns: int) -> None:
         """A fill became known."""
-        if not self.active:
+        if not self._limits:
             return
         key = (fill.strategy, slot.id)
         account = self._accounts.get(key)
@@ -69,7 +66,7 @@ class Losses:
         found = None
         for refusal, limit in self._limits.items():
             who = strategy if refusal is Refusal.STRATEGY_LOSS else _ALL
-            if limit is not None and self._stopped(who, quote_of(slot), limit, now_ns):
+            if self._stopped(who, quote_of(slot), limit, now_ns):
                 found = found or refusal
         return found
 

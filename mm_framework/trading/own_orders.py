@@ -57,19 +57,22 @@ class OwnOrders:
             waiting.extend(waiting.popleft() * size_factor for _ in range(len(waiting)))
 
     def asked(self, intent: Intent, slot: Slot) -> None:
-        """An intent leaves: what it places is pending, what it replaces with is on its way."""
-        key = (intent.strategy, intent.order)
-        if intent.kind is IntentKind.REPLACE and intent.size is not None:
-            self._replaces.setdefault(key, deque()).append(intent.size)
-        elif intent.kind is IntentKind.PLACE:
+        """An intent leaves: what it places is pending."""
+        if intent.kind is IntentKind.PLACE:
             order = order_of(intent, slot)
             order.state = OrderState.PENDING
+            key = (order.strategy, order.number)
             self._by_key[key] = self._orders.setdefault(slot.id, {})[key] = order
+
+    def sent(self, intent: Intent) -> None:
+        """An intent is on its way: a replace counts (`may_fill`) until it is answered."""
+        if intent.kind is IntentKind.REPLACE and intent.size is not None:
+            self._replaces.setdefault((intent.strategy, intent.order), deque()).append(intent.size)
 
     def told(self, report: Report) -> None:
         """The venue has said this: the order is as it says."""
         key = (report.strategy, report.order)
-        if report.kind is IntentKind.REPLACE:
+        if self._replaces and report.kind is IntentKind.REPLACE:
             self._replaced(key)
         order = self._by_key.get(key)
         if order is None:

@@ -38,6 +38,13 @@ def test_the_default_is_one_hundred_basis_points() -> None:
     assert FlatFeeSettings().fee_bps == 100
 
 
+def test_makers_may_pay_another_rate_or_be_paid() -> None:
+    model = FlatFee(FlatFeeSettings(fee_bps=5, maker_bps=-1))
+    assert model.fee(100_001, maker=False, instrument="v:X") == 51
+    assert model.fee(100_001, maker=True, instrument="v:X") == -10
+    assert FlatFee(FlatFeeSettings(fee_bps=5, maker_bps=0)).fee(100_001, maker=True, instrument="v:X") == 0
+
+
 @pytest.mark.parametrize(
     ("fee", "up", "half_up", "down"),
     [
