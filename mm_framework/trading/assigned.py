@@ -13,6 +13,7 @@ class Values:
 
     def __init__(self, variables: Collection[str], refuse: Callable[[ast.Name], None]) -> None:
         self._variables, self._refuse = variables, refuse
+        self._left: list[list[set[str]]] = []
 
     def after(self, body: Sequence[ast.stmt], before: set[str]) -> set[str] | None:
         """The names that have a value after a block whatever its way; None when it never gets there."""
@@ -38,29 +39,25 @@ class Values:
                 return two if one is None else one
             return one & two
         elif isinstance(node, ast.While):
-            self.after(node.body, known)
-            return None if _forever(node) else known
+            left = self._within(node.body, known)
+            if isinstance(node.test, ast.Constant) and node.test.value:
+                return set.intersection(*left) if left else None
         elif isinstance(node, ast.For):
             assert isinstance(node.target, ast.Name)
-            self.after(node.body, known | {node.target.id})
+            self._within(node.body, known | {node.target.id})
         elif isinstance(node, (ast.Return, ast.Break, ast.Continue)):
+            if isinstance(node, ast.Break):
+                self._left[-1].append(known)
             return None
         return known
+
+    def _within(self, body: Sequence[ast.stmt], known: set[str]) -> list[set[str]]:
+        """A loop; the names that have a value at each of its breaks."""
+        self._left.append([])
+        self.after(body, known)
+        return self._left.pop()
 
     def _have_values(self, node: ast.expr, known: set[str]) -> None:
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and part.id in self._variables and part.id not in known:
                 self._refuse(part)
-
-
-def _forever(node: ast.While) -> bool:
-    """``while True`` without a break of its own."""
-    return isinstance(node.test, ast.Constant) and bool(node.test.value) and not _breaks(node.body)
-
-
-def _breaks(body: Sequence[ast.stmt]) -> bool:
-    return any(
-        isinstance(node, ast.Break)
-        or (isinstance(node, ast.If) and (_breaks(node.body) or _breaks(node.orelse)))
-        for node in body
-    )
