@@ -1,5 +1,6 @@
 """From market data to money: pipeline, allocator, simulated exchange, ledger.
 
-`pipeline` is the pure core: one message through view, strategies, allocator, exchange and ledger.
-`backtest` drives it from a recording, `paper` from a live capture.
+`desk` is the local half of every run: views, strategies, allocator, own orders. `matching` is the simulated
+venue of every run. `pipeline` asks it at once, `queued` over a way that takes time: both hear a live capture
+(`paper`) or a replay. `backtest` plays a tape on the venue's time line.
 """

@@ -30,7 +30,7 @@ __all__ = ["FOREVER", "Hears", "Simulation"]
 
 FOREVER: Final = 2**63
 
-MAX_ANSWERS: Final = 100_000
+MAX_ANSWERS: Final = 10_000
 """How many answers one strategy may have at one moment: without latency it might never come to rest."""
 
 
