@@ -61,14 +61,17 @@ class Splicer:
         self._scaled = np.array([p.price_factor != 1 or p.size_factor != 1 for p in places])
 
     def feed(self, block: Rows) -> Rows:
-        """The next rows, made whole. Raises ReplayError for a value that the tape's scale does not hold."""
-        rows = np.array(block)
+        """The next rows, made whole, in place where nothing is added. Raises ReplayError for a value that the
+        tape's scale does not hold.
+        """
+        rows = block if block.flags.writeable and block.flags.owndata else np.array(block)
         self._scale(rows)
         rows = _books_first(rows)
         rows = self._insert(rows, list(self._additions(rows)))
         begins = np.ones(len(rows), dtype=bool)
-        begins[1:] = (rows["flags"][:-1] & RowFlag.LAST != 0) | (np.diff(rows["instrument"]) != 0)
-        begins[1:] |= np.diff(rows["seq"]) != 0
+        number, seq = np.array(rows["instrument"]), np.array(rows["seq"])
+        begins[1:] = (rows["flags"][:-1] & RowFlag.LAST != 0) | (number[1:] != number[:-1])
+        begins[1:] |= seq[1:] != seq[:-1]
         rows["seq"] = self._seq - 1 + np.cumsum(begins)
         self._seq = int(rows["seq"][-1]) + 1 if len(rows) else self._seq
         return rows
@@ -94,7 +97,7 @@ class Splicer:
         """``(position, row before it)``; None: the row at that position goes."""
         yield from self._definitions(rows)
         yield from self._left_out(rows)
-        for number in np.unique(rows["instrument"]).tolist():
+        for number in sorted(self._seen):
             if self._places[number].ticker:
                 yield from self._quotes(rows, number)
 
@@ -104,11 +107,12 @@ class Splicer:
             place = self._places[int(rows["instrument"][position])]
             index, ts_ns = int(rows["aux"][position]), int(rows["ts_recv_ns"][position])
             rows["aux"][position] = place.definitions.get(index, place.at(ts_ns))
-        numbers, first = np.unique(rows["instrument"], return_index=True)
-        for number, position in zip(numbers.tolist(), first.tolist(), strict=True):
+        counts = np.bincount(rows["instrument"], minlength=len(self._places))
+        for number in np.flatnonzero(counts).tolist():
             if number in self._seen:
                 continue
             self._seen.add(number)
+            position = int(np.argmax(rows["instrument"] == number))
             if rows["kind"][position] != Kind.DEFINITION:
                 ts_ns = int(rows["ts_recv_ns"][position])
                 yield position, _event(ts_ns, number, Kind.DEFINITION, NULL, self._places[number].at(ts_ns))
@@ -167,8 +171,8 @@ def _connection_lost(rows: Rows) -> npt.NDArray[np.bool_]:
 
 def _books_first(rows: Rows) -> Rows:
     """SYNTHETIC state changes behind the books that they speak of, as a venue would have it."""
-    synthetic = rows["flags"] & RowFlag.SYNTHETIC != 0
-    changes = np.flatnonzero(synthetic[:-1] & (rows["kind"][:-1] == Kind.SYNC_CHANGE))
+    changes = np.flatnonzero(rows["kind"][:-1] == Kind.SYNC_CHANGE)
+    changes = changes[rows["flags"][changes] & RowFlag.SYNTHETIC != 0]
     changes = changes[rows["kind"][changes + 1] == Kind.SNAPSHOT_START]
     changes = changes[rows["instrument"][changes] == rows["instrument"][changes + 1]]
     if not len(changes):

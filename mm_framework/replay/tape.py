@@ -36,7 +36,16 @@ Rows = npt.NDArray[Any]
 _KEPT_ROWS: Final = 1 << 22
 """A tape of up to so many rows (256 MiB) stays in memory for the next run."""
 
-_TOLD: Final = (Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE, Kind.TOP)
+
+def _kinds(*kinds: Kind) -> npt.NDArray[np.bool_]:
+    """Whether a kind is one of these, by its code."""
+    chosen = np.zeros(256, dtype=bool)
+    chosen[list(kinds)] = True
+    return chosen
+
+
+_BOOK_KINDS: Final = _kinds(Kind.LEVEL, Kind.SNAPSHOT_START)
+_TOLD_KINDS: Final = _kinds(Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE, Kind.TOP)
 
 
 @attrs.frozen
@@ -66,7 +75,7 @@ class Tape:
     _selection: Selection
     _places: tuple[Place, ...]
     _losses: tuple[tuple[int, int], ...]
-    _count: int
+    _read: list[Rows] | None
 
     @property
     def instruments(self) -> list[Definition]:
@@ -76,7 +85,7 @@ class Tape:
 
     def blocks(self) -> Iterator[Rows]:
         """All rows, one value of ``seq`` a message."""
-        return iter(self._kept) if self._count <= _KEPT_ROWS else self._spliced()
+        return iter(self._kept) if self._read is not None else self._spliced(self._selection.blocks())
 
     def __iter__(self) -> Iterator[TapeMessage]:
         for block in self.blocks():
@@ -84,11 +93,14 @@ class Tape:
 
     @cached_property
     def _kept(self) -> list[Rows]:
-        return list(self._spliced())
+        read = self._read or []
+        kept = list(self._spliced(iter(read)))
+        read.clear()
+        return kept
 
-    def _spliced(self) -> Iterator[Rows]:
+    def _spliced(self, blocks: Iterator[Rows]) -> Iterator[Rows]:
         splicer = Splicer(self._places, self._losses)
-        return (splicer.feed(block) for block in self._selection.blocks())
+        return map(splicer.feed, blocks)
 
     def _messages(self, block: Rows) -> Iterator[TapeMessage]:
         starts = np.flatnonzero(np.diff(block["seq"], prepend=-1))
@@ -117,8 +129,13 @@ def load_tape(
     selection = store.events(request.instruments, request.from_ns, request.to_ns, request.policy)
     inputs = {one.run: one for one in store.manifest.inputs}
     scan = _Scan(len(selection.definitions))
+    read: list[Rows] | None = []
     for block in selection.blocks():
         scan.feed(block)
+        if read is not None:
+            read.append(block)
+        if scan.rows > _KEPT_ROWS:
+            read = None
     _require(store, request, selection, scan)
     chosen = {one.id: (sources or {}).get(one.id, source) for one in selection.definitions}
     chosen |= scan.quoted_only(selection.definitions)
@@ -134,7 +151,7 @@ def load_tape(
         "left_out": [list(cut) for cut in cuts],
     }
     losses = _losses(selection, cuts)
-    return Tape(definitions, chosen, clocks, theta_ns, data, selection, places, losses, scan.rows)
+    return Tape(definitions, chosen, clocks, theta_ns, data, selection, places, losses, read)
 
 
 class _Scan:
@@ -149,17 +166,21 @@ class _Scan:
 
     def feed(self, block: Rows) -> None:
         """The next rows."""
-        real = block[block["flags"] & RowFlag.SYNTHETIC == 0]
-        self.rows += len(real)
-        kind, number = block["kind"], block["instrument"]
-        self._books[number[np.isin(kind, (Kind.LEVEL, Kind.SNAPSHOT_START))]] = True
-        self._quotes[number[kind == Kind.TOP]] = True
-        if not len(real):
+        kind, number = np.array(block["kind"]), np.array(block["instrument"])
+        real = block["flags"] & RowFlag.SYNTHETIC == 0
+        self.rows += int(np.count_nonzero(real))
+        self._books |= np.bincount(number[_BOOK_KINDS[kind]], minlength=len(self._books)) > 0
+        self._quotes |= np.bincount(number[kind == Kind.TOP], minlength=len(self._quotes)) > 0
+        first = int(np.argmax(real))
+        if not real[first]:
             return
-        self.first_ns = int(real["ts_recv_ns"][0]) if self.first_ns == NULL else self.first_ns
-        self.last_ns = int(real["ts_recv_ns"][-1])
-        told = real[np.isin(real["kind"], _TOLD) & (real["ts_venue_ns"] != NULL)]
-        np.maximum.at(self._ahead, told["instrument"], told["ts_venue_ns"] - told["ts_recv_ns"])
+        received = np.array(block["ts_recv_ns"])
+        if self.first_ns == NULL:
+            self.first_ns = int(received[first])
+        self.last_ns = int(received[len(real) - 1 - int(np.argmax(real[::-1]))])
+        venue = np.array(block["ts_venue_ns"])
+        told = real & _TOLD_KINDS[kind] & (venue != NULL)
+        np.maximum.at(self._ahead, number[told], venue[told] - received[told])
 
     @property
     def empty(self) -> bool:
