@@ -125,7 +125,7 @@ def configured(
     kept = {section: dict(given) for section, given in app.flags.items()}
     try:
         for path, value in overrides:
-            cls, key = _setting_of(app, strategies, path)
+            cls, key = _setting_of(app, strategies, fee_model, path)
             app.flags.setdefault(section_of(cls), {})[key] = Given(value, f"flag --set {path}")
         return {
             "strategies": {name: _plugin_values(app, "strategies", name) for name in sorted(strategies)},
@@ -144,27 +144,24 @@ def override(text: str) -> tuple[str, str]:
     return path, value
 
 
-def _setting_of(app: App, strategies: Sequence[str], path: str) -> tuple[type[Any], str]:
-    """The settings class and key that ``KEY``, ``STRATEGY.KEY`` or ``SECTION.KEY`` means."""
+def _setting_of(app: App, strategies: Sequence[str], fee_model: str, path: str) -> tuple[type[Any], str]:
+    """The settings class and key that a path means: ``KEY``, ``STRATEGY.KEY``, ``SECTION.KEY``."""
     name, dot, key = path.rpartition(".")
     if not dot:
         if len(strategies) != 1:
             raise ConfigError(f"--set {path}: say of which strategy: {strategies[0]}.{path}", key="set")
         name = strategies[0]
-    if name in strategies:
-        cls = app.plugins.get("strategies", name).settings
-        what = f"strategy {name}"
-    else:
-        cls = {section_of(one): one for one in SECTIONS}.get(name)
-        what = f"section {name}"
-        if cls is None:
-            known = [*strategies, *(section_of(one) for one in SECTIONS)]
-            raise ConfigError(
-                f"--set {path}: nothing here is called {name!r}; {nearest(name, known)}", key="set"
-            )
+    classes: dict[str, type[Any] | None] = {section_of(one): one for one in SECTIONS}
+    classes[f"fee.{fee_model}"] = app.plugins.get("fee_models", fee_model).settings
+    classes |= {one: app.plugins.get("strategies", one).settings for one in strategies}
+    if name not in classes:
+        raise ConfigError(
+            f"--set {path}: nothing here is called {name!r}; {nearest(name, classes)}", key="set"
+        )
+    cls = classes[name]
     keys = [] if cls is None else [field.name for field in fields_of(cls)]
     if cls is None or key not in keys:
-        raise ConfigError(f"{what} has no setting {key!r}; {nearest(key, keys)}", key=path)
+        raise ConfigError(f"{name} has no setting {key!r}; {nearest(key, keys)}", key=path)
     return cls, key
 
 

@@ -137,13 +137,16 @@ def test_a_bundle_gives_what_its_store_gives(tmp_path: Path, book_store: Path) -
 
 
 def test_settings_reach_the_strategy_and_the_models(book_store: Path) -> None:
-    settings = ("size=2", "trader.side=buy", "order-latency.entry_ms=7", "matching.queue=log")
+    settings = (
+        "size=2", "trader.side=buy", "order-latency.entry_ms=7", "matching.queue=log", "fee.flat.fee_bps=3",
+    )  # fmt: skip
     flags = [word for one in settings for word in ("--set", one)]
     played("--store", str(book_store), "--strategy", "trader", "--qa", "any", "--id", "set", *flags)
     kept = json.loads(Path("data/results/set/result.json").read_text())
     configuration = kept["configuration"]
     assert configuration["strategies"] == {"trader": {"size": "2", "side": "buy"}}
     assert configuration["order-latency"]["entry_ms"] == 7.0
+    assert configuration["fee_model"] == {"name": "flat", "settings": {"fee_bps": 3}}
     assert kept["models"]["queue"] == "log"
     assert kept["versions"]["toy"] == "1"
 
