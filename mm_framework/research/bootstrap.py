@@ -15,6 +15,9 @@ from mm_framework.research.columns import Floats, Ints
 __all__ = ["Resamples", "resamples"]
 
 MIN_DAYS = 20
+MAX_BLOCKS = 1000
+"""More blocks tell no more of an interval: longer ones are taken instead, and memory stays small."""
+
 _DAY_NS = 86_400 * 10**9
 
 
@@ -50,13 +53,13 @@ class Resamples:
 
 
 def resamples(ts_ns: Ints, least_block: int, times: int, seed: int) -> Resamples:
-    """``times`` resamples; blocks of at least ``least_block`` samples and the cube root of their number."""
+    """``times`` resamples; blocks are the longest of ``least_block``, cube root and thousandth of all."""
     count = len(ts_ns)
     draw = np.random.default_rng(seed)
     found, day = np.unique(ts_ns // _DAY_NS, return_inverse=True)
     if len(found) >= MIN_DAYS:
         starts = draw.integers(0, len(found), (times, len(found)))
         return Resamples(count, 0, starts, day.astype(np.int64))
-    block = min(count, max(least_block, int(np.ceil(count ** (1 / 3))), 1))
+    block = min(count, max(least_block, int(np.ceil(count ** (1 / 3))), -(-count // MAX_BLOCKS), 1))
     blocks = -(-count // block)
     return Resamples(count, block, draw.integers(0, count, (times, blocks)), None)

@@ -19,6 +19,7 @@ from typing import Final
 import attrs
 import numpy as np
 
+from mm_framework.research.bootstrap import MAX_BLOCKS
 from mm_framework.research.bursts import Exposure
 from mm_framework.research.columns import Columns, Floats, Ints
 
@@ -162,24 +163,26 @@ def sigma_of(columns: Columns, apart_s: float, from_ns: int, to_ns: int, shifts:
     Moves over ``apart_s`` within one segment, on ``shifts`` grids, their squares averaged. None without one.
     """
     apart_ns = round(apart_s * _S)
+    first, last = max(from_ns, int(columns.ts_ns[0])), min(to_ns, columns.end_ns + 1)
     step = max(1, apart_ns // shifts)
-    times = np.arange(
-        -(-max(from_ns, int(columns.ts_ns[0])) // step) * step, min(to_ns, columns.end_ns + 1), step
-    )
-    late = times[times - apart_ns >= max(from_ns, int(columns.ts_ns[0]))]
-    rows, before = columns.at(late), columns.at(late - apart_ns)
     with np.errstate(invalid="ignore"):
         mids = np.where(columns.ask > columns.bid, (columns.bid + columns.ask) / 2.0, np.nan)
-    moves = mids[rows] - mids[before]
-    moves = moves[(columns.segment[rows] == columns.segment[before]) & ~np.isnan(moves)]
-    return float(np.sqrt(np.mean(moves**2) / apart_s)) if len(moves) else None
+    total, count = 0.0, 0
+    for shift in range(shifts):
+        times = np.arange(-(-first // step) * step + shift * step, last, apart_ns, dtype=np.int64)
+        rows = columns.at(times)
+        moves = np.diff(mids[rows])
+        moves = moves[(np.diff(columns.segment[rows]) == 0) & ~np.isnan(moves)]
+        total, count = total + float(moves @ moves), count + len(moves)
+    return (total / count / apart_s) ** 0.5 if count else None
 
 
 def block_fits(
     cells: Cells, exposure: Exposure, span_ns: tuple[int, int], block_s: float, times: int, seed: int
 ) -> tuple[Floats, Floats]:
-    """k and A of resamples of whole blocks of time; NaN where one has no fit."""
-    edges = np.arange(span_ns[0], span_ns[1] + round(block_s * _S), round(block_s * _S), dtype=np.int64)
+    """k and A of resamples of whole blocks of time, a thousand at most; NaN where one has no fit."""
+    block_ns = max(round(block_s * _S), -(-(span_ns[1] - span_ns[0]) // MAX_BLOCKS))
+    edges = np.arange(span_ns[0], span_ns[1] + block_ns, block_ns, dtype=np.int64)
     edges[-1] = span_ns[1]
     blocks = len(edges) - 1
     place = np.clip(np.searchsorted(edges, cells.ts_ns, side="right") - 1, 0, blocks - 1)

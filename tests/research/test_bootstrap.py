@@ -46,6 +46,12 @@ def test_from_twenty_days_on_whole_days_are_drawn() -> None:
     assert resamples(times[:190], 5, 300, 0).days is None
 
 
+def test_long_data_has_longer_blocks_not_more_of_them() -> None:
+    drawn = resamples(np.arange(1_000_000), 51, 100, 0)
+    assert (drawn.block, drawn.starts.shape) == (1000, (100, 1000))
+    assert drawn.sums(np.ones(1_000_000)) == pytest.approx([1_000_000] * 100)
+
+
 def test_the_same_seed_draws_the_same() -> None:
     first, again, other = (resamples(np.arange(500), 9, 50, seed).starts for seed in (3, 3, 4))
     assert np.array_equal(first, again)

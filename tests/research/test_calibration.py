@@ -109,6 +109,17 @@ def test_sigma_crosses_no_hole() -> None:
     assert sigma_of(columns(rows), 60.0, 0, 2**62) is None
 
 
+def test_a_long_time_is_cut_into_a_thousand_blocks() -> None:
+    """A week in blocks of 10 s would be 60,480: the intervals are those of a thousand longer ones."""
+    week = 7 * 86_400 * S
+    times = np.sort(np.random.default_rng(5).integers(0, week, 4000))
+    cells = cells_of(law(4000, 0.5), times, 0.5, 0.5, None)
+    k, a = block_fits(cells, Exposure(np.array([0]), np.array([week])), (0, week), 10.0, 200, 0)
+    found = fit_cells(cells, week / S)
+    assert found is not None
+    assert (k.mean(), a.mean()) == pytest.approx((found.k, found.a), rel=0.02)
+
+
 def test_resampled_blocks_spread_as_the_standard_error_says() -> None:
     count = 4000
     times = np.sort(np.random.default_rng(3).integers(0, 1000 * S, count))
