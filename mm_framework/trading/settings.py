@@ -39,6 +39,11 @@ def _size(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None
         raise ValueError(f"{attribute.name} is {value}, expected a size above 0")
 
 
+def _amount(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and units(value, 18, up=False) <= 0:
+        raise ValueError(f"{attribute.name} is {value}, expected an amount above 0")
+
+
 @section("trading")
 @attrs.frozen
 class TradingSettings:
@@ -93,7 +98,7 @@ class LimitSettings:
 
     order_size: str | None = setting(None, help="Largest size of one order.", validator=_size)
     order_notional: str | None = setting(
-        None, help="Largest price x size of one order, in quote currency.", validator=_size
+        None, help="Largest price x size of one order, in quote currency.", validator=_amount
     )
     strategy_position: str | None = setting(
         None, help="Largest position of one strategy in one instrument, long or short.", validator=_size
@@ -117,10 +122,10 @@ class LimitSettings:
         None, help="Most orders and replaces of all within any second.", validator=_above_zero
     )
     strategy_loss: str | None = setting(
-        None, help="Loss of one strategy in a quote currency that stops its orders.", validator=_size
+        None, help="Loss of one strategy in a quote currency that stops its orders.", validator=_amount
     )
     total_loss: str | None = setting(
-        None, help="Loss of all in a quote currency that stops all orders in it.", validator=_size
+        None, help="Loss of all in a quote currency that stops all orders in it.", validator=_amount
     )
     loss_from: Literal["peak", "start"] = setting(
         "peak", help="What a loss is measured from: the highest equity, or that at the start."
