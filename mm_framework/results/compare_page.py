@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from mm_framework.results.bundle import Result
-from mm_framework.results.doubts import doubts
+from mm_framework.results.doubts import ONE_QUEUE, doubts
 from mm_framework.results.figures import (
     PNL_PARTS,
     Figure,
@@ -50,7 +50,10 @@ def _body(
         yield from _of_quote(results, place, quote, figures)
     for place, key in enumerate(_accounts(results)):
         yield from _of_account(results, place, key, figures)
-    lines = "".join(_doubts(name, result) for name, result in results.items())
+    told = {name: doubts(result.summary, result.document) for name, result in results.items()}
+    if len({_queue(result) for result in results.values()}) > 1:
+        told = {name: [one for one in found if not one.startswith(ONE_QUEUE)] for name, found in told.items()}
+    lines = "".join(_doubts(name, found) for name, found in told.items())
     yield f'<section class="doubts"><h2>Before you believe it</h2>{lines}</section>\n'
 
 
@@ -129,6 +132,10 @@ _ROWS: Final = (
 )
 
 
-def _doubts(name: str, result: Result) -> str:
-    lines = "".join(f"<li>{html.escape(one)}</li>" for one in doubts(result.summary, result.document))
+def _queue(result: Result) -> object:
+    return (result.document.get("models") or {}).get("queue")
+
+
+def _doubts(name: str, found: Sequence[str]) -> str:
+    lines = "".join(f"<li>{html.escape(one)}</li>" for one in found)
     return f"<h3>{html.escape(name)}</h3><ul>{lines or '<li>nothing was found</li>'}</ul>"

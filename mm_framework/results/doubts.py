@@ -9,13 +9,15 @@ from mm_framework.results.performance import DAY_NS
 from mm_framework.results.summary import OWN_SHARE_LIMIT
 from mm_framework.results.words import duration, share
 
-__all__ = ["doubts"]
+__all__ = ["ONE_QUEUE", "doubts"]
 
 FEW_FILLS: Final = 30
 FEW_BLOCKS: Final = 10
 MUCH_CLIPPED: Final = 0.01
 MUCH_LOST: Final = 0.01
 LEAST_DAYS: Final = 30
+ONE_QUEUE: Final = "one queue model only"
+"""How the doubt begins that a comparison of two of them settles."""
 
 
 def doubts(summary: Mapping[str, Any], document: Mapping[str, Any]) -> list[str]:
@@ -50,7 +52,7 @@ def _made(document: Mapping[str, Any]) -> Iterator[str]:
     if "optimistic" in queue:
         yield "the optimistic queue model is an upper bound of fills, no estimate"
     elif queue:
-        yield f"one queue model only ({queue}): if the sign changes under another one, there is no result"
+        yield f"{ONE_QUEUE} ({queue}): if the sign changes under another one, there is no result"
     if document and not document.get("ladder"):
         yield "one latency only: run it with --latency-ladder, to see whether it lives on being fast"
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mm_framework.model.events import NULL
 from mm_framework.results.columns import Fills, RunColumns
-from mm_framework.results.path import Ints, TopPath
+from mm_framework.results.path import Ints, TopPath, moments
 
 __all__ = [
     "Course",
@@ -86,9 +86,7 @@ def event_times(run: RunColumns) -> Ints:
     """The moments at which equity may change: fills, best prices of what is traded; start and end too."""
     traded = {run.accounts[account][1] for account in np.unique(run.fills.account)}
     ends = np.array([run.start_ns, run.end_ns])
-    return np.unique(
-        np.concatenate([ends, run.fills.ts_ns, *(run.paths[name].ts_ns for name in sorted(traded))])
-    )
+    return moments(ends, run.fills.ts_ns, *(run.paths[name].ts_ns for name in sorted(traded)))
 
 
 def equity(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
@@ -120,7 +118,7 @@ def finest(run: RunColumns, quote: str) -> tuple[Ints, Floats]:
     times = event_times(run)
     beyond = any(course(run.fills.of(one), run.path(one), times).beyond for one in accounts_of(run, quote))
     if beyond and run.marks:
-        times = np.unique(np.concatenate([times[:1], *(marks.ts_ns for marks in run.marks.values())]))
+        times = moments(times[:1], *(marks.ts_ns for marks in run.marks.values()))
         return times, equity(run, quote, times)
     return times, by_event(run, quote, times)
 

@@ -15,7 +15,7 @@ from mm_framework.model.events import NULL
 from mm_framework.model.orders import IntentKind, OrderState, Refusal
 from mm_framework.results.columns import Fills, Reports
 from mm_framework.results.lives import Lives
-from mm_framework.results.path import Ints, TopPath
+from mm_framework.results.path import Ints, TopPath, moments
 
 __all__ = ["Counts", "Quoting", "Survival", "counts", "kaplan_meier", "own_share", "quoting", "time_to_fill"]
 
@@ -180,8 +180,8 @@ class Quoting:
 def quoting(quotes: Lives, path: TopPath, span_ns: tuple[int, int]) -> Quoting:
     """``quotes``: the lives of one account, ``path``: its market."""
     start_ns, end_ns = span_ns
-    edges = np.concatenate([[start_ns, end_ns], path.ts_ns, quotes.start_ns, quotes.end_ns])
-    times = np.unique(np.clip(edges, start_ns, end_ns))
+    edges = (np.array(span_ns), path.ts_ns, quotes.start_ns, quotes.end_ns)
+    times = moments(*(np.clip(one, start_ns, end_ns) for one in edges))
     spent, times = np.diff(times).astype(np.float64), times[:-1]
     whole = float(end_ns - start_ns)
     if not whole:

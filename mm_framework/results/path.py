@@ -19,7 +19,7 @@ from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.settings import TradingSettings
 from mm_framework.trading.timeline import Clocks, TapeMessage, Timeline, venue_order
 
-__all__ = ["Instrument", "Ints", "TopPath", "market_paths"]
+__all__ = ["Instrument", "Ints", "TopPath", "market_paths", "moments"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -126,6 +126,13 @@ class TopPath:
         """A column in which NULL is replaced by the last value before; NULL before the first."""
         rows = np.where(column != NULL, np.arange(len(column)), -1)
         return self.value(column, np.maximum.accumulate(rows)) if len(column) else column
+
+
+def moments(*times_ns: Ints) -> Ints:
+    """All times, rising, each once."""
+    whole = np.sort(np.concatenate(times_ns), kind="stable")
+    once: Ints = whole[np.diff(whole, prepend=whole[:1] - 1) != 0]
+    return once
 
 
 def market_paths(

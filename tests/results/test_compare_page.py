@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from browser import browser, open_page
 
@@ -65,6 +66,13 @@ def test_results_differ_by_more_than_their_colour(text: str) -> None:
     assert list(figures) == ["equity-0", "parts-0", "markouts-0"]
     assert len({one["line"]["dash"] for one in figures["equity-0"]["data"]}) == 2
     assert len({one["marker"]["pattern"]["shape"] for one in figures["parts-0"]["data"]}) == 2
+
+
+def test_two_queue_models_settle_the_doubt_of_one(results: dict[str, Result], text: str) -> None:
+    assert text.count("one queue model only") == 2
+    fast = results["fast"]
+    other = attrs.evolve(fast, document={**fast.document, "models": {"queue": "power"}})
+    assert "one queue model only" not in compare_page({"fast": fast, "power": other}, {})
 
 
 @pytest.fixture(scope="module")

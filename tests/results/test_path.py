@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mm_framework.model.events import NULL
-from mm_framework.results.path import market_paths
+from mm_framework.results.path import market_paths, moments
 from mm_framework.testing.strategies import tape
 from tests.support.run_columns import path, seconds
 from tests.support.scripted_orders import ms
@@ -72,3 +72,8 @@ def test_a_loss_between_two_rows_is_found_wherever_it_is() -> None:
     one = path((1, 99, 101), (2, None, None), (3, 99, 101), (4, 98, 101))
     first, last = np.array([0, 0, 1, 2]), np.array([0, 2, 3, 3])
     assert one.lost_between(first, last).tolist() == [False, True, True, False]
+
+
+def test_moments_rise_and_stand_once() -> None:
+    assert moments(seconds(3, 1), seconds(2, 3), seconds()).tolist() == seconds(1, 2, 3).tolist()
+    assert moments(seconds()).tolist() == []
