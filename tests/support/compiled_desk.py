@@ -101,16 +101,14 @@ class PythonDesk:
         for offset, callback in zip(offsets, self._kept, strict=True):
             run[offset] = ctypes.cast(callback, ctypes.c_void_p).value or 0
 
-    def define(self, slot: Slot, price_factor: int, size_factor: int) -> None:
+    def define(self, slot: Slot) -> None:
         """See `DeskHalf`; the desk reads its own tape."""
 
-    def grow(self) -> None:
-        """See `DeskHalf`."""
-
-    def end(self, end_ns: int) -> None:
+    def end(self, end_ns: int) -> bool:
         """See `DeskHalf`."""
         self._feed(end_ns)
         self._desk.end(end_ns)
+        return True
 
     def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
         """See `DeskHalf`."""

@@ -14,7 +14,7 @@ __all__ = ["IDS", "random_tape", "restless"]
 IDS = ("test:A/EUR", "test:B/EUR", "test:C/USD")
 
 
-def random_tape(seed: int, steps: int = 60) -> Tape:
+def random_tape(seed: int, steps: int = 60, *, rescales: bool = True) -> Tape:
     """Books, updates, prints, gaps, losses, silences, finer scales: three instruments."""
     draw = random.Random(seed)
     market = Tape()
@@ -37,7 +37,7 @@ def random_tape(seed: int, steps: int = 60) -> Tape:
             market.trade(draw.choice(("buy", "sell")), str(draw.randrange(90, 110)), "0.5")
         elif act < 0.35:
             market.wait(draw.randrange(1, 2000))
-        elif act < 0.37:
+        elif act < 0.37 and rescales:
             market.instrument(name, price_scale=6, size_scale=5)
         elif market._instruments[name].state.name == "SYNCED":
             side = draw.choice(("bids", "asks"))

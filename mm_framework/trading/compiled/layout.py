@@ -289,7 +289,7 @@ RUN_TOO_LARGE: Final = 848  # 1: a number left the range that the compiled run h
 RUN_GRID: Final = 856  # step of the equity's grid, 0: none
 RUN_NEXT_GRID: Final = 864  # its next time from the first fill on; MAX: none
 RUN_LEVELS: Final = 872  # how many levels a book has to have room for
-RUN_START: Final = 880  # the first moment; NULL before it
+RUN_START: Final = 880  # when the first message that defines nothing was at the venue; NULL before it
 RUN_BYTES: Final = 1024
 
 

@@ -148,8 +148,6 @@ def _market_at_venue(run: int, v_ns: int) -> int:
     first = load_i8(run + RUN_RING_VENUE)
     tag = load_i8(load_i8(run + RUN_ORDER) + (first & load_i8(run + RUN_RING_MASK)) * 16 + 8)
     entry = entry_at(run, tag >> 1)
-    if load_i8(run + RUN_START) == NULL:
-        store_8(run + RUN_START, v_ns)
     if load_i8(run + RUN_NEXT_MARK) < v_ns:
         mark(run, v_ns)
     if load_i8(run + RUN_NEXT_GRID) < v_ns:
@@ -157,6 +155,8 @@ def _market_at_venue(run: int, v_ns: int) -> int:
     if load_i8(entry + TAPE_KIND) == _DEFINITION:
         store_8(run + RUN_WHO, entry)
         return _DEFINE_VENUE
+    if load_i8(run + RUN_START) == NULL:
+        store_8(run + RUN_START, v_ns)
     code = _venue_room(run, load_i8(entry + TAPE_COUNT))
     if code == 0:
         code = venue_message(run, entry, v_ns)

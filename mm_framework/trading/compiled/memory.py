@@ -103,26 +103,12 @@ class Places:
 
 
 class Pool:
-    """Orders of the venue; they never move. ``pool[address]`` is a word of one."""
+    """Orders of the venue; they never move."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._blocks: list[Buffer] = []
         self.grow()
-
-    def __getitem__(self, address: int) -> int:
-        words, offset = self._at(address)
-        return words[offset]
-
-    def __setitem__(self, address: int, value: int) -> None:
-        words, offset = self._at(address)
-        words[offset] = value
-
-    def _at(self, address: int) -> tuple[memoryview, int]:
-        for block in self._blocks:
-            if 0 <= address - block.address < block.size:
-                return block.words(), (address - block.address) // _WORD
-        raise IndexError("an address that is no order's")
 
     def grow(self) -> None:
         """More free orders."""
@@ -229,10 +215,6 @@ class Half:
     def cap(self, slot: Slot, size: int | None) -> None:
         """The most that one taker fills."""
         self._set(slot, layout.SLOT_CAP, _word(size))
-
-    def first_order(self, slot: Slot) -> int:
-        """The address of its oldest order, 0 for none."""
-        return self._get(slot, layout.SLOT_FIRST)
 
     def grow_book(self, slot: Slot, levels: int) -> None:
         """Make room for so many levels more."""

@@ -38,6 +38,8 @@ __all__ = ["CompiledRun", "DeskHalf", "NotCompiled", "Rows"]
 
 Block = npt.NDArray[Any]
 
+_NO_ROOM: Final = "strategies asked for more at one moment than the compiled run holds"
+
 STEPS: Final = 1 << 16
 """What the loop does before it gives back control: some milliseconds."""
 
@@ -62,24 +64,31 @@ class DeskHalf(Protocol):
     ``depth``: the most levels that one of them declared.
     """
 
-    names: Sequence[str]
-    wakes: int
-    depth: int
+    @property
+    def names(self) -> Sequence[str]:
+        """The strategies, in order."""
+        ...
+
+    @property
+    def wakes(self) -> int:
+        """See above."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """See above."""
+        ...
 
     def attach(self, run: Run, here: Half) -> None:
         """Write the addresses of the desk's functions and memory."""
         ...
 
-    def define(self, slot: Slot, price_factor: int, size_factor: int) -> None:
-        """A definition is in force here; the factors are 0 for a new market."""
+    def define(self, slot: Slot) -> None:
+        """A definition is in force here, of a new market or of one that it describes anew."""
         ...
 
-    def grow(self) -> None:
-        """A buffer of the desk is full."""
-        ...
-
-    def end(self, end_ns: int) -> None:
-        """The run ends: the last calls."""
+    def end(self, end_ns: int) -> bool:
+        """The run ends: the last calls. False where there was no room for what they asked for."""
         ...
 
     def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
@@ -129,16 +138,14 @@ class CompiledRun:
         self,
         until_ns: int = 0,
         progress: Callable[[int], object] = lambda messages: None,
-        pause: Callable[[], object] = lambda: None,
     ) -> Outcome:
-        """From the first row to the end. ``progress`` is told how many rows were received since; ``pause``
-        is called each time that the loop gives back control, and may raise.
+        """From the first row to the end. ``progress`` is told, each time that the loop gives back control,
+        how many rows were received since; what it raises ends the run.
         """
         run, blocks, told = self.run, self._rows.blocks(), 0
         run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, STEPS
         while (code := loop.run_loop(run.address)) != Status.END:
-            if run[layout.RUN_TOO_LARGE]:
-                raise NotCompiled("a number leaves the range that the compiled run holds")
+            self._check_range()
             if code == Status.ROWS:
                 self._next_block(blocks)
             elif code == Status.STEPS:
@@ -148,15 +155,22 @@ class CompiledRun:
             events = run[layout.RUN_EVENTS]
             progress(events - told)
             told = events
-            pause()
         end_ns = run[layout.RUN_END]
         run[layout.RUN_NOW] = end_ns
-        self._desk.end(end_ns)
-        if run[layout.RUN_TOO_LARGE]:
-            raise NotCompiled("a number leaves the range that the compiled run holds")
+        if not self._desk.end(end_ns):
+            raise NotCompiled(_NO_ROOM)
+        self._check_range()
         return self._outcome(end_ns)
 
+    def reached(self) -> tuple[int, int]:
+        """How many rows were received, and the time: what moves while the run does."""
+        return self.run[layout.RUN_EVENTS], self.run[layout.RUN_NOW]
+
     # what the loop asks for
+
+    def _check_range(self) -> None:
+        if self.run[layout.RUN_TOO_LARGE]:
+            raise NotCompiled("a number leaves the range that the compiled run holds")
 
     def _make_buffers(self, ids: int) -> None:
         run = self.run
@@ -223,6 +237,8 @@ class CompiledRun:
             )
         if status is Status.BACKWARDS:
             raise NotCompiled("its messages are not in the order of their receipt")
+        if status is Status.DESK:
+            raise NotCompiled(_NO_ROOM)
         raise NotCompiled("a price or a size is not in 0 to 2**61")
 
     def _grow_book(self, address: int) -> None:
@@ -252,54 +268,37 @@ class CompiledRun:
     def _define_venue(self, entry: int) -> None:
         definition, run = self._definition_at(entry), self.run
         self._books.keep()
-        slot, price_factor, size_factor = self._defined(self._venue, definition)
-        if price_factor * size_factor > 1:
-            self._rescale_resting(slot, price_factor, size_factor)
-            self._books.ledger.rescale(slot, price_factor, size_factor)
+        slot = self._defined(self._venue, definition)
         self._venue.cap(slot, rules.cap_of(self._execution, slot))
         self._numbers.means(definition.number, layout.NUMBER_VENUE, self._venue.address(slot))
         run[layout.RUN_RING_VENUE] += 1
 
     def _define_here(self, entry: int) -> None:
         definition, run = self._definition_at(entry), self.run
-        slot, price_factor, size_factor = self._defined(self._here, definition)
+        slot = self._defined(self._here, definition)
         if self._venue.slots[slot.index].id != slot.id:
             raise NotCompiled("its instruments are defined here in another order than at the venue")
         self._numbers.means(definition.number, layout.NUMBER_HERE, self._here.address(slot))
         run[layout.RUN_SLOTS] = len(self._here.slots)
         loop.show_slot(run.address, self._here.address(slot))
         run[layout.RUN_SEQ_HERE] = self._ring.word(entry, layout.TAPE_SEQ)
-        self._desk.define(slot, price_factor, size_factor)
+        self._desk.define(slot)
         run[layout.RUN_EVENTS] += self._ring.word(entry, layout.TAPE_COUNT)
         run[layout.RUN_RING_HERE] += 1
 
-    def _defined(self, half: Half, definition: Definition) -> tuple[Slot, int, int]:
-        """As `Markets.define`."""
+    def _defined(self, half: Half, definition: Definition) -> Slot:
+        """As `Markets.define`, of scales that stay."""
         slot = half.by_id.get(definition.id)
         if slot is None:
             settings = self._settings
             source = settings.price_sources.get(definition.id, settings.price_source)
-            return half.add(definition, source), 0, 0
+            return half.add(definition, source)
         half.pull(slot)
-        scaled = factors(slot.definition, definition)
-        if scaled != (1, 1):
-            slot.rescale(*scaled)
+        if factors(slot.definition, definition) != (1, 1):
+            raise NotCompiled(f"the scales of {slot.id} change within the tape")
         slot.describe(definition)
         half.push(slot)
-        return slot, *scaled
-
-    def _rescale_resting(self, slot: Slot, price_factor: int, size_factor: int) -> None:
-        times = {
-            layout.ORDER_PRICE: price_factor,
-            layout.ORDER_SIZE: size_factor,
-            layout.ORDER_LEAVES: size_factor,
-            layout.ORDER_LOT: size_factor,
-        }
-        order = self._venue.first_order(slot)
-        while order:
-            for offset, factor in times.items():
-                self._pool[order + offset] *= factor
-            order = self._pool[order + layout.ORDER_NEXT]
+        return slot
 
     # the outcome
 
@@ -336,7 +335,6 @@ _GROWN: Final = {
     Status.INTENTS: "_intents",
     Status.CHANGES: "_changes",
     Status.ORDERS: "_pool",
-    Status.DESK: "_desk",
 }
 
 
