@@ -22,7 +22,7 @@ from mm_framework.model.orders import Fill, Intent, IntentKind
 from mm_framework.replay.tape import Tape
 from mm_framework.results.play import Played, play
 from mm_framework.results.setup import Setup
-from mm_framework.trading.backtest import Backtest
+from mm_framework.trading.engine import Engine
 from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.matching import Execution, MatchingEngine, Report, Resting
 
@@ -62,7 +62,8 @@ def explain(
     """Play a run again and tell the life of an order. Raises ConfigError when it has no such order."""
     moves: list[Step] = []
     venue = partial(_Watched, (strategy, order), moves)
-    played = play(tape, setup, grid=False, engine=partial(Backtest, venue=venue), progress=progress)
+    engine = partial(Engine, choice="interpreted", venue=venue)
+    played = play(tape, setup, grid=False, engine=engine, progress=progress)
     intents = [
         (intent, sent)
         for intent, sent in zip(played.outcome.intents, played.outcome.sent, strict=True)

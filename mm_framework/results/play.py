@@ -25,7 +25,8 @@ from mm_framework.results.setup import Setup, values_of
 from mm_framework.results.summary import summarize
 from mm_framework.results.tables import tables_of
 from mm_framework.results.watchdog import watchdog
-from mm_framework.trading.backtest import Backtest, Outcome
+from mm_framework.trading.backtest import Outcome
+from mm_framework.trading.engine import Engine
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, by_quote
 from mm_framework.trading.models import execution_of, latencies_of
 from mm_framework.trading.results import money_text
@@ -57,7 +58,7 @@ def play(
     setup: Setup,
     *,
     grid: bool = True,
-    engine: Callable[..., Backtest] = Backtest,
+    engine: Callable[..., Engine] = Engine,
     progress: Progress = lambda messages: None,
 ) -> Played:
     """Run a setup on a tape. ``grid``: whether the equity is kept. A strategy that fails is stopped only."""
@@ -74,16 +75,9 @@ def play(
         grid_ns=round(setup.backtest.grid_s * 1e9) if grid else None,
     )
     started_s = time.perf_counter()
-    with watchdog(setup.backtest.watchdog_s, lambda: _reached(run)):
+    with watchdog(setup.backtest.watchdog_s, run.reached):
         outcome = run.run(tape, progress=progress)
     return Played(tape, setup, outcome, time.perf_counter() - started_s)
-
-
-def _reached(run: Backtest) -> tuple[object, str]:
-    desk = run.desk
-    calls = sum(actor.calls for actor in desk.actors)
-    names = ", ".join(actor.name for actor in desk.actors)
-    return (desk.last_seq, desk.now_ns, calls), f"at event {desk.last_seq}, call {calls} of {names}"
 
 
 def paths_of_tape(tape: Tape, setup: Setup) -> dict[str, TopPath]:
@@ -129,7 +123,7 @@ def result_of(
         "configuration": played.setup.configuration,
         "data": {**tape.data, "run": run, **({"store": None} if run is not None else {})},
         "versions": {**versions, "python": platform.python_version()},
-        "engine": {"name": "interpreted", "why": None},
+        "engine": {"name": outcome.engine, "why": outcome.why},
         "models": {
             "latency": values_of(played.setup.latency),
             "latency_table_sha256": played.setup.table,

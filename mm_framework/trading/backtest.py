@@ -64,7 +64,8 @@ class Outcome:
     ``known_ns`` beside it: when that is known here. ``undelivered``: answers to requests that never reached
     the venue. ``equity``: the accounts on a grid, empty without one. ``errors``: strategies that were
     stopped. ``start_ns``, ``end_ns``: when the first message that is no definition was at the venue, and the
-    last moment.
+    last moment. ``engine``: ``compiled`` or ``interpreted``, and ``why`` it is that where the other one was
+    wished for.
     """
 
     intents: Sequence[Intent]
@@ -80,6 +81,8 @@ class Outcome:
     start_ns: int
     end_ns: int
     timeline: Timeline
+    engine: str = "interpreted"
+    why: str | None = None
 
     @property
     def refusals(self) -> list[str]:

@@ -54,6 +54,8 @@ def _words(address: int, count: int) -> list[int]:
 class _Way(OwnOrders):
     """An exchange that sends through the kernels."""
 
+    at_once = False
+
     def __init__(self, index: Mapping[str, int]) -> None:
         super().__init__()
         self._index, self._buffer, self.run = index, Buffer(layout.INTENT_BYTES), 0
