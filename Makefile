@@ -18,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-venues bench-store bench-peers compare-fills simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-peers compare-fills simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -61,6 +61,9 @@ bench: $(VENV)/.stamp-dev ## measure the speed of the data path with and without
 
 bench-venues: $(VENV)/.stamp-dev ## measure one capture of four emulated venues, forty instruments, by rate
 	@"$(BIN)/python" benchmarks/run_four_venues.py $(ARGS)
+
+bench-backtest: $(VENV)/.stamp-dev ## measure backtests of a made day: nothing woken, a market maker, the interpreted engine
+	@"$(BIN)/python" benchmarks/run_backtest.py $(ARGS)
 
 bench-store: $(VENV)/.stamp-dev ## measure the store with a day of 20 million rows, beside DuckDB, Polars and nautilus_trader
 	@"$(BIN)/python" benchmarks/run_store.py $(ARGS)

@@ -23,10 +23,11 @@ from mm_framework.model.fixed import MAX, NULL
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, Side
 from mm_framework.trading.backtest import Outcome, Paid, Sent
-from mm_framework.trading.compiled import layout, loop, rules
+from mm_framework.trading.compiled import layout, rules
 from mm_framework.trading.compiled.layout import Status
+from mm_framework.trading.compiled.loop import run_loop, show_slot
 from mm_framework.trading.compiled.memory import Column, Half, Numbers, Places, Pool, Run
-from mm_framework.trading.compiled.reports import reports_of
+from mm_framework.trading.compiled.reports import Told
 from mm_framework.trading.equity import EquityGrid
 from mm_framework.trading.ledger import Ledger
 from mm_framework.trading.market import Slot, factors
@@ -144,7 +145,7 @@ class CompiledRun:
         """
         run, blocks, told = self.run, self._rows.blocks(), 0
         run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, STEPS
-        while (code := loop.run_loop(run.address)) != Status.END:
+        while (code := run_loop(run.address)) != Status.END:
             self._check_range()
             if code == Status.ROWS:
                 self._next_block(blocks)
@@ -280,7 +281,7 @@ class CompiledRun:
             raise NotCompiled("its instruments are defined here in another order than at the venue")
         self._numbers.means(definition.number, layout.NUMBER_HERE, self._here.address(slot))
         run[layout.RUN_SLOTS] = len(self._here.slots)
-        loop.show_slot(run.address, self._here.address(slot))
+        show_slot(run.address, self._here.address(slot))
         run[layout.RUN_SEQ_HERE] = self._ring.word(entry, layout.TAPE_SEQ)
         self._desk.define(slot)
         run[layout.RUN_EVENTS] += self._ring.word(entry, layout.TAPE_COUNT)
@@ -309,12 +310,13 @@ class CompiledRun:
         timeline.clipped = run[layout.RUN_CLIPPED]
         ledger, fills, equity = self._books.end(end_ns)
         ids = [slot.id for slot in self._venue.slots]
-        told, known_ns, undelivered = reports_of(run, self._reports, fills, ids, self._desk.names)
+        told = Told(self._reports, run[layout.RUN_RECEIVED], fills, ids, self._desk.names)
+        reports, known_ns, undelivered = told.sequences()
         intents, sent, final_hash = self._desk.intents()
         return Outcome(
             intents=intents,
             sent=sent,
-            reports=told,
+            reports=reports,
             known_ns=known_ns,
             undelivered=undelivered,
             fills=fills,
