@@ -101,7 +101,7 @@ def assert_equal(reference: Outcome, compiled: Outcome) -> None:
     for name in ("reports", "known_ns", "fills", "undelivered", "intents", "sent", "accounts", "equity"):
         assert list(getattr(compiled, name)) == list(getattr(reference, name)), name
     assert compiled.final_hash == reference.final_hash
-    assert compiled.end_ns == reference.end_ns
+    assert (compiled.start_ns, compiled.end_ns) == (reference.start_ns, reference.end_ns)
     for name in ("messages", "untimed", "clipped"):
         assert getattr(compiled.timeline, name) == getattr(reference.timeline, name), name
 
