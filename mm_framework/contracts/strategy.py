@@ -33,6 +33,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Side, TimeInForce, Urgency
 
 __all__ = [
+    "MAX_ROUNDS",
     "NO_TAG",
     "Decide",
     "Market",
@@ -49,6 +50,9 @@ __all__ = [
 
 NO_TAG: Final = -1
 """The tag index of an intent without a tag."""
+
+MAX_ROUNDS: Final = 32
+"""How often strategies may answer their own fills and refusals within one event."""
 
 _FIELD = re.compile(r"(i8|f8)(?:\[([1-9][0-9]{0,5})\])?")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -50,7 +50,17 @@ KERNELS: Final = "kernels"
 ENGINE: Final = "engine"
 GROUPS: Final = {
     KERNELS: ("kernels/*.py", "model/*.py"),
-    ENGINE: ("kernels/*.py", "model/*.py", "contracts/strategy.py", "trading/compiled/*.py"),
+    ENGINE: (
+        *("kernels/*.py", "model/*.py", "contracts/strategy.py"),
+        *(
+            f"trading/compiled/{name}.py"
+            for name in (
+                *("bits", "columns", "context", "desk", "desk_memory", "layout", "limits", "loop"),
+                *("market", "own", "places", "queues", "tape", "timers", "venue", "venue_orders"),
+                *("venue_requests", "way"),
+            )
+        ),
+    ),
 }
 """What is compiled together, and the sources of all that goes into it: the engine is for backtests alone."""
 

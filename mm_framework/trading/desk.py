@@ -22,7 +22,7 @@ from typing import Protocol
 import attrs
 
 from mm_framework.contracts.fee_model import FeeModel
-from mm_framework.contracts.strategy import On, Strategy
+from mm_framework.contracts.strategy import MAX_ROUNDS, On, Strategy
 from mm_framework.errors import StrategyError
 from mm_framework.model.events import Message, Row
 from mm_framework.model.instrument import Definition
@@ -39,10 +39,7 @@ from mm_framework.trading.positions import Positions
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.views import Request
 
-__all__ = ["MAX_ROUNDS", "Desk", "Observer", "Probe", "restless"]
-
-MAX_ROUNDS = 32
-"""How often strategies may answer their own fills and refusals within one event."""
+__all__ = ["Desk", "Observer", "Probe", "restless"]
 
 Probe = Callable[[str], None]
 """Called at each step of the way with its name: state, strategy, allocator, execution, emitted, done."""

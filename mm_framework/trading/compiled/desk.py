@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mm_framework.contracts.strategy import On
+from mm_framework.contracts.strategy import MAX_ROUNDS, On
 from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.layout import ROW_PRICE, ROW_SIDE, ROW_SIZE
 from mm_framework.kernels.memory import copy, load_i8, load_u1, store_8
@@ -101,7 +101,6 @@ from mm_framework.trading.compiled.limits import refusal_of
 from mm_framework.trading.compiled.own import asked, filled, slot_of, told
 from mm_framework.trading.compiled.timers import pop_timer, push_timer
 from mm_framework.trading.compiled.way import send
-from mm_framework.trading.desk import MAX_ROUNDS
 
 __all__ = ["desk_answer", "desk_changes", "desk_end", "desk_timers"]
 

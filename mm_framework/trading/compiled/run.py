@@ -424,12 +424,22 @@ def _told(value: int) -> int | None:
     return None if value == NULL else value
 
 
+_PLACES: Final = (layout.RUN_RING_HERE, layout.RUN_RING_VENUE, layout.RUN_RING_READ)
+
+
+def _spread(old: memoryview, new: memoryview, width: int, first: int, end: int) -> None:
+    """Records of places ``first`` to ``end`` of a ring into a larger one."""
+    held, free = (np.frombuffer(ring, dtype=np.int64).reshape(-1, width) for ring in (old, new))
+    places = np.arange(first, end)
+    free[places % len(free)] = held[places % len(held)]
+
+
 class _Ring:
     """The messages that were read and are not received yet."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._start(1 << 12)
+        self._start(1 << 14)
 
     def word(self, entry: int, offset: int) -> int:
         """A field of the entry at an address."""
@@ -438,16 +448,12 @@ class _Ring:
     def grow(self) -> None:
         """Room for twice as many."""
         run, held, kept = self._run, self._entries, self._order
-        mask, entries, order = run[layout.RUN_RING_MASK], held.words(), kept.words()
-        self._start(2 * (mask + 1))
-        width, wider = layout.TAPE_BYTES // 8, run[layout.RUN_RING_MASK]
-        for place in range(run[layout.RUN_RING_HERE], run[layout.RUN_RING_READ]):
-            old, new = (place & mask) * width, (place & wider) * width
-            self._words[new : new + width] = entries[old : old + width]
-        words = self._order.words()
-        for place in range(run[layout.RUN_RING_VENUE], run[layout.RUN_RING_READ]):
-            old, new = 2 * (place & mask), 2 * (place & wider)
-            words[new : new + 2] = order[old : old + 2]
+        entries, order = held.words(), kept.words()
+        self._start(2 * (run[layout.RUN_RING_MASK] + 1))
+        width = layout.TAPE_BYTES // 8
+        here, venue, read = (run[word] for word in _PLACES)
+        _spread(entries, self._words, width, here, read)
+        _spread(order, self._order.words(), 2, venue, read)
 
     def _start(self, size: int) -> None:
         self._entries, self._order = Buffer(size * layout.TAPE_BYTES), Buffer(size * 16)
