@@ -95,7 +95,7 @@ class Engine:
         if mode() == "off":
             return "MM_KERNELS is off" if installed() else "numba is not installed"
         if self._choice == "auto" and not self._repaid(tape):
-            return "the engine is not compiled yet, and the tape is short: mm warmup compiles it"
+            return "the engine is not compiled yet, and the tape is short: mm warmup --engine compiles it"
         if not (loader.active() and loader.active(ENGINE)):
             return f"its kernels cannot be loaded: {loader.status(ENGINE).reason or loader.status().reason}"
         from mm_framework.trading.compiled.local import unsupported
