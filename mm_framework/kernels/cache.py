@@ -55,7 +55,7 @@ GROUPS: Final = {
         *(
             f"trading/compiled/{name}.py"
             for name in (
-                *("bits", "columns", "context", "desk", "desk_memory", "layout", "limits", "loop"),
+                *("bits", "columns", "context", "desk", "desk_memory", "layout", "limits", "lines", "loop"),
                 *("market", "own", "places", "queues", "tape", "timers", "venue", "venue_orders"),
                 *("venue_requests", "way"),
             )

@@ -27,7 +27,7 @@ __all__ = ["ENGINE_MODULES", "KERNEL_MODULES", "KernelStatus", "active", "names"
 
 KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log", "rows")
 """The modules that define kernels."""
-ENGINE_MODULES: Final[tuple[str, ...]] = ("desk", "lines", "loop")
+ENGINE_MODULES: Final[tuple[str, ...]] = ("desk", "lines", "loop", "tape")
 """Those of the compiled backtest, a group of its own: see `cache.GROUPS`."""
 
 _CHANGED: Final = "their sources changed while they were read"

@@ -290,6 +290,10 @@ RUN_GRID: Final = 856  # step of the equity's grid, 0: none
 RUN_NEXT_GRID: Final = 864  # its next time from the first fill on; MAX: none
 RUN_LEVELS: Final = 872  # how many levels a book has to have room for
 RUN_START: Final = 880  # when the first message that defines nothing was at the venue; NULL before it
+RUN_BLOCK: Final = 888  # address of the first row of the block that is read
+RUN_SURVEY: Final = 896  # for each SURVEYED rows of it: nothing from there on was at the venue before
+RUN_BEYOND: Final = 904  # nothing of the blocks behind it was at the venue before; MAX: there is none
+RUN_THETA: Final = 912  # the largest theta, 0 at least
 RUN_BYTES: Final = 1024
 
 

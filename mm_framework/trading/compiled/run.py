@@ -28,6 +28,7 @@ from mm_framework.trading.compiled.layout import Status
 from mm_framework.trading.compiled.loop import run_loop, show_slot
 from mm_framework.trading.compiled.memory import Column, Half, Numbers, Places, Pool, Run
 from mm_framework.trading.compiled.reports import Told
+from mm_framework.trading.compiled.tape import SURVEYED, survey
 from mm_framework.trading.equity import EquityGrid
 from mm_framework.trading.ledger import Ledger
 from mm_framework.trading.market import Slot, factors
@@ -143,7 +144,8 @@ class CompiledRun:
         """From the first row to the end. ``progress`` is told, each time that the loop gives back control,
         how many rows were received since; what it raises ends the run.
         """
-        run, blocks, told = self.run, self._rows.blocks(), 0
+        run, blocks, told = self.run, iter(_not_empty(self._rows.blocks())), 0
+        self._coming = _contiguous(next(blocks, None))
         run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, STEPS
         while (code := run_loop(run.address)) != Status.END:
             self._check_range()
@@ -190,17 +192,29 @@ class CompiledRun:
         self._numbers = Numbers(run, self._clocks.theta_ns, self._ids)
         self._ring = _Ring(run)
         self._kept: list[Block] = []
+        run[layout.RUN_THETA] = max(0, *self._clocks.theta_ns.values(), 0)
 
     def _next_block(self, blocks: Iterator[Block]) -> None:
-        block = next(blocks, None)
+        block, self._coming = self._coming, _contiguous(next(blocks, None))
         if block is None:
             self.run[layout.RUN_LAST_ROWS] = 1
             return
-        block = np.ascontiguousarray(block)
         held = self.run[layout.RUN_RING_READ] - self.run[layout.RUN_RING_HERE]
         self._kept = [*self._kept[-1:], block] if not held else [*self._kept, block]
         first = int(block.ctypes.data)
         self.run[layout.RUN_ROWS], self.run[layout.RUN_ROWS_END] = first, first + block.nbytes
+        self._survey(block, first)
+
+    def _survey(self, block: Block, first: int) -> None:
+        """How far the venue can be played before the rest of a block is read."""
+        run, count = self.run, -(-len(block) // SURVEYED)
+        beyond = MAX
+        if self._coming is not None:
+            beyond = int(self._coming["ts_recv_ns"][0]) - self._clocks.longest_ns
+        run[layout.RUN_BEYOND], run[layout.RUN_BLOCK] = beyond, first
+        self._surveyed = Buffer(8 * count)
+        run[layout.RUN_SURVEY] = self._surveyed.address
+        survey(run.address, first, first + block.nbytes, self._surveyed.address)
 
     def _serve(self, status: Status) -> None:
         """Do what the loop stopped for."""
@@ -328,6 +342,14 @@ class CompiledRun:
             end_ns=end_ns,
             timeline=timeline,
         )
+
+
+def _contiguous(block: Block | None) -> Block | None:
+    return None if block is None else np.ascontiguousarray(block)
+
+
+def _not_empty(blocks: Iterator[Block]) -> Iterator[Block]:
+    return (block for block in blocks if len(block))
 
 
 _GROWN: Final = {

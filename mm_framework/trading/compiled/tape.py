@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mm_framework.kernels.jit import helper, inline
+from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.layout import (
     ROW_BYTES,
     ROW_INSTRUMENT,
@@ -30,6 +30,8 @@ from mm_framework.trading.compiled.layout import (
     NUMBER_LAST,
     NUMBER_THETA,
     RUN_ASSUMED,
+    RUN_BEYOND,
+    RUN_BLOCK,
     RUN_CLIPPED,
     RUN_LAST_RECV,
     RUN_LAST_ROWS,
@@ -46,6 +48,8 @@ from mm_framework.trading.compiled.layout import (
     RUN_ROWS,
     RUN_ROWS_END,
     RUN_SAFE,
+    RUN_SURVEY,
+    RUN_THETA,
     RUN_UNTIMED,
     RUN_WHO,
     TAPE_BYTES,
@@ -59,9 +63,11 @@ from mm_framework.trading.compiled.layout import (
     Status,
 )
 
-__all__ = ["LEAST_LATENCY_NS", "entry_at", "read_ahead"]
+__all__ = ["LEAST_LATENCY_NS", "SURVEYED", "entry_at", "read_ahead", "survey"]
 
 LEAST_LATENCY_NS: Final = 1_000
+SURVEYED: Final = 1024
+"""Rows that one number of RUN_SURVEY stands for."""
 
 _TRADE: Final = int(Kind.TRADE)
 _TOP: Final = int(Kind.TOP)
@@ -200,7 +206,8 @@ def _read_on(run: int) -> int:
                 return _ROWS
             store_8(run + RUN_SAFE, MAX)
             return 0
-        safe = load_i8(rows + ROW_RECV) - load_i8(run + RUN_LONGEST)
+        chunk = (rows - load_i8(run + RUN_BLOCK)) // (SURVEYED * ROW_BYTES)
+        safe = load_i8(load_i8(run + RUN_SURVEY) + chunk * 8)
         store_8(run + RUN_SAFE, safe)
         first = load_i8(run + RUN_RING_VENUE)
         if first < load_i8(run + RUN_RING_READ):
@@ -210,6 +217,36 @@ def _read_on(run: int) -> int:
         code = _read(run, rows)
         if code:
             return code
+
+
+@inline
+def _earliest(run: int, row: int) -> int:
+    """A time before which the message of a row was not at the venue."""
+    kind, recv_ns, told_ns = load_u1(row + ROW_KIND), load_i8(row + ROW_RECV), load_i8(row + ROW_VENUE)
+    least = recv_ns - load_i8(run + RUN_LONGEST)
+    if kind not in (_LEVEL, _SNAPSHOT_START, _TRADE, _TOP):
+        return least
+    assumed, theta = load_i8(run + RUN_ASSUMED), load_i8(run + RUN_THETA)
+    told = recv_ns - assumed if told_ns == NULL else told_ns - theta
+    return max(min(told, recv_ns - LEAST_LATENCY_NS), least)
+
+
+@kernel
+def survey(run: int, rows: int, end: int, out: int) -> int:
+    """Write RUN_SURVEY of the rows of a block; how many numbers that are."""
+    count, size = 0, SURVEYED * ROW_BYTES
+    for first in range(rows, end, size):
+        earliest = MAX
+        for row in range(first, min(end, first + size), ROW_BYTES):
+            earliest = min(earliest, _earliest(run, row))
+        store_8(out + count * 8, earliest)
+        count += 1
+    following = load_i8(run + RUN_BEYOND)
+    for place in range(count):
+        at = out + (count - 1 - place) * 8
+        following = min(following, load_i8(at))
+        store_8(at, following)
+    return count
 
 
 @inline
