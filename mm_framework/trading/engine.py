@@ -54,6 +54,7 @@ class Engine:
         self._options = options
         self._compiled: CompiledRun | None = None
         self._interpreted: Backtest | None = None
+        self._looks = 0
 
     def run(
         self, tape: Iterable[TapeMessage], until_ns: int = 0, progress: Progress = lambda messages: None
@@ -82,7 +83,8 @@ class Engine:
             events, now_ns = self._compiled.reached()
             return (events, now_ns), f"after {events} rows"
         if self._interpreted is None:
-            return None, "before the first message"
+            self._looks += 1  # it may be that the engine is being compiled, for a minute
+            return self._looks, "before the first message"
         desk = self._interpreted.desk
         calls = sum(actor.calls for actor in desk.actors)
         names = ", ".join(actor.name for actor in desk.actors)
@@ -92,8 +94,8 @@ class Engine:
         """Why a run is interpreted, None when it need not be."""
         if not (hasattr(tape, "blocks") and hasattr(tape, "definitions")):
             return "its tape is no array of rows"
-        if mode() == "off":
-            return "MM_KERNELS is off" if installed() else "numba is not installed"
+        if mode() != "on":
+            return f"MM_KERNELS is {mode()}" if installed() else "numba is not installed"
         if self._choice == "auto" and not self._repaid(tape):
             return "the engine is not compiled yet, and the tape is short: mm warmup --engine compiles it"
         if not (loader.active() and loader.active(ENGINE)):

@@ -98,7 +98,7 @@ def quiet() -> Tape:
 
 @pytest.fixture(scope="module")
 def compiled() -> None:
-    if mode() == "off" or not (loader.active() and loader.active(ENGINE)):
+    if mode() != "on" or not (loader.active() and loader.active(ENGINE)):
         pytest.skip("nothing is compiled here")
 
 

@@ -1,0 +1,128 @@
+"""A whole compiled run, desk and strategies too, against the reference: the same outcome on any tape."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mm_framework.contracts.strategy import On, Side, Strategy, TimeInForce, Urgency
+from mm_framework.kernels import loader
+from mm_framework.kernels.cache import ENGINE
+from mm_framework.kernels.mode import mode
+
+pytest.importorskip("numba", reason="needs numba, which this platform has no wheel of")
+if mode() != "on":
+    pytest.skip("MM_KERNELS is off or checked: nothing is compiled", allow_module_level=True)
+
+from mm_framework.testing.strategies import Tape
+from mm_framework.trading.backtest import Backtest, Outcome
+from mm_framework.trading.compiled.local import CompiledDesk, unsupported
+from mm_framework.trading.compiled.run import CompiledRun
+from mm_framework.trading.fees import FlatFee, FlatFeeSettings
+from mm_framework.trading.settings import LimitSettings
+from tests.support.compiled_desk import rows_of
+from tests.support.random_tapes import random_tape, restless
+from tests.trading.compiled.test_venue import any_rules, assert_equal
+
+STRATEGIES = {"b": restless(), "a": restless(On.MARKET | On.TIMER | On.END), "c": restless(On.TRADE)}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kernels() -> None:
+    if not (loader.active() and loader.active(ENGINE)):
+        pytest.skip("the kernels cannot be loaded here")
+
+
+def both(
+    strategies: dict[str, Strategy], market: Tape, limits: LimitSettings, rules: dict[str, Any]
+) -> tuple[Outcome, Outcome]:
+    fees, tape = FlatFee(FlatFeeSettings()), market.messages()
+    until_ns = tape[-1].recv_ns + 10**9
+    reference = Backtest(strategies, fees, limits=limits, **rules).run(tape, until_ns)
+    desk = CompiledDesk(strategies, rules["settings"], limits, 4)
+    compiled = CompiledRun(desk, fees, rows_of(tape), **rules).play(until_ns)
+    return reference, compiled
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+@example(0)
+def test_any_tape_gives_the_outcome_of_the_reference(seed: int) -> None:
+    draw = random.Random(seed)
+    market = random_tape(seed, steps=draw.choice((60, 150)), rescales=False)
+    limits = LimitSettings(order_size=draw.choice((None, "1")), total_orders=draw.choice((1000, 3)))
+    reference, compiled = both(STRATEGIES, market, limits, any_rules(draw))
+    assert_equal(reference, compiled)
+    assert list(map(str, compiled.errors)) == list(map(str, reference.errors))
+
+
+def fails(state: Any, wake: Any, market: Any, out: Any) -> None:
+    """Ends at its fourth call, on what is known of the market then."""
+    state.n += 1
+    out.place(0, Side.BUY, 9000, 1000)
+    state.x = market[0].bid / (4 - state.n)
+
+
+def argues(state: Any, wake: Any, market: Any, out: Any) -> None:
+    """Answers each refusal with a wish that is refused too."""
+    out.cancel(out.place(0, Side.BUY, 1, 10_000_000, TimeInForce.IOC, Urgency.TAKER))
+
+
+def clock(state: Any, wake: Any, market: Any, out: Any) -> None:
+    """Only timers, several at one moment and some twice; a last order at the end."""
+    state.n += 1
+    if wake.reasons & On.END:
+        out.place(0, Side.SELL, 12000, 1000, tag=0)
+    elif state.n < 50:
+        for k in range(3):
+            out.timer(wake.now_ns + 1_000_000 * (1 + (k * state.n) % 4))
+
+
+def definer(at: Any, definition: Any) -> None:
+    if definition.index:
+        raise ValueError("one is enough")
+
+
+def starter(state: Any) -> None:
+    state.n = 2**62
+    state.n *= 4
+
+
+FIELDS = {"n": "i8", "x": "f8"}
+ODD = {
+    "argues": Strategy(argues, wakes=On.MARKET | On.OWN_REJECT),
+    "clock": Strategy(clock, wakes=On.MARKET | On.TIMER | On.END, state=FIELDS, tags=("bye",)),
+    "definer": Strategy(fails, state=FIELDS, define=definer),
+    "fails": Strategy(fails, state=FIELDS),
+    "restless": restless(),
+    "starter": Strategy(fails, state=FIELDS, start=starter),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strategies_that_fail_end_alone_and_with_the_same_words(seed: int) -> None:
+    market = random_tape(seed, steps=60)
+    limits = LimitSettings(order_size="1")
+    reference, compiled = both(ODD, market, limits, any_rules(random.Random(seed)))
+    assert_equal(reference, compiled)
+    told = list(map(str, compiled.errors))
+    assert told == list(map(str, reference.errors))
+    assert [error.seq for error in compiled.errors] == [error.seq for error in reference.errors]
+    if seed == 0:
+        assert [text.split(":")[0] for text in told] == [
+            "strategy argues",
+            "strategy definer",
+            "strategy fails",
+            "strategy starter",
+        ]
+
+
+def test_what_kernels_do_not_know_is_named() -> None:
+    assert unsupported({"a": restless()}, LimitSettings(order_size="1", total_orders=3)) is None
+    assert unsupported({"a": restless()}, LimitSettings(total_position="1")) == "limit total_position"
+    alone = Strategy(fails, state=FIELDS, python_only=True)
+    assert unsupported({"a": restless(), "b": alone}, LimitSettings()) == "strategy b is python_only"
