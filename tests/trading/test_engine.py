@@ -134,7 +134,7 @@ def assert_equal(one: Outcome, other: Outcome) -> None:
 
 
 @pytest.mark.usefixtures("compiled")
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 @example(0)
 def test_both_engines_come_to_the_same(seed: int) -> None:

@@ -158,6 +158,7 @@ class CompiledRun:
             events = run[layout.RUN_EVENTS]
             progress(events - told)
             told = events
+        progress(run[layout.RUN_EVENTS] - told)
         end_ns = run[layout.RUN_END]
         run[layout.RUN_NOW] = end_ns
         if not self._desk.end(end_ns):

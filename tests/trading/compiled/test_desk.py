@@ -48,7 +48,7 @@ def both(
     return reference, compiled
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32))
 @example(0)
 def test_any_tape_gives_the_outcome_of_the_reference(seed: int) -> None:

@@ -106,7 +106,7 @@ def assert_equal(reference: Outcome, compiled: Outcome) -> None:
         assert getattr(compiled.timeline, name) == getattr(reference.timeline, name), name
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(SEEDS)
 @example(0)
 def test_any_tape_under_any_rules_gives_the_outcome_of_the_reference(seed: int) -> None:
