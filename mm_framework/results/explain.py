@@ -139,7 +139,7 @@ class _Words:
             return self.fill(one.fill, one.leaves)
         state = one.state.name.lower().replace("_", " ")
         if one.kind is IntentKind.PLACE and state == "new":
-            return "accepted" if one.ahead is None else f"accepted, {one.ahead:g} lots ahead"
+            return "accepted" if one.ahead is None else f"accepted, {_lots(one.ahead)} lots ahead"
         if one.kind is IntentKind.REPLACE:
             return f"replaced: {self.size(one.leaves)} at {self.price(one.price)}"
         return state
@@ -208,4 +208,7 @@ def _printed(message: Message, rows: list[Row], one: Resting, words: _Words) -> 
 
 
 def _lots(ahead: float | None) -> str:
-    return "unknown" if ahead is None else f"{ahead:g}"
+    """Whole numbers in full; probabilistic models have fractions."""
+    if ahead is None:
+        return "unknown"
+    return f"{ahead:.0f}" if ahead == int(ahead) else f"{ahead:.1f}"
