@@ -50,10 +50,12 @@ def _body(
         yield from _of_quote(results, place, quote, figures)
     for place, key in enumerate(_accounts(results)):
         yield from _of_account(results, place, key, figures)
-    told = {name: doubts(result.summary, result.document) for name, result in results.items()}
+    doubted = {name: doubts(result.summary, result.document) for name, result in results.items()}
     if len({_queue(result) for result in results.values()}) > 1:
-        told = {name: [one for one in found if not one.startswith(ONE_QUEUE)] for name, found in told.items()}
-    lines = "".join(_doubts(name, found) for name, found in told.items())
+        doubted = {
+            name: [one for one in found if not one.startswith(ONE_QUEUE)] for name, found in doubted.items()
+        }
+    lines = "".join(_doubts(name, found) for name, found in doubted.items())
     yield f'<section class="doubts"><h2>Before you believe it</h2>{lines}</section>\n'
 
 
