@@ -18,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-peers compare-fills simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-peers bench-backtest-peers compare-fills simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -70,6 +70,9 @@ bench-store: $(VENV)/.stamp-dev ## measure the store with a day of 20 million ro
 
 bench-peers: $(VENV)/.stamp-dev ## measure it beside other programs, which are installed into build/peers
 	@"$(BIN)/python" benchmarks/run_peers.py $(ARGS)
+
+bench-backtest-peers: $(VENV)/.stamp-dev ## measure a backtest beside hftbacktest, which is installed into build/peers
+	@"$(BIN)/python" benchmarks/run_backtest_peers.py $(ARGS)
 
 compare-fills: $(VENV)/.stamp-dev ## compare the fills of a backtest with those of hftbacktest, which is installed into build/peers
 	@"$(BIN)/python" benchmarks/run_fills.py $(ARGS)
