@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from machine import kernels
-from mm_framework.trading.engine import Engine
 
 from mm_framework.contracts.strategy import On, Strategy
 from mm_framework.replay.events import ReplayRequest
 from mm_framework.replay.tape import Tape, load_tape
 from mm_framework.store.reader import open_store
 from mm_framework.store.row_cache import RowCache
+from mm_framework.trading.engine import Engine
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.latency import Constant
 
