@@ -20,7 +20,7 @@ from mm_framework.trading.program import decide_of
 from mm_framework.trading.records import make_record
 from mm_framework.trading.views import Indexed, InstrumentView, MarketView, OutBox, Request, WakeView
 
-__all__ = ["Actor", "raised"]
+__all__ = ["Actor", "place_of", "raised"]
 
 
 class Actor:
@@ -97,14 +97,33 @@ class Actor:
         try:
             function(*arguments)
         except Exception as error:
-            self.error = raised(self.name, what, seq, error)
+            self.error = raised(self.name, what, seq, error, place_of(error))
 
 
-def raised(name: str, what: str, seq: int, error: Exception) -> StrategyError:
+_OURS = ("mm_framework.trading", "mm_framework.num")
+"""Modules whose lines are not the strategy's."""
+
+
+def place_of(error: Exception) -> str:
+    """The line of the strategy at which it raised, ``strategy.py:57``; empty where nothing tells it."""
+    place, step = "", error.__traceback__
+    while step is not None:
+        if str(step.tb_frame.f_globals.get("__name__")).startswith(_OURS):
+            if place:
+                break
+        else:
+            file = step.tb_frame.f_code.co_filename.replace("\\", "/")
+            place = f"{file.rpartition('/')[2]}:{step.tb_lineno}"
+        step = step.tb_next
+    return place
+
+
+def raised(name: str, what: str, seq: int, error: Exception, place: str) -> StrategyError:
     """What ends a strategy whose function ``what`` raised.
 
     Without its cause: a kept traceback is a cycle of frames around views of records, and CPython 3.11 may
     crash when it collects one.
     """
-    text = f"strategy {name}: {what} raised {type(error).__name__} at event {seq}: {error}"
+    at = f" ({place})" if place else ""
+    text = f"strategy {name}: {what} raised {type(error).__name__} at event {seq}: {error}{at}"
     return StrategyError(text, strategy=name, seq=seq)

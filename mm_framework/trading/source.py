@@ -106,8 +106,9 @@ class Source:
         file, _, line = self.where.rpartition(":")
         tree = _Rewriter(self.constants).visit(copy.deepcopy(self.tree))
         tree.decorator_list = []
-        module = ast.Module([ast.increment_lineno(tree, int(line) - 1)], [])
-        exec(compile(ast.fix_missing_locations(module), file, "exec"), space)
+        module = ast.fix_missing_locations(ast.Module([tree], []))
+        _place_at_statements(module)
+        exec(compile(ast.increment_lineno(module, int(line) - 1), file, "exec"), space)
         return space
 
 
@@ -367,6 +368,18 @@ class _Rewriter(ast.NodeTransformer):
         self.generic_visit(node)
         node.body.insert(0, _step())
         return node
+
+
+def _place_at_statements(tree: ast.Module) -> None:
+    """Give every expression the line of its statement, which is what an error names in both modes."""
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.stmt):
+            for part in ast.iter_child_nodes(statement):
+                if isinstance(part, ast.expr):
+                    for node in ast.walk(part):
+                        if isinstance(node, ast.expr):
+                            node.lineno = node.end_lineno = statement.lineno
+                            node.col_offset = node.end_col_offset = 0
 
 
 def _operation(name: str, *operands: ast.expr) -> ast.expr:

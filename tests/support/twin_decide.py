@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from mm_framework.contracts.strategy import Strategy
+from mm_framework.trading.actor import place_of
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.strategy import CompiledStrategy
@@ -124,7 +125,9 @@ class Twin:
         try:
             self.decide(self.state, self.wake, self.market, self.out)
         except Exception as error:
-            return f"{type(error).__name__}: {error}"
+            assert error.__traceback__ is not None
+            here = error.with_traceback(error.__traceback__.tb_next)  # without this frame
+            return f"{type(error).__name__}: {error} at {place_of(here)}"
         return None
 
     def _call_machine(self, woken: Woken) -> str | None:
@@ -135,7 +138,7 @@ class Twin:
         if self.function(words.ctypes.data) == 0:
             return None
         error = self.compiled.failure()
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error} at {self.compiled.failed_at}"
 
     def _compare(self) -> None:
         compiled, words = self.compiled, self.compiled.context

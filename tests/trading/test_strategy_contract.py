@@ -193,8 +193,9 @@ def test_a_strategy_that_fails_leaves_nothing_and_others_go_on() -> None:
         FlatFee(FlatFeeSettings()),
     )
     feed(pipeline, tape().book(**BOOK).update(bids=[("99.90", "3")]).steps)
+    line = bad.__code__.co_firstlineno + 2
     assert [str(error) for error in pipeline.errors] == [
-        "strategy bad: decide raised ValueError at event 3: no"
+        f"strategy bad: decide raised ValueError at event 3: no (test_strategy_contract.py:{line})"
     ]
     # a kept traceback would be a cycle of frames around memoryviews, which CPython 3.11 cannot collect
     assert [(e.__traceback__, e.__cause__, e.__context__) for e in pipeline.errors] == [

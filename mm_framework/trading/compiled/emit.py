@@ -80,14 +80,16 @@ class _Emitter(Numbers, Wishes):
 
     def __init__(self, module: Module, routine: Routine) -> None:
         self._routine = routine
-        self._first = int(routine.source.where.rpartition(":")[2])
+        path, _, first = routine.source.where.rpartition(":")
+        self._first = int(first)
         kinds = [part for name in routine.arguments for part in parts_of(routine.variables[name])]
         result = ir.VoidType() if routine.result == "none" else type_of(routine.result)
         function = ir.Function(module.ir, ir.FunctionType(result, [I64, *kinds]), routine.name)
         function.linkage = "internal"
         module.functions[routine.name] = function
         self._entry = function.append_basic_block("entry")
-        super().__init__(module, function, self._first)
+        file = path.replace("\\", "/").rpartition("/")[2]
+        super().__init__(module, function, file, self._first)
         self._names: dict[str, list[ir.Value]] = {}
         self._loops: list[tuple[ir.Block, ir.Block]] = []
 

@@ -31,7 +31,7 @@ class Site:
 
     what: str
     kinds: tuple[str, ...]
-    line: int
+    place: str
     detail: tuple[Any, ...] = ()
 
 
@@ -79,14 +79,15 @@ class Module:
 class Scene:
     """The routine that is being written: where, its context, the line of its source."""
 
-    def __init__(self, module: Module, function: ir.Function, line: int) -> None:
-        self.module, self.function, self.line = module, function, line
+    def __init__(self, module: Module, function: ir.Function, file: str, line: int) -> None:
+        self.module, self.function = module, function
+        self.file, self.line = file, line
         self.build = ir.IRBuilder(function.append_basic_block("body"))
         self.ctx = function.args[0]
 
     def site(self, what: str, kinds: Sequence[str], detail: tuple[Any, ...] = ()) -> ir.Value:
         """The number of a new site."""
-        self.module.sites.append(Site(what, tuple(kinds), self.line, detail))
+        self.module.sites.append(Site(what, tuple(kinds), f"{self.file}:{self.line}", detail))
         return ir.Constant(I64, len(self.module.sites))
 
     def fails_if(

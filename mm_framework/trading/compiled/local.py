@@ -23,7 +23,7 @@ from mm_framework.errors import StrategyError
 from mm_framework.kernels.memory import Buffer
 from mm_framework.model.fixed import MAX
 from mm_framework.model.orders import Intent
-from mm_framework.trading.actor import raised
+from mm_framework.trading.actor import place_of, raised
 from mm_framework.trading.backtest import Sent
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled import desk_memory as memory
@@ -118,7 +118,8 @@ class CompiledDesk:
             try:
                 strategy.define(slot.index, slot.definition)
             except Exception as error:
-                self._stop(index, raised(strategy.name, "define", self._run[layout.RUN_SEQ_HERE], error))
+                seq = self._run[layout.RUN_SEQ_HERE]
+                self._stop(index, raised(strategy.name, "define", seq, error, place_of(error)))
 
     def end(self, end_ns: int) -> bool:
         """Wake who wishes to be at the end; False where there was no room for all that they asked for."""
@@ -131,7 +132,7 @@ class CompiledDesk:
         for index, strategy in enumerate(self.strategies):
             stopped, seq = self._stopped(strategy), strategy.word(at.CTX_STOP_SEQ)
             if stopped == at.Stop.ERROR:
-                found.append(raised(strategy.name, "decide", seq, strategy.failure()))
+                found.append(raised(strategy.name, "decide", seq, strategy.failure(), strategy.failed_at))
             elif stopped == at.Stop.ROUNDS:
                 found.append(restless(strategy.name, seq))
             elif stopped:
@@ -159,7 +160,7 @@ class CompiledDesk:
         try:
             strategy.start()
         except Exception as error:
-            self._stop(index, raised(strategy.name, "start", 0, error))
+            self._stop(index, raised(strategy.name, "start", 0, error, place_of(error)))
 
     def _stop(self, index: int, error: StrategyError) -> None:
         self._raised[index] = error

@@ -101,6 +101,11 @@ class CompiledStrategy:
             self.strategy.define(record, definition)
             self.at_fields.write(record, self.at[index])
 
+    @property
+    def failed_at(self) -> str:
+        """The line at which the last call failed, ``strategy.py:57``."""
+        return self._sites[self.word(at.CTX_ERROR) - 1].place
+
     def failure(self) -> Exception:
         """The error of the last call, as the interpreted mode raises it."""
         number = self.word(at.CTX_ERROR)
