@@ -125,8 +125,8 @@ class Twin:
         try:
             self.decide(self.state, self.wake, self.market, self.out)
         except Exception as error:
-            assert error.__traceback__ is not None
-            here = error.with_traceback(error.__traceback__.tb_next)  # without this frame
+            raised = error.__traceback__
+            here = error.with_traceback(raised and raised.tb_next)  # without this frame
             return f"{type(error).__name__}: {error} at {place_of(here)}"
         return None
 
