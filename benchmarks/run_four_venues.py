@@ -7,14 +7,17 @@ capture` records all forty in another one into a bundle, as usual. ``--scale`` m
 events a second and instrument. Told are frames a second as captured, frames that the emulators sent and the
 capture did not get, frames dropped, books lost, how late the capture's event loop was (percentiles of the
 worst of each heartbeat), the memory of the capture over time and the processor time of both. ``--sinks``
-lets it write day folders, best prices and live files, too. The emulators are Python as well and take a
-processor of their own: ``emulator_behind_ms`` says whether they kept up.
+lets it write day folders, best prices and live files, too, in a process that counts as the capture's: what
+is not received then is what was sent while that process worked off what it was behind, after the last second.
+The emulators are Python as well and take a processor of their own: ``emulator_behind_ms`` says whether they
+kept up.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -86,10 +89,19 @@ async def serve(rates: dict[str, float]) -> None:
 
 
 def usage(pid: int) -> tuple[float, float]:
-    """Resident memory in MiB and processor seconds of a process."""
+    """Resident memory in MiB and processor seconds of a process and of those that it started."""
+    memory, seconds = _usage_alone(pid)
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            more = usage(int(child))
+            memory, seconds = memory + more[0], seconds + more[1]
+    return memory, seconds
+
+
+def _usage_alone(pid: int) -> tuple[float, float]:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, (int(fields[11]) + int(fields[12])) / _TICKS
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, sum(map(int, fields[11:15])) / _TICKS
 
 
 def lag_ms(run: Path) -> dict[str, float]:
