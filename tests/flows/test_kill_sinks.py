@@ -1,6 +1,6 @@
 """``kill -9`` of a capture with sinks: at most the open member of a file is lost, and a restart goes on.
 
-``MM_KILLS=100`` kills so many of each kind, each a little later in its life.
+``MM_KILLS=100`` kills so many of each kind, at moments that differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mm_framework.sinks.files import gzip_text
 from mm_kraken.sync import RULES
 
 pytestmark = [
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(240),
     pytest.mark.skipif(os.name == "nt", reason="a day folder of a killed run may still be locked there"),
 ]
 
@@ -52,7 +52,7 @@ def day_of(folder: Path) -> Path:
     return path
 
 
-def wait_for_lines(folder: Path, count: int, timeout_s: float = 40.0) -> None:
+def wait_for_lines(folder: Path, count: int, timeout_s: float = 90.0) -> None:
     """Until the live file of updates has so many lines."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
@@ -71,7 +71,7 @@ def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(
     data = tmp_path / "data"
     process = capture_process(emulated.endpoint, data, *start(tmp_path, "first", own))
     try:
-        wait_for_lines(tmp_path, 300 + 37 * kill)
+        wait_for_lines(tmp_path, 300 + 37 * (kill % 8))
         killed_ms = time.time_ns() // 1_000_000
     finally:
         process.kill()
