@@ -165,13 +165,13 @@ def sigma_of(columns: Columns, apart_s: float, from_ns: int, to_ns: int, shifts:
     apart_ns = round(apart_s * _S)
     first, last = max(from_ns, int(columns.ts_ns[0])), min(to_ns, columns.end_ns + 1)
     step = max(1, apart_ns // shifts)
-    with np.errstate(invalid="ignore"):
-        mids = np.where(columns.ask > columns.bid, (columns.bid + columns.ask) / 2.0, np.nan)
     total, count = 0.0, 0
     for shift in range(shifts):
         times = np.arange(-(-first // step) * step + shift * step, last, apart_ns, dtype=np.int64)
         rows = columns.at(times)
-        moves = np.diff(mids[rows])
+        bid, ask = columns.bid[rows], columns.ask[rows]
+        with np.errstate(invalid="ignore"):
+            moves = np.diff(np.where(ask > bid, (bid + ask) / 2.0, np.nan))
         moves = moves[(np.diff(columns.segment[rows]) == 0) & ~np.isnan(moves)]
         total, count = total + float(moves @ moves), count + len(moves)
     return (total / count / apart_s) ** 0.5 if count else None

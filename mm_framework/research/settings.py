@@ -72,7 +72,9 @@ class CalibrationSettings:
     )
     max_ticks: float | None = setting(None, help="Trades that reach further are left out; empty: none.")
     cell_ticks: float = setting(
-        0.5, help="Width of the cells in which distances are counted.", validator=validators.gt(0)
+        1.0,
+        help="Width of the cells in which distances are counted: the step of the distances, or a multiple.",
+        validator=validators.gt(0),
     )
     sigma_s: float = setting(
         1.0, help="Time between two mids whose difference is a move.", validator=validators.gt(0)

@@ -63,6 +63,15 @@ def test_distances_on_half_ticks_do_not_fall_into_the_cell_below() -> None:
     assert cells.cells == 7
 
 
+def test_cells_of_a_tick_find_the_law_whether_distances_step_by_a_tick_or_by_half() -> None:
+    drawn = np.random.default_rng(8).exponential(1 / 0.5, 20_000)
+    for step in (1.0, 0.5):
+        reach = 0.5 + np.floor(drawn / step) * step
+        found = fit_cells(cells_of(reach, np.arange(20_000), 0.5, 1.0, None), 1000.0)
+        assert found is not None
+        assert found.k == pytest.approx(0.5, abs=4 * found.k_error)
+
+
 def test_too_few_or_too_even_bursts_have_no_fit() -> None:
     none = np.empty(0, np.int64)
     assert fit_cells(cells_of(np.empty(0), none, 0.5, 0.5, None), 10.0) is None
