@@ -37,8 +37,8 @@ def _made(document: Mapping[str, Any]) -> Iterator[str]:
     for one in document.get("instruments") or ():
         missing = [name for name in ("tick_size", "lot_size") if name in one and one[name] is None]
         if missing:
-            told = " and ".join(name.replace("_", " ") for name in missing)
-            yield f"{one['id']}: its {told} is not known: orders stand where the venue would not take them"
+            told = " and no ".join(name.replace("_", " ") for name in missing)
+            yield f"{one['id']}: no {told} is known: orders stand where the venue would not take them"
     timeline = document.get("timeline") or {}
     clipped = timeline.get("clipped_share")
     if clipped is not None and clipped > MUCH_CLIPPED:

@@ -38,7 +38,7 @@ def told(changes: dict[str, Any] | None = None, document: dict[str, Any] | None 
         (
             {},
             {"instruments": [{"id": "a:B", "tick_size": None, "lot_size": "1"}]},
-            "a:B: its tick size is not known",
+            "a:B: no tick size is known",
         ),
         ({}, {"timeline": {"clipped_share": 0.02}}, "2.0 % of the venue's times"),
         ({}, {"timeline": {"clocks": [{"source": "estimated"}]}}, "was estimated from the data"),
