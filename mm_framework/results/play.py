@@ -6,6 +6,7 @@ write_result(folder, document(played, ...), tables(played))
 
 from __future__ import annotations
 
+import functools
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -58,12 +59,15 @@ def play(
     setup: Setup,
     *,
     grid: bool = True,
-    engine: Callable[..., Engine] = Engine,
+    engine: Callable[..., Engine] | None = None,
     progress: Progress = lambda messages: None,
 ) -> Played:
-    """Run a setup on a tape. ``grid``: whether the equity is kept. A strategy that fails is stopped only."""
+    """Run a setup on a tape. ``grid``: whether the equity is kept; ``engine`` replaces the one that the
+    settings choose. A strategy that fails is stopped only.
+    """
     latencies = latencies_of(setup.latency, setup.measured)
-    run = engine(
+    make = engine or functools.partial(Engine, choice=setup.backtest.engine)
+    run = make(
         setup.strategies,
         setup.fee_model,
         entry=latencies.entry,

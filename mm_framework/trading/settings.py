@@ -162,6 +162,9 @@ class BacktestSettings:
         " mm run.",
         validator=_not_negative,
     )
+    engine: Literal["auto", "compiled", "interpreted"] = setting(
+        "auto", help="Which engine plays; both say the same. auto: the compiled one where it can."
+    )
     watchdog_s: float = setting(
         60.0, help="A run that makes no step for so long is given up.", validator=_positive
     )

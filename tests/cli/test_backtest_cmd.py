@@ -127,6 +127,13 @@ def test_the_same_run_twice_is_the_same_bytes_but_for_its_timing(book_store: Pat
             assert path.read_bytes() == other.read_bytes(), path.name
 
 
+def test_the_engine_that_was_asked_for_plays_and_the_result_says_so(book_store: Path) -> None:
+    how = ("--store", str(book_store), "--strategy", "trader", "--qa", "any")
+    asked = played(*how, "--backtest-engine", "interpreted")
+    assert asked["engine"] == {"name": "interpreted", "why": "asked for"}
+    assert played(*how)["hashes"] == asked["hashes"], "whichever it is"
+
+
 def test_a_bundle_gives_what_its_store_gives(tmp_path: Path, book_store: Path) -> None:
     how = ("--strategy", "trader", "--qa", "any")
     stored = played("--store", str(book_store), *how)
