@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import numpy as np
+
 from mm_framework.kernels.memory import Buffer
 from mm_framework.kernels.native_book import NativeBook
 from mm_framework.model.events import SyncState
@@ -53,10 +55,10 @@ class Column:
         """All of its memory."""
         return self._buffer.words()
 
-    def record(self, index: int) -> list[int]:
-        """The words of a record."""
-        first = index * self.record_words
-        return self.words[first : first + self.record_words].tolist()
+    def records(self, first: int, end: int) -> list[list[int]]:
+        """The words of records ``first`` to ``end``."""
+        table = np.frombuffer(self._buffer.words(), dtype=np.int64).reshape(-1, self.record_words)
+        return cast(list[list[int]], table[first:end].tolist())
 
     def grow(self) -> None:
         """Make room for twice as many."""

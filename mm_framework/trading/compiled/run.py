@@ -40,6 +40,9 @@ __all__ = ["CompiledRun", "DeskHalf", "NotCompiled", "Rows"]
 
 Block = npt.NDArray[Any]
 
+ROOM: Final = 1 << 18
+"""Records that a column begins with; a system gives memory as it is touched."""
+
 _NO_ROOM: Final = "strategies asked for more at one moment than the compiled run holds"
 
 STEPS: Final = 1 << 16
@@ -181,10 +184,10 @@ class CompiledRun:
         for offset in (layout.RUN_NEXT_EXPIRY, layout.RUN_NEXT_TIMER, layout.RUN_NEXT_MARK, layout.RUN_END):
             run[offset] = MAX
         run[layout.RUN_NEXT_GRID], run[layout.RUN_SAFE], run[layout.RUN_START] = MAX, NULL, NULL
-        self._reports = Column(run, layout.RUN_REPORTS, layout.REPORT_BYTES, 1 << 14)
-        self._fills = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, 1 << 12)
-        self._intents = Column(run, layout.RUN_INTENTS, layout.INTENT_BYTES, 1 << 14)
-        self._requests = Column(run, layout.RUN_REQUESTS, layout.INTENT_BYTES, 1 << 14)
+        self._reports = Column(run, layout.RUN_REPORTS, layout.REPORT_BYTES, ROOM)
+        self._fills = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, ROOM)
+        self._intents = Column(run, layout.RUN_INTENTS, layout.INTENT_BYTES, ROOM)
+        self._requests = Column(run, layout.RUN_REQUESTS, layout.INTENT_BYTES, 1 << 16)
         self._changes = Column(run, layout.RUN_CHANGES, layout.CHANGE_BYTES, 1 << 10)
         self._touched = Column(run, layout.RUN_TOUCHED, 8, max(ids, 1))
         self._ranks = Column(run, layout.RUN_RANKS, 8, max(ids, 1))
@@ -389,16 +392,15 @@ class _Books:
 
     def keep(self) -> None:
         """Book the fills since the last call, then the mids of those whose horizon is over."""
-        for index in range(len(self._fills), self._column.count):
-            self._book(self._column.record(index))
+        for record in self._column.records(len(self._fills), self._column.count):
+            self._book(record)
         due, marked = MAX, self._run[layout.RUN_MARKED]
-        while self._marked < marked:
-            record = self._column.record(self._marked)
+        for record in self._column.records(self._marked, marked):
             if record[1] != due and due != MAX:
                 self.ledger.advance(due + self.ledger.horizon_ns + 1)
             due = record[1]
             self._venue.slots[record[3]].mid2 = _told(record[layout.FILL_MID2_LATER // 8])
-            self._marked += 1
+        self._marked = marked
         if due != MAX:
             self.ledger.advance(due + self.ledger.horizon_ns + 1)
 
