@@ -246,20 +246,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("names", nargs="*", choices=[*NAMES, []], default=list(NAMES))
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all when none is given"
+    )
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--one", choices=list(STRATEGIES), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    names = options.names or list(NAMES)
+    if unknown := sorted(set(names) - set(NAMES)):
+        parser.error(f"{unknown[0]}: no workload of that name; there are {', '.join(NAMES)}")
     tape = make(QUICK_EVENTS if options.quick else options.events)
     if options.one:
         print(json.dumps(play(options.one, tape, "compiled")))
         return
     short = make(TILE)
-    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in options.names}
+    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for _ in range(options.rounds):
-        for name in options.names:
+        for name in names:
             rounds[name].append(once(name, tape, short))
     lines = []
     for name, told in rounds.items():
