@@ -44,8 +44,10 @@ __all__ = ["command"]
 )
 @click.option(
     "--latency-ladder",
-    metavar="X,X,...",
-    help="Also run with all latencies times X, such as 0,2,5, and tell the profit of each.",
+    metavar="[X,X,...]",
+    is_flag=False,
+    flag_value="0,2,5",
+    help="Also run with all latencies times X, and tell the profit of each; 0,2,5 unless said.",
 )
 @click.option("--no-report", is_flag=True, help="Draw no page; `mm report` does it later.")
 @click.option("--id", "result_id", metavar="ID", help="Name of the result. [strategy and time]")

@@ -53,7 +53,9 @@ SHOWN = 30
     "--workers", type=click.IntRange(1), metavar="N", help="Processes. [as many as there are processors]"
 )
 @executor_options
-@click.option("--id", "result_id", required=True, metavar="ID", help="Name of the sweep below results/.")
+@click.option(
+    "--id", "result_id", metavar="ID", help="Name of the sweep below results/. [strategy and what is played]"
+)
 @json_option
 @pass_app
 def command(app: App, /, **options: Any) -> int:
@@ -66,10 +68,10 @@ def command(app: App, /, **options: Any) -> int:
 
     check_executor(options["executor"], options["scheduler"])
     chosen = Chosen(**{field.name: options[field.name] for field in attrs.fields(Chosen)})
-    folder = _folder(app, options["result_id"])
     fixed, combinations = _combinations(options)
     with chosen_store(app, chosen) as store:
         points = _points(app, chosen, store, options, fixed, combinations)
+        folder = _folder(app, options["result_id"] or _name(options["strategies"], points))
         workers = min(options["workers"] or os.cpu_count() or 1, len(points))
         with (
             executor_of(workers, options["scheduler"]) as pool,
@@ -86,6 +88,12 @@ def command(app: App, /, **options: Any) -> int:
     told = {**document, "points": table.to_pylist(), "played": swept.played, "result": str(folder)}
     app.out.emit(told, lambda: _shown(app, table, folder, swept))
     return 0 if document["ok"] else 1
+
+
+def _name(strategies: tuple[str, ...], points: list[Point]) -> str:
+    """The same for the same points: so the same command goes on with what it began."""
+    digest = hashlib.sha256("".join(point.key for point in points).encode()).hexdigest()
+    return f"{'-'.join(strategies)}-sweep-{digest[:12]}"
 
 
 def _folder(app: App, result_id: str) -> Path:

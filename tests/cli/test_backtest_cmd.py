@@ -158,6 +158,11 @@ def test_settings_reach_the_strategy_and_the_models(book_store: Path) -> None:
     assert kept["versions"]["toy"] == "1"
 
 
+def test_a_ladder_without_factors_has_the_usual_ones(tmp_path: Path) -> None:
+    document = played(*taker(l1_store(tmp_path), "--latency-ladder"))
+    assert [rung["scale"] for rung in document["ladder"]] == [0.0, 2.0, 5.0]
+
+
 def test_a_ladder_tells_the_profit_under_other_latencies(tmp_path: Path) -> None:
     document = played(*taker(l1_store(tmp_path), "--latency-ladder", "0,1,40"))
     profits = {rung["scale"]: rung["by_quote"].get("EUR", {}).get("total") for rung in document["ladder"]}

@@ -44,6 +44,16 @@ def refused(result: Result, told: str, code: int = 2) -> None:
     assert "Traceback" not in result.stderr
 
 
+def test_without_a_name_the_same_command_goes_on_with_what_it_began() -> None:
+    command = ("sweep", *FREE, "--set", "size=0.1,0.5", "--workers", "1", "--json")
+    first, again = (json.loads(mm(*command).stdout) for _ in range(2))
+    assert first["result"] == again["result"]
+    assert Path(first["result"]).name.startswith("trader-sweep-")
+    assert (first["played"], again["played"]) == (2, 0)
+    other = json.loads(mm(*command[:-4], "size=0.1,0.2", *command[-3:]).stdout)
+    assert other["result"] != first["result"]
+
+
 def test_a_row_for_each_combination_and_profits_as_a_hand_computes_them() -> None:
     """2.5 with a size of 0.5, see `test_backtest_cmd`: it is in proportion to the size."""
     document = swept("--set", "size=0.1,0.5", "--set", "order-latency.entry_ms=0,5")
