@@ -19,8 +19,8 @@ from mm_framework.errors import ConnectionLost, MalformedFrame, VenueRefused
 
 __all__ = ["Answer", "Ask", "Kept", "PageLog", "Rows", "walk"]
 
-ATTEMPTS: Final = 6
-PAUSE_S: Final = 1.0
+ATTEMPTS: Final = 5
+PAUSE_S: Final = 0.5
 MOST_PAGES: Final = 1_000_000
 
 

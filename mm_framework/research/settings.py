@@ -62,7 +62,7 @@ class ResearchSettings:
             )
 
 
-@section("research.calibrate")
+@section("research-calibrate")
 @attrs.frozen
 class CalibrationSettings:
     """Fits of `mm research calibrate`: distances in ticks."""

@@ -225,7 +225,8 @@ def test_an_existing_result_is_never_overwritten(book_store: Path) -> None:
 
 
 SLEEPY = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs do not have
 sys.path[:0] = {path!r}
 from toy_plugins import toy_plugins
 from mm_framework.contracts.spec import StrategySpec

@@ -29,19 +29,21 @@ class Kernels:
     """A loader that compiles nothing."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, status: KernelStatus) -> None:
-        self.state, self.calls, self.fail = status, [], None
-        monkeypatch.setattr(loader, "status", lambda: self.state)
-        monkeypatch.setattr(loader, "names", lambda: ["book.a", "book.b"])
+        self.state, self.calls, self.groups, self.fail = status, [], [], None
+        monkeypatch.setattr(loader, "status", lambda group: self.state)
+        monkeypatch.setattr(loader, "names", lambda group: ["book.a", "book.b"])
         monkeypatch.setattr(loader, "warm", self.warm)
 
     state: KernelStatus
     calls: list[bool]
+    groups: list[str]
     fail: Exception | None
 
-    def warm(self, built: Callable[[str], None], *, anew: bool) -> dict[str, float]:
+    def warm(self, built: Callable[[str], None], *, anew: bool, group: str) -> dict[str, float]:
         if self.fail is not None:
             raise self.fail
         self.calls.append(anew)
+        self.groups.append(group)
         self.state = WARM
         for name in ("book.a", "book.b"):
             built(name)
@@ -103,3 +105,12 @@ def test_a_machine_that_cannot_compile_is_one_line_and_5(
     assert document["ok"] is False
     assert document["error"].endswith("without kernels everything runs with MM_KERNELS=off")
     assert " ".join(str(failure).split()) in document["error"]
+
+
+def test_the_engine_of_backtests_is_compiled_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = Kernels(monkeypatch, COLD)
+    assert warmup("--engine").exit_code == 0
+    assert kernels.groups == ["engine"]
+    kernels.state = COLD
+    assert warmup().exit_code == 0
+    assert kernels.groups == ["engine", "kernels"]

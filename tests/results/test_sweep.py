@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from dask_cluster import dask_cluster
 from l1_store import l1_store
-from toy_plugins import toy_plugins
+from toy_plugins import slow_toy_plugins, toy_plugins
 from toy_store import opened
 
 from mm_framework.errors import EnvironmentFailed
@@ -24,17 +23,6 @@ from mm_framework.settings import section_of
 from mm_framework.store.dask_pool import dask_executor
 from mm_framework.store.row_cache import RowCache
 
-
-def components() -> Plugins:
-    return toy_plugins()
-
-
-def slow_components() -> Plugins:
-    """The same after a while, so that a worker can be killed at its work."""
-    time.sleep(0.3)
-    return toy_plugins()
-
-
 SIZES = ("0.1", "0.2", "0.3")
 
 
@@ -42,7 +30,7 @@ def points(
     folder: Path,
     sizes: tuple[str, ...] = SIZES,
     strategy: str = "trader",
-    make: Callable[[], Plugins] = components,
+    make: Callable[[], Plugins] = toy_plugins,
 ) -> list[Point]:
     store = opened(folder / "store", folder)
     data = SweepData(
@@ -151,7 +139,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_table(folder: Path) -> Non
             if len(done) == 4:
                 workers[0].kill()
 
-        swept = sweep(points(folder, sizes, make=slow_components), folder / "dask", pool, kill_one_half_way)
+        swept = sweep(points(folder, sizes, make=slow_toy_plugins), folder / "dask", pool, kill_one_half_way)
         assert workers[0].wait(10) == -9
     assert table_of_points(swept.points).equals(expected)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 import attrs
@@ -88,3 +89,9 @@ class Free:
 
     def fee(self, notional: int, *, maker: bool, instrument: str) -> int:
         return 0
+
+
+def slow_toy_plugins() -> Plugins:
+    """The same after a while, so that a worker can be killed at its work."""
+    time.sleep(0.3)
+    return toy_plugins()
