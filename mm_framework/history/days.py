@@ -24,7 +24,7 @@ from mm_framework.bundle.times import DAY_NS
 from mm_framework.contracts.history import Candle, HistoryKind, HistoryPage, HistoryQuery, PastTrade
 from mm_framework.errors import ConfigError, StoreError
 from mm_framework.history.walk import Kept
-from mm_framework.sinks.candle_files import COLUMNS
+from mm_framework.sinks.candle_files import candle_lines
 from mm_framework.sinks.day_schema import place_of, utc_date
 
 __all__ = ["DAY_MS", "HistoryFiles", "PageFile", "Span", "days_of"]
@@ -141,11 +141,7 @@ class HistoryFiles:
     def _encoded(self, rows: Sequence[Any]) -> bytes:
         exchange = place_of(self.instrument).exchange
         if self.kind == "candles":
-            tail = f",{exchange},{self.symbol},{self.interval}\n"
-            lines = [
-                f"{one.ts_ms},{one.open},{one.high},{one.low},{one.close},{one.volume}{tail}" for one in rows
-            ]
-            text = ",".join(COLUMNS) + "\n" + "".join(lines)
+            text = "".join(candle_lines(rows, exchange, self.symbol, self.interval))
         else:
             text = "".join(json.dumps(_line(one, exchange, self.symbol)) + "\n" for one in rows)
         return gzip.compress(text.encode(), 6, mtime=0)

@@ -27,7 +27,7 @@ from mm_framework.model.events import NULL
 from mm_framework.model.fixed import BadNumber, decimals_of
 from mm_framework.sinks.day_schema import place_of, utc_date
 
-__all__ = ["COLUMNS", "CandleSeries", "klines", "write_candles"]
+__all__ = ["CandleSeries", "candle_lines", "klines", "write_candles"]
 
 COLUMNS: Final = ("ts_ms", "open", "high", "low", "close", "volume", "exchange", "symbol", "interval")
 
@@ -71,6 +71,14 @@ def _candle(cells: list[str]) -> Candle | None:
     return Candle(opened_ns // 1_000_000, *cells[1:6])
 
 
+def candle_lines(candles: Iterable[Candle], exchange: str, symbol: str, interval: str) -> Iterator[str]:
+    """The lines of a file, header first, each with its end."""
+    yield ",".join(COLUMNS) + "\n"
+    tail = f"{exchange},{symbol},{interval}\n"
+    for one in candles:
+        yield f"{one.ts_ms},{one.open},{one.high},{one.low},{one.close},{one.volume},{tail}"
+
+
 def write_candles(root: Path, series: Iterable[CandleSeries]) -> tuple[list[Path], int]:
     """Write all of them or none; the files, and how many candles they hold.
 
@@ -95,7 +103,6 @@ def write_candles(root: Path, series: Iterable[CandleSeries]) -> tuple[list[Path
 
 def _write(root: Path, series: CandleSeries) -> int:
     place = place_of(series.instrument)
-    tail = f"{place.exchange},{series.symbol},{series.interval}\n"
     count = 0
     for date, candles in itertools.groupby(series.candles, key=lambda one: utc_date(one.ts_ms * 1_000_000)):
         name = f"candles_{series.interval}_{place.symbol_fs}_{date}.csv.gz"
@@ -104,12 +111,9 @@ def _write(root: Path, series: CandleSeries) -> int:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with gzip.GzipFile(path, "wb", 6, mtime=0) as file:
-                file.write((",".join(COLUMNS) + "\n").encode())
-                for one in candles:
-                    file.write(
-                        f"{one.ts_ms},{one.open},{one.high},{one.low},{one.close},{one.volume},{tail}".encode()
-                    )
-                    count += 1
+                lines = list(candle_lines(candles, place.exchange, series.symbol, series.interval))
+                file.write("".join(lines).encode())
+                count += len(lines) - 1
     return count
 
 
