@@ -169,11 +169,19 @@ def _shown(app: App, result: Result, page: Path | None) -> Any:
         profits = [f"{amounts['total']} {quote}" for quote, amounts in rung["by_quote"].items()]
         rows.append((f"latency x{rung['scale']:g}", f"{rung['fills']} fills, {', '.join(profits) or '0'}"))
     rows += [
+        ("fees", _fees(document["configuration"]["fee_model"])),
         ("clock", _clock(document["timeline"])),
         ("engine", f"{document['engine']['name']}, {document['timing']['messages_per_s']:.0f} messages/s"),
         ("intents", document["hashes"]["intents"]),
     ]
     return app.out.table(("", ""), rows)
+
+
+def _fees(model: Any) -> str:
+    """The fee model; the default says that it is no venue's."""
+    if model["name"] != "flat":
+        return str(model["name"])
+    return f"flat, {model['settings']['fee_bps']} bps of each fill; --fee-model takes a venue's own"
 
 
 def _clock(timeline: Any) -> str:

@@ -158,6 +158,24 @@ def test_settings_reach_the_strategy_and_the_models(book_store: Path) -> None:
     assert kept["versions"]["toy"] == "1"
 
 
+@pytest.mark.parametrize(("model", "told"), [("flat", "flat, 100 bps of each fill"), ("free", "free")])
+def test_the_summary_names_what_a_fill_costs(tmp_path: Path, model: str, told: str) -> None:
+    arguments = (
+        "--store",
+        str(l1_store(tmp_path)),
+        "--strategy",
+        "trader",
+        "--set",
+        "size=0.5",
+        "--qa",
+        "any",
+    )
+    result = CliRunner().invoke(main, ["backtest", *arguments, "--fee-model", model, "--no-report"])
+    assert result.exit_code == 0, result.output
+    (line,) = (line for line in result.stdout.splitlines() if line.startswith("fees"))
+    assert line.removeprefix("fees").strip().startswith(told)
+
+
 def test_a_ladder_without_factors_has_the_usual_ones(tmp_path: Path) -> None:
     document = played(*taker(l1_store(tmp_path), "--latency-ladder"))
     assert [rung["scale"] for rung in document["ladder"]] == [0.0, 2.0, 5.0]
