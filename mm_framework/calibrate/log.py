@@ -1,9 +1,9 @@
-"""The calibration logs on disk: one writer thread, one file a UTC day and kind, whole lines only.
+"""The calibration logs on disk: one writer thread, one file a UTC day and kind, one record a line.
 
     add(line) -> queue -> thread -> one write of many whole lines -> file of its day
 
-A write that the operating system took survives a kill, and holds whole lines only. What a power cut tore at
-the end of a file is ended before the next line follows, so that it stays one bad line.
+A kill or a power cut may come in the middle of a write and leave a last line without its end: readers skip
+it, and it is cut off when the file is opened again. One process at a time writes a folder.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import threading
 from pathlib import Path
 from typing import Final
 
-from mm_framework.bundle.disk import writing
+from mm_framework.bundle.disk import FolderLock, writing
 from mm_framework.calibrate.lines import FILLS, RUNS, TICKS, FillLine, RunLine, TickLine, encode, file_name
 from mm_framework.errors import MMError
 
 __all__ = ["CalibrationLog"]
 
 _BATCH: Final = 512
+_BLOCK: Final = 1 << 16
 _ROOM: Final = 100_000
 """Lines that may wait for a slow disk; then `CalibrationLog.add` waits, too."""
 
@@ -28,13 +29,15 @@ _ROOM: Final = 100_000
 class CalibrationLog:
     """Logs below ``folder``. `add` may be called from any thread; `close` writes what waits.
 
-    Raises EnvironmentFailed where the folder cannot be made; what fails later is raised by the next call.
+    Raises EnvironmentFailed where the folder cannot be made, or another process writes it; what fails later
+    is raised by the next call.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(folder)
         self._queue: queue.Queue[FillLine | TickLine | RunLine | None] = queue.Queue(_ROOM)
         self._files: dict[str, tuple[str, int]] = {}
         self._error: MMError | None = None
@@ -58,6 +61,7 @@ class CalibrationLog:
         for _, file in self._files.values():
             os.close(file)
         self._files.clear()
+        self._lock.release()
         if self._error is not None:
             raise self._error
 
@@ -95,16 +99,25 @@ class CalibrationLog:
         if opened != name:
             if file >= 0:
                 os.close(file)
-            file = os.open(self.folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+            file = os.open(self.folder / name, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             self._files[kind] = (name, file)
-            _end_torn_line(self.folder / name, file)
+            _cut_torn_line(file)
         return file
 
 
-def _end_torn_line(path: Path, file: int) -> None:
-    with path.open("rb") as there:
-        if there.seek(0, os.SEEK_END) and (there.seek(-1, os.SEEK_END), there.read(1))[1] != b"\n":
-            _write_all(file, b"\n")
+def _cut_torn_line(file: int) -> None:
+    """Shorten a file to the end of its last whole line."""
+    end = size = os.fstat(file).st_size
+    while end:
+        begin = max(0, end - _BLOCK)
+        os.lseek(file, begin, os.SEEK_SET)
+        found = os.read(file, end - begin).rfind(b"\n")
+        if found >= 0:
+            end = begin + found + 1
+            break
+        end = begin
+    if end < size:
+        os.ftruncate(file, end)
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -94,14 +94,32 @@ def test_many_threads_write_whole_lines_in_their_own_order(tmp_path: Path) -> No
         assert mine == [MIDNIGHT + at for at in range(500)]
 
 
-def test_a_torn_end_is_one_bad_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", [b'{"ts":17', b"x" * 200_000])
+def test_a_torn_end_is_cut_off_when_the_file_is_opened_again(tmp_path: Path, torn: bytes) -> None:
     path = tmp_path / file_name("pipeline_ticks", MIDNIGHT)
-    path.write_bytes(encode(tick(MIDNIGHT)) + b'{"ts":17')
+    path.write_bytes(encode(tick(MIDNIGHT)) + torn)
+    assert [one is None for one in read(path.read_bytes().splitlines(), TickLine)] == [False, True]
     log = CalibrationLog(tmp_path)
     log.add(tick(MIDNIGHT + 1))
     log.close()
-    found = list(read(path.read_bytes().splitlines(), TickLine))
-    assert [one if one is None else one.ts for one in found] == [MIDNIGHT, None, MIDNIGHT + 1]
+    assert [line["ts"] for line in lines(path)] == [MIDNIGHT, MIDNIGHT + 1]
+
+
+def test_a_file_that_is_nothing_but_a_torn_line_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / file_name("pipeline_ticks", MIDNIGHT)
+    path.write_bytes(b'{"ts":17')
+    log = CalibrationLog(tmp_path)
+    log.add(tick(MIDNIGHT))
+    log.close()
+    assert [line["ts"] for line in lines(path)] == [MIDNIGHT]
+
+
+def test_a_second_writer_of_the_folder_is_refused(tmp_path: Path) -> None:
+    log = CalibrationLog(tmp_path)
+    with pytest.raises(EnvironmentFailed, match="another process"):
+        CalibrationLog(tmp_path)
+    log.close()
+    CalibrationLog(tmp_path).close()
 
 
 def test_runs_have_a_file_of_their_own(tmp_path: Path) -> None:
@@ -135,20 +153,23 @@ while True:
 """
 
 
-def test_a_kill_leaves_whole_lines_only(tmp_path: Path) -> None:
-    for number in range(3):
-        folder = tmp_path / str(number)
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(folder)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        process.stdout.readline()
-        while not list(folder.glob("*.jsonl")):
+def test_a_kill_loses_nothing_but_the_end(tmp_path: Path) -> None:
+    """It may tear the line that is being written; what is before it is whole, and the next run cuts it."""
+    path = tmp_path / file_name("pipeline_ticks", MIDNIGHT)
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    with process.stdout, process:
+        assert process.stdout.readline()
+        deadline = time.monotonic() + 120
+        while not path.exists() or path.stat().st_size < 1_000_000:
+            assert time.monotonic() < deadline, "the writer wrote nothing"
             time.sleep(0.01)
-        time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        (path,) = folder.glob("*.jsonl")
-        written = [line["ts"] for line in lines(path)]
-        assert written == [1_795_132_800_001 + at for at in range(len(written))]
+    left = path.read_bytes()
+    whole = left[: left.rfind(b"\n") + 1]
+    written = [json.loads(line)["ts"] for line in whole.splitlines()]
+    assert written == [MIDNIGHT + 1 + at for at in range(len(written))]
+    log = CalibrationLog(tmp_path)
+    log.add(tick(MIDNIGHT))
+    log.close()
+    assert path.read_bytes() == whole + encode(tick(MIDNIGHT))
