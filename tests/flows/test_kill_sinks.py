@@ -28,8 +28,8 @@ pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="a day folder of a killed run may still be locked there"),
 ]
 
-LATE_MS = 3000
-"""A member covers a second; the thread and a busy machine may be late by some more."""
+MEMBER_MS = 1000
+"""A member covers a second of receive times, however late the sinks are."""
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,21 @@ def day_of(folder: Path) -> Path:
     return path
 
 
-def wait_for_lines(folder: Path, count: int, timeout_s: float = 90.0) -> None:
-    """Until the live file of updates has so many lines."""
+def live_times(folder: Path) -> list[int]:
+    """The receive times that the live file of updates holds, in ms."""
+    for path in folder.glob("data/kraken/BTCEUR/*/live/live_depth_diffs.ndjson"):
+        return [json.loads(line)["recv_ms"] for line in path.read_bytes().splitlines(keepends=True)
+                if line.endswith(b"\n")]  # fmt: skip
+    return []
+
+
+def wait_for_span(folder: Path, span_ms: int, timeout_s: float = 120.0) -> None:
+    """Until the sinks have written lines over so long a time."""
     end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s:
-        for path in folder.glob("data/kraken/BTCEUR/*/live/live_depth_diffs.ndjson"):
-            if path.read_bytes().count(b"\n") >= count:
-                return
+        times = live_times(folder)
+        if times and times[-1] - times[0] >= span_ms:
+            return
         time.sleep(0.05)
     raise AssertionError("no lines in time")
 
@@ -71,11 +79,11 @@ def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(
     data = tmp_path / "data"
     process = capture_process(emulated.endpoint, data, *start(tmp_path, "first", own))
     try:
-        wait_for_lines(tmp_path, 300 + 37 * (kill % 8))
-        killed_ms = time.time_ns() // 1_000_000
+        wait_for_span(tmp_path, 2 * MEMBER_MS + 131 * (kill % 8))
     finally:
         process.kill()
         process.communicate()
+    live = live_times(tmp_path)
     day = day_of(tmp_path)
     exported = tmp_path / "exported"
     assert CliRunner().invoke(
@@ -90,11 +98,12 @@ def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(
         shared = min(len(kept[name]), len(again))
         assert kept[name][:shared] == again[:shared], f"{name} is not what an export gives"
     diffs = [json.loads(line) for line in kept[f"diffs/depth_diffs_BTCEUR_{day.name}.ndjson.gz"]]
-    assert killed_ms - diffs[-1]["recv_ms"] <= LATE_MS
-    assert len(diffs) > 100
+    lost = live[len(diffs) :]
+    assert diffs, "two members of a second were whole"
+    assert not lost or lost[-1] - lost[0] <= MEMBER_MS
 
-    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", own, "--max-seconds", "2"))
-    _, stderr = later.communicate(timeout=60)
+    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", own, "--max-seconds", "5"))
+    _, stderr = later.communicate(timeout=120)
     assert later.returncode == 0, stderr
     for path in day.rglob("*.gz"):
         name = path.relative_to(day).as_posix()
