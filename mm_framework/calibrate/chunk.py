@@ -20,8 +20,8 @@ NO_STAGES: Final[Mapping[str, int]] = {}
 
 
 class Fetched(NamedTuple):
-    """What a wake-up had from the market-data cache. ``hit``: it was fresh enough. ``age_ns``: how old it was,
-    None when there was nothing. ``wait_ns``: how long a guard waited. ``deadline_miss``: in vain.
+    """What a wake-up had from the market-data cache. ``hit``: it was fresh enough. ``age_ns``: how old it
+    was, None when there was nothing. ``wait_ns``: how long a guard waited. ``deadline_miss``: in vain.
     """
 
     hit: bool
@@ -34,9 +34,10 @@ class Fetched(NamedTuple):
 class Tick(NamedTuple):
     """A wake-up through the pipeline, about one instrument.
 
-    ``ts_ns``: event time, wall. ``instrument``, ``symbol``: our id and the venue's name. Best prices and sizes
-    as numbers, None where there is none, or no trusted one. ``quotes``: orders placed and replaced for it.
-    ``ahead``: size before its oldest resting order, None without one; ``order`` says which: (strategy, number).
+    ``ts_ns``: event time, wall. ``instrument``, ``symbol``: our id and the venue's name. Best prices and
+    sizes as numbers, None where there is none, or no trusted one. ``quotes``: orders placed and replaced for
+    it. ``order``: its oldest resting order, as (strategy, number), None without one; ``ahead``: the size
+    before that, None when unknown.
     ``total_ns``, ``stages``: how long it took and its stages (`stages.STAGES`), None and empty in a replay.
     ``fetched``: None without a cache.
     """
