@@ -23,25 +23,29 @@ SYMBOLS = tuple(f"S{number}" for number in range(20))
 
 def one_hour(seed: int, z: float, seconds: int) -> tuple[str | None, int, float]:
     """The gate that acted, the calls, and the processor seconds that they took."""
-    rng, run = random.Random(seed), AbRun(Routing(0.5, str(seed)), AbSettings(mode="online", z=z))
-    calls, spent = 0, 0.0
+    rng, run = random.Random(seed), AbRun(Routing(0.5, str(seed)), AbSettings(mode="dry", z=z))
+    calls: list[AbFill | tuple[int, str, float, bool]] = []
     for second in range(1, seconds + 1):
         at_ms = second * 1000
         for symbol in SYMBOLS:
-            wakes, fills = rng.random() < 0.2, rng.random() < 0.02
-            total, miss = rng.lognormvariate(2.0, 0.5), rng.random() < 0.01
-            fill = AbFill(
-                *(at_ms, symbol, rng.choice((-1.0, 1.0)), 100.0, 100.0, 0.01, rng.gauss(1.0, 5.0)),
-                taker=rng.random() < 0.2,
-            )
-            begun = time.process_time()
-            if wakes:
-                run.on_tick(at_ms, symbol, total, miss=miss, quotes=1)
-            if fills:
-                run.on_fill(fill)
-            spent += time.process_time() - begun
-            calls += wakes + fills
-    return None if run.rollback is None else run.rollback.gate, calls, spent
+            if rng.random() < 0.2:
+                calls.append((at_ms, symbol, rng.lognormvariate(2.0, 0.5), rng.random() < 0.01))
+            if rng.random() < 0.02:
+                calls.append(
+                    AbFill(
+                        *(at_ms, symbol, rng.choice((-1.0, 1.0)), 100.0, 100.0, 0.01, rng.gauss(1.0, 5.0)),
+                        taker=rng.random() < 0.2,
+                    )
+                )
+    begun = time.process_time()
+    for call in calls:
+        if isinstance(call, AbFill):
+            run.on_fill(call)
+        else:
+            at_ms, symbol, total, miss = call
+            run.on_tick(at_ms, symbol, total, miss=miss, quotes=1)
+    spent = time.process_time() - begun
+    return None if run.rollback is None else run.rollback.gate, len(calls), spent
 
 
 def main() -> None:

@@ -10,13 +10,13 @@ A gate is an alarm and no test: see ``z`` for what keeps an A/A run quiet.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 import attrs
 
 from mm_framework.calibrate.routing import Bucket, Routing
+from mm_framework.calibrate.window import Window
 
 __all__ = ["GATES", "METRICS", "AbFill", "AbRun", "AbSettings", "BucketStats", "GateState", "Rollback"]
 
@@ -37,8 +37,6 @@ GATES: Final[Mapping[str, str]] = {
 """A gate and the metric that it watches."""
 
 _LOOK_MS: Final = 1000
-_WINDOW: Final = 1000
-"""Most ticks and fills of a bucket that are judged: the last ones."""
 
 
 @attrs.frozen
@@ -59,68 +57,11 @@ class AbSettings:
     deadline_miss_limit: float = 0.02
 
 
-class _Window:
-    """The last numbers with their mean and variance, O(1) but for percentiles."""
-
-    __slots__ = ("_squares", "_sum", "_times", "values")
-
-    def __init__(self) -> None:
-        self.values: deque[float] = deque()
-        self._times: deque[int] = deque()
-        self._sum = self._squares = 0.0
-
-    def add(self, ts_ms: int, value: float) -> None:
-        self.values.append(value)
-        self._times.append(ts_ms)
-        self._sum += value
-        self._squares += value * value
-        if len(self.values) > _WINDOW:
-            self._drop()
-
-    def forget(self, before_ms: int) -> None:
-        """Leave out what is older."""
-        while self._times and self._times[0] < before_ms:
-            self._drop()
-
-    def _drop(self) -> None:
-        old = self.values.popleft()
-        self._times.popleft()
-        self._sum -= old
-        self._squares -= old * old
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    @property
-    def mean(self) -> float | None:
-        return self._sum / len(self.values) if self.values else None
-
-    @property
-    def error(self) -> float:
-        """The standard error of the mean."""
-        count = len(self.values)
-        if count < 2:
-            return math.inf
-        variance = max(0.0, self._squares / count - (self._sum / count) ** 2) * count / (count - 1)
-        return math.sqrt(variance / count)
-
-    def p95(self) -> float | None:
-        """Nearest rank."""
-        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1] if self.values else None
-
-    def p95_error(self) -> float:
-        """Half the distance of the order statistics one standard error beside the 95th percentile."""
-        count = len(self.values)
-        if count < 2:
-            return math.inf
-        ordered, rank = sorted(self.values), math.ceil(0.95 * count) - 1
-        step = math.ceil(math.sqrt(count * 0.95 * 0.05))
-        return (ordered[min(count - 1, rank + step)] - ordered[max(0, rank - step)]) / 2
-
-
 @attrs.frozen
 class AbFill:
-    """A fill at an event time; ``signed``: + bought, - sold; ``mid``: just before it; ``slip_bps``: cost."""
+    """A fill at an event time. ``signed``: + bought, - sold; ``mid``: just before it; ``slip_bps``: cost, NaN
+    where nobody knows.
+    """
 
     ts_ms: int
     symbol: str
@@ -134,22 +75,19 @@ class AbFill:
 
 @attrs.define
 class BucketStats:
-    """What one bucket did. Profit, turnover and fill rate are of the whole run, the others of the window."""
+    """What one bucket did. Profit, turnover and fill rate are of the whole run, the others of the window.
 
-    totals: _Window = attrs.field(factory=_Window)
-    misses: _Window = attrs.field(factory=_Window)
-    slips: _Window = attrs.field(factory=_Window)
-    takers: _Window = attrs.field(factory=_Window)
+    ``ticks``: durations, flagged where the deadline was missed; one that nobody measured is NaN. ``trades``:
+    slippage of fills, flagged where it was a taker's.
+    """
+
+    ticks: Window = attrs.field(factory=lambda: Window(ranked=True))
+    trades: Window = attrs.field(factory=Window)
     fills: int = 0
     quotes: int = 0
     profit: float = 0.0
     turnover: float = 0.0
     _accounts: dict[str, tuple[float, float]] = attrs.field(factory=dict)
-
-    def add_tick(self, ts_ms: int, total_ms: float, *, miss: bool) -> None:
-        """A wake-up."""
-        self.totals.add(ts_ms, total_ms)
-        self.misses.add(ts_ms, float(miss))
 
     def add_fill(self, fill: AbFill) -> None:
         """A fill; the position before it is marked at its mid."""
@@ -159,24 +97,28 @@ class BucketStats:
         self._accounts[fill.symbol] = (position + fill.signed, fill.mid)
         self.turnover += abs(fill.signed) * fill.price
         self.fills += 1
-        self.slips.add(fill.ts_ms, fill.slip_bps)
-        self.takers.add(fill.ts_ms, float(fill.taker))
+        self.trades.add(fill.ts_ms, fill.slip_bps, fill.taker)
 
     def forget(self, before_ms: int) -> None:
         """Leave out of the windows what is older."""
-        for window in (self.totals, self.misses, self.slips, self.takers):
-            window.forget(before_ms)
+        self.ticks.forget(before_ms)
+        self.trades.forget(before_ms)
 
     def metrics(self) -> dict[str, float | None]:
         """The six of `METRICS`; null without data."""
         return {
             "net_bps": 1e4 * self.profit / self.turnover if self.turnover else None,
-            "slippage_bps": self.slips.mean,
+            "slippage_bps": self.trades.mean,
             "fill_rate": self.fills / self.quotes if self.quotes else None,
-            "taker_share": self.takers.mean,
-            "tick_total_p95": self.totals.p95(),
-            "deadline_miss_rate": self.misses.mean,
+            "taker_share": self.trades.share,
+            "tick_total_p95": self.ticks.p95(),
+            "deadline_miss_rate": self.ticks.share,
         }
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the windows."""
+        return self.ticks.nbytes + self.trades.nbytes
 
 
 @attrs.define
@@ -221,9 +163,14 @@ class AbRun:
             "deadline_miss_spike": self._misses,
         }
 
+    @property
+    def rolled_back(self) -> bool:
+        """Every symbol is in A for good; nothing more is counted."""
+        return self.rollback is not None and self.settings.mode == "online"
+
     def bucket(self, symbol: str) -> Bucket:
         """Where a symbol is now: in A, once there was a rollback online."""
-        if self.rollback is not None and self.settings.mode == "online":
+        if self.rolled_back:
             return "A"
         found = self.assigned.get(symbol)
         if found is None:
@@ -231,15 +178,21 @@ class AbRun:
         return found
 
     def on_tick(self, ts_ms: int, symbol: str, total_ms: float, *, miss: bool, quotes: int = 0) -> None:
-        """A wake-up at an event time; the gates are looked at once a second."""
+        """A wake-up at an event time; the gates are looked at once a second. ``total_ms``: NaN if unknown."""
+        if self.rolled_back:
+            self.ended_ms = ts_ms
+            return
         stats = self.stats[self.bucket(symbol)]
-        stats.add_tick(ts_ms, total_ms, miss=miss)
+        stats.ticks.add(ts_ms, total_ms, miss)
         stats.quotes += quotes
         if ts_ms >= self._next_ms:
             self.look(ts_ms)
 
     def on_fill(self, fill: AbFill) -> None:
         """A fill."""
+        if self.rolled_back:
+            self.ended_ms = fill.ts_ms
+            return
         self.stats[self.bucket(fill.symbol)].add_fill(fill)
         if fill.ts_ms >= self._next_ms:
             self.look(fill.ts_ms)
@@ -268,43 +221,39 @@ class AbRun:
             gate.tripped_ms = ts_ms
             self.rollback = Rollback(ts_ms, gate.name, a, b)
 
-    def _enough(self, name: str) -> tuple[_Window, _Window] | None:
+    def _sides(self, name: Literal["ticks", "trades"]) -> tuple[Window, Window]:
         a, b = (getattr(self.stats[bucket], name) for bucket in ("A", "B"))
-        return None if min(len(a), len(b)) < self.settings.min_samples else (a, b)
+        return a, b
 
-    def _means(self, name: str, step: float) -> tuple[float, float, bool] | None:
-        windows = self._enough(name)
-        if windows is None:
-            return None
-        a, b = windows
-        assert a.mean is not None
-        assert b.mean is not None
-        noise = self.settings.z * math.hypot(a.error, b.error)
-        return a.mean, b.mean, b.mean > a.mean + step and b.mean - a.mean > noise
+    def _few(self, a: int, b: int) -> bool:
+        return min(a, b) < self.settings.min_samples
 
     def _slippage(self) -> tuple[float, float, bool] | None:
-        return self._means("slips", 0.0)
+        a, b = self._sides("trades")
+        if a.mean is None or b.mean is None or self._few(a.known, b.known):
+            return None
+        noise = self.settings.z * math.hypot(a.mean_error(), b.mean_error())
+        return a.mean, b.mean, b.mean > a.mean and b.mean - a.mean > noise
 
     def _taker_share(self) -> tuple[float, float, bool] | None:
-        return self._means("takers", self.settings.taker_share_step)
+        a, b = self._sides("trades")
+        if a.share is None or b.share is None or self._few(len(a), len(b)):
+            return None
+        noise = self.settings.z * math.hypot(a.share_error(), b.share_error())
+        worse = b.share > a.share + self.settings.taker_share_step
+        return a.share, b.share, worse and b.share - a.share > noise
 
     def _latency(self) -> tuple[float, float, bool] | None:
-        windows = self._enough("totals")
-        if windows is None:
+        a, b = self._sides("ticks")
+        first, second = a.p95(), b.p95()
+        if first is None or second is None or self._few(a.known, b.known):
             return None
-        first, second = (window.p95() for window in windows)
-        assert first is not None
-        assert second is not None
-        noise = self.settings.z * math.hypot(*(window.p95_error() for window in windows))
-        worse = second > self.settings.latency_factor * first
-        return first, second, worse and second - first > noise
+        noise = self.settings.z * math.hypot(a.p95_error(), b.p95_error())
+        return first, second, second > self.settings.latency_factor * first and second - first > noise
 
     def _misses(self) -> tuple[float, float, bool] | None:
-        windows = self._enough("misses")
-        if windows is None:
+        a, b = self._sides("ticks")
+        if a.share is None or b.share is None or self._few(len(a), len(b)):
             return None
-        a, b = windows
-        assert a.mean is not None
-        assert b.mean is not None
-        over = b.mean - self.settings.deadline_miss_limit
-        return a.mean, b.mean, over > 0 and over > self.settings.z * b.error
+        over = b.share - self.settings.deadline_miss_limit
+        return a.share, b.share, over > 0 and over > self.settings.z * b.share_error()

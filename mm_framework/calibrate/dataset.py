@@ -17,16 +17,31 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import msgspec
 
-from mm_framework.calibrate.lines import FILLS, RUNS, TICKS, FillLine, RunLine, TickLine, file_name, read
+from mm_framework.calibrate.lines import FILLS, RUNS, TICKS, FillLine, RunLine, file_name, read
 from mm_framework.errors import StoreError
 
 __all__ = ["Cut", "Wanted", "build", "name_of"]
 
 DAY_MS: Final = 86_400_000
+_BLOCK: Final = 1 << 20
 
 Cut = tuple[int, int]
 """A stretch without a connection, ms."""
+
+
+class _Tick(msgspec.Struct, frozen=True, gc=False):
+    """What a data set takes of a `TickLine`; the rest is not decoded."""
+
+    ts: int
+    symbol: str
+    tick_total_ms: float
+    cache_hit: bool
+    cache_age_ms: float | None
+    used_stale: bool
+    deadline_miss: bool
+    quotes: int = 0
 
 
 @attrs.frozen
@@ -92,15 +107,18 @@ def build(feeds: Path, wanted: Wanted, cuts: Sequence[Cut] | None = None) -> dic
     sources = []
     bad = Counter[str]()
     accounts: dict[str, _Account] = {}
+    first, last, step = wanted.from_ms, wanted.to_ms, wanted.interval_ms
     for path, kind in _files(feeds, wanted):
         digest = hashlib.sha256()
-        lines: Iterator[FillLine | TickLine | None] = read(_hashed(path, digest), kind)
+        lines: Iterator[FillLine | _Tick | None] = read(_hashed(path, digest), kind)
         for line in lines:
             if line is None:
                 bad[path.name] += 1
-            elif wanted.from_ms <= line.ts < wanted.to_ms and _is_wanted(wanted, line.symbol):
-                place = (line.symbol, (line.ts - wanted.from_ms) // wanted.interval_ms)
-                interval = found.setdefault(place, _Interval())
+            elif first <= line.ts < last and _is_wanted(wanted, line.symbol):
+                place = (line.symbol, (line.ts - first) // step)
+                interval = found.get(place)
+                if interval is None:
+                    interval = found[place] = _Interval()
                 if isinstance(line, FillLine):
                     _add_fill(interval, line, accounts.setdefault(line.symbol, _Account()))
                 else:
@@ -118,7 +136,7 @@ def build(feeds: Path, wanted: Wanted, cuts: Sequence[Cut] | None = None) -> dic
 def _files(feeds: Path, wanted: Wanted) -> Iterator[tuple[Path, type[Any]]]:
     """The logs of the days of the range that are there: fills first, in order of time."""
     first = wanted.from_ms - wanted.from_ms % DAY_MS
-    kinds: tuple[tuple[str, type[Any]], ...] = ((FILLS, FillLine), (TICKS, TickLine))
+    kinds: tuple[tuple[str, type[Any]], ...] = ((FILLS, FillLine), (TICKS, _Tick))
     for name, kind in kinds:
         for day_ms in range(first, wanted.to_ms, DAY_MS):
             path = feeds / file_name(name, day_ms)
@@ -127,12 +145,15 @@ def _files(feeds: Path, wanted: Wanted) -> Iterator[tuple[Path, type[Any]]]:
 
 
 def _hashed(path: Path, digest: Any) -> Iterator[bytes]:
-    """The lines of a file, which the digest sees, too."""
+    """The lines of a file, which the digest sees, too; the last one as it is."""
     try:
         with path.open("rb") as file:
-            for line in file:
-                digest.update(line)
-                yield line
+            rest = b""
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                *lines, rest = (rest + block).split(b"\n")
+                yield from lines
+            yield rest
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}", path=path) from error
 
@@ -159,7 +180,7 @@ def _add_fill(interval: _Interval, fill: FillLine, account: _Account) -> None:
         interval.slips.append(fill.slip_bps)
 
 
-def _add_tick(interval: _Interval, tick: TickLine) -> None:
+def _add_tick(interval: _Interval, tick: _Tick) -> None:
     if interval.last_ms is not None:
         interval.widest_ms = max(interval.widest_ms, tick.ts - interval.last_ms)
     interval.last_ms = tick.ts

@@ -79,7 +79,7 @@ class RunLine(msgspec.Struct, frozen=True):
     digest: str | None = None
 
 
-Line = TypeVar("Line", FillLine, TickLine, RunLine)
+Line = TypeVar("Line", bound=msgspec.Struct)
 
 
 def iso(ts_ms: int) -> str:
