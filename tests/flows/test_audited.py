@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from processes import capture_process, emulated_kraken, wait_for_frames
+from processes import capture_process, emulated_kraken, wait_for_beats, wait_for_frames
 
 from mm_framework.cli import main
 
@@ -30,7 +30,7 @@ def audit(path: Path) -> tuple[int, dict[str, Any], dict[str, str]]:
 
 
 def finished(process: subprocess.Popen[str], code: int) -> None:
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=90)
     assert process.returncode == code, err
 
 
@@ -39,19 +39,19 @@ def test_a_process_that_stood_still_fails_the_gates_of_heartbeats_and_lag(tmp_pa
     with emulated_kraken(tmp_path) as emulated:
         process = capture_process(emulated.endpoint, tmp_path, "--run-id", "r1")
         wait_for_frames([run], [process])
-        time.sleep(1.5)
+        wait_for_beats(run, 2)
         process.send_signal(signal.SIGSTOP)
         time.sleep(3)
         process.send_signal(signal.SIGCONT)
-        time.sleep(1.5)
+        wait_for_beats(run, 2)
         process.send_signal(signal.SIGTERM)
         finished(process, 0)
     code, document, words = audit(run)
     assert code == 1
     assert {words[name] for name in ("heartbeat_gaps", "loop_lag_max")} == {"FAIL"}
     assert {words[name] for name in ("drops", "crc", "fatal", "ended")} == {"PASS"}
-    assert document["gaps_over_threshold"] == 1
-    assert 2.9 < document["max_gap_seconds"] < 10
+    assert document["gaps_over_threshold"] >= 1
+    assert document["max_gap_seconds"] > 2.9
     assert document["latency"]["loop_lag_ms"]["max"] > 2000
 
 
@@ -60,7 +60,7 @@ def test_a_killed_run_is_audited_and_warned_about(tmp_path: Path) -> None:
     with emulated_kraken(tmp_path) as emulated:
         process = capture_process(emulated.endpoint, tmp_path, "--run-id", "r1")
         wait_for_frames([run], [process])
-        time.sleep(3)
+        wait_for_beats(run, 2)
         process.kill()
         finished(process, -signal.SIGKILL)
     code, document, words = audit(run)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 from kraken_virtual import kraken_kits
-from processes import Emulated, capture_process, emulated_kraken, wait_for_frames
+from processes import Emulated, capture_process, emulated_kraken, wait_for_beats, wait_for_frames
 
 from mm_framework.bundle.recover import recover
 from mm_framework.bundle.run import open_run
@@ -39,11 +39,23 @@ def frames_of(path: Path) -> int:
     return (path / "capture" / "shard_00.frames").stat().st_size
 
 
-def wait_for_growth(path: Path, size: int, timeout_s: float = 30.0) -> None:
+def wait_for_growth(path: Path, size: int, timeout_s: float = 90.0) -> None:
     end_s = time.monotonic() + timeout_s
     while frames_of(path) <= size:
         assert time.monotonic() < end_s, f"{path} does not grow"
         time.sleep(0.05)
+
+
+def wait_for_sync(run: Path, timeout_s: float = 90.0) -> None:
+    """Until two heartbeats in a row, after that the run noticed its standstill, find every book SYNCED."""
+    end_s = time.monotonic() + timeout_s
+    synced = 0
+    while synced < 2:
+        assert time.monotonic() < end_s, "the books are not in sync again"
+        wait_for_beats(run, 1)
+        if '"stood_still"' in (run / "runlog.ndjson").read_text():
+            last = json.loads((run / "metrics" / "global.ndjson").read_bytes().splitlines()[-1])
+            synced = synced + 1 if last["states"].keys() == {"SYNCED"} else 0
 
 
 def test_a_stopped_process_goes_on_and_its_books_are_the_venues(tmp_path: Path) -> None:
@@ -58,7 +70,7 @@ def test_a_stopped_process_goes_on_and_its_books_are_the_venues(tmp_path: Path) 
             time.sleep(LONG_STOP_S or 4.0)
             process.send_signal(signal.SIGCONT)
             wait_for_growth(run, frames_of(run))
-            time.sleep(3.0)
+            wait_for_sync(run)
             process.send_signal(signal.SIGTERM)
             out, err = process.communicate(timeout=60)
         finally:
@@ -84,7 +96,7 @@ def test_a_run_whose_folder_is_removed_ends_and_says_so(tmp_path: Path) -> None:
         try:
             wait_for_frames([run], [process])
             shutil.rmtree(run)
-            time.sleep(1.0)
+            time.sleep(1.0)  # longer than a block of frames waits to be written
             process.send_signal(signal.SIGTERM)
             _, err = process.communicate(timeout=30)
         finally:

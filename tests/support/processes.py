@@ -12,7 +12,14 @@ from pathlib import Path
 
 import attrs
 
-__all__ = ["Emulated", "capture_process", "emulated_kraken", "emulated_venue", "wait_for_frames"]
+__all__ = [
+    "Emulated",
+    "capture_process",
+    "emulated_kraken",
+    "emulated_venue",
+    "wait_for_beats",
+    "wait_for_frames",
+]
 
 
 FRAMES_SIZE = 4000
@@ -86,7 +93,7 @@ def capture_process(
 
 
 def wait_for_frames(
-    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], timeout_s: float = 30.0
+    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], timeout_s: float = 90.0
 ) -> None:
     """Until the logs of all runs hold frames. Raises RuntimeError when a process ended before."""
     end_s = time.monotonic() + timeout_s
@@ -97,3 +104,16 @@ def wait_for_frames(
                 process.kill()
                 raise RuntimeError(f"{log} does not grow: {process.communicate()[1]}")
             time.sleep(0.02)
+
+
+def wait_for_beats(run: Path, count: int, timeout_s: float = 90.0) -> None:
+    """Until a running capture has written so many more heartbeats."""
+    path, end_s = run / "metrics" / "global.ndjson", time.monotonic() + timeout_s
+    wanted = _lines(path) + count
+    while _lines(path) < wanted:
+        assert time.monotonic() < end_s, f"{path} does not grow"
+        time.sleep(0.05)
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
