@@ -87,7 +87,7 @@ _file_option = click.option(
 @click.option(
     "--from-trades",
     is_flag=True,
-    help="Build them from the venue's trades, where it keeps no candles so old.",
+    help="Build them from the venue's trades, where it keeps no candles so old. [if it has none at all]",
 )
 @_file_option
 @_common
@@ -205,9 +205,11 @@ def _fetched(app: App, result: Any, table: Path | None) -> int:
 
 
 def _summary(document: dict[str, Any]) -> str:
+    built = document.get("from_trades", False)
     lines = [
         f"{document['rows']} {document['type']} of {document['instrument']} from {document['from']} to"
-        f" {document['to']}: {document['fetched']} fetched in {document['requests']} requests"
+        f" {document['to']}: {document['fetched']} {'trades ' if built else ''}fetched in"
+        f" {document['requests']} requests"
     ]
     lines += [f"missing: {begin} to {end}: the venue tells nothing" for begin, end in document["missing"]]
     if document["paths"]:

@@ -156,7 +156,11 @@ class Fetched:
             "ok": not missing,
             "type": self.kind,
             "instrument": asked.instrument,
-            **({"interval": asked.interval} if self.kind == "candles" else {}),
+            **(
+                {"interval": asked.interval, "from_trades": self.built is not None}
+                if self.kind == "candles"
+                else {}
+            ),
             "from": utc_ms(asked.from_ms),
             "to": utc_ms(asked.to_ms),
             "rows": len(rows),
@@ -175,19 +179,20 @@ class Fetched:
 
 
 def fetch_candles(app: App, asked: Asked, *, built: bool) -> Fetched:
-    """The candles of a range; ``built`` of the venue's trades. Raises ConfigError and what stops a fetch."""
+    """The candles of a range; ``built`` of the venue's trades, as always where it tells no candles at all.
+
+    Raises ConfigError and what stops a fetch.
+    """
     asked = asked.whole_candles()
-    if built:
+    words = asked.source.history_intervals
+    if built or not words:
         fetched = fetch_trades(app, asked)
         trades = asked.files("trades").read(asked.from_ms, asked.to_ms)
         rows = list(candles_of(_numbers(trades), INTERVALS_MS[asked.interval]))
         return attrs.evolve(fetched, kind="candles", built=rows)
-    words = asked.source.history_intervals
     if asked.interval not in words:
         raise ConfigError(
-            f"{asked.adapter.venue} has no candles of {asked.interval}: it has {', '.join(words)}"
-            if words
-            else f"{asked.adapter.venue} tells no candles: build them with --from-trades",
+            f"{asked.adapter.venue} has no candles of {asked.interval}: it has {', '.join(words)}",
             key="interval",
             value=asked.interval,
         )

@@ -118,6 +118,20 @@ def test_candles_that_the_venue_does_not_tell_are_said_to_be_missing(
     assert {row["interval"] for row in rows} == {"1m"}
 
 
+def test_a_venue_without_candles_has_those_of_its_trades(tmp_path: Path) -> None:
+    pytest.importorskip("mm_polymarket")
+    token = "72936048731589292555781174533757608024096898681344338816447372274344589246891"
+    market = ("--symbol", token, "--rate", "60", "--market-trade-share", "0.5")
+    with emulated_venue("polymarket", tmp_path, *market) as running:
+        where = ("--endpoint", running.endpoint, "--data-dir", str(tmp_path))
+        asked = (f"polymarket:{token}", "--from", since(1800), "--to", since(5), *where)
+        trades = told(invoke("trades", *asked, "--json"))
+        candles = told(invoke("candles", *asked, "--interval", "1s", "--json"))
+        assert candles["from_trades"]
+        assert trades["rows"] >= candles["rows"] > 1
+        assert "trades fetched in" in invoke("candles", *asked, "--interval", "1s").stdout
+
+
 def test_what_was_recorded_is_compared_with_what_the_venue_tells(tmp_path: Path) -> None:
     """Binance has candles of a second: whole ones lie in the few that a test records."""
     with emulated_venue("binance", tmp_path, "--rate", "60", "--market-trade-share", "0.5") as running:

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Final
+from typing import ClassVar, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -125,7 +125,12 @@ class _Past:
 
 
 class HistoryConformance(Conformance):
-    """Pages that join, rows that come once, candles of the trades, errors that are told."""
+    """Pages that join, rows that come once, candles of the trades, errors that are told.
+
+    ``resolution_ms``: how exactly the venue tells when a trade was.
+    """
+
+    resolution_ms: ClassVar[int] = 1
 
     def test_pages_of_trades_are_the_trades_that_happened(self) -> None:
         """Each once, whatever fails between; interrupted after any page it goes on from there."""
@@ -136,7 +141,7 @@ class HistoryConformance(Conformance):
         assert len({one.id for one in whole}) == len(whole) > 100
         told = [(one.ts_ns // 1_000_000, Decimal(one.price), one.side, Decimal(one.size)) for one in whole]
         made = [one for one in past.made.values() if query.from_ms <= one[0] < query.to_ms]
-        assert _volumes(told) == _volumes(made)
+        assert _volumes(told, self.resolution_ms) == _volumes(made, self.resolution_ms)
         for pages in (0, 1, log.pages // 2, log.pages - 1):
             cut = _Log(breaks_after=pages)
             with pytest.raises(KeyboardInterrupt):
@@ -207,9 +212,12 @@ class HistoryConformance(Conformance):
         return _Past(self)
 
 
-def _volumes(rows: Sequence[tuple[int, Decimal, str, Decimal]]) -> dict[tuple[int, Decimal, str], Decimal]:
+def _volumes(
+    rows: Sequence[tuple[int, Decimal, str, Decimal]], resolution_ms: int
+) -> dict[tuple[int, Decimal, str], Decimal]:
     """What traded by moment, price and side: the same whether or not the venue joins prints."""
     found: dict[tuple[int, Decimal, str], Decimal] = {}
     for at_ms, price, side, size in rows:
-        found[at_ms, price, side] = found.get((at_ms, price, side), Decimal(0)) + size
+        key = at_ms - at_ms % resolution_ms, price, side
+        found[key] = found.get(key, Decimal(0)) + size
     return found

@@ -13,9 +13,10 @@ import msgspec
 
 from mm_framework.contracts.adapter import Channel, HttpRequest, Proof, Subscription, VenueLimits
 from mm_framework.contracts.catalog import CatalogPage
+from mm_framework.contracts.history import HistoryPage, HistoryQuery
 from mm_framework.errors import ConfigError, MalformedFrame
 from mm_framework.model.instrument import parse_id
-from mm_polymarket import requests
+from mm_polymarket import history, requests
 from mm_polymarket.markets import Market
 from mm_polymarket.metadata import read_page
 from mm_polymarket.names import OUTCOME_ID, VENUE, is_token
@@ -28,7 +29,7 @@ SCALE: Final = 6
 
 
 class PolymarketAdapter:
-    """Implements `contracts.adapter.Adapter`, its `WitnessSource`, and `contracts.catalog.Catalog`.
+    """Implements `contracts.adapter.Adapter`, its `WitnessSource`, `Catalog` and `HistorySource`.
 
     A token is subscribed once and brings book, trades and best prices: only ``book`` sends messages, the
     other channels come with it. There are no acknowledgements; the first ``book`` of a token is one. A
@@ -44,6 +45,9 @@ class PolymarketAdapter:
     metadata_first: bool = False
     catalog_first: bool = False
     catalog_every_s: float = 0.0
+    history_intervals: tuple[str, ...] = ()
+    history_unbroken: bool = False
+    history_page: int = history.PAGE
 
     def __init__(self, settings: PolymarketSettings | None = None) -> None:
         settings = settings or PolymarketSettings()
@@ -54,6 +58,7 @@ class PolymarketAdapter:
             subscriptions=settings.max_assets, messages_per_s=10.0, rest_weight=1500, rest_window_s=10.0
         )
         self._clob_url = settings.clob_url.rstrip("/")
+        self._gamma_url, self._data_url = settings.gamma_url, settings.data_url
         self._gamma = settings.catalog == "gamma"
         self._list_url = settings.gamma_url if self._gamma else settings.clob_url
         self._custom_features = settings.custom_features
@@ -141,6 +146,19 @@ class PolymarketAdapter:
         cursor = (GammaCursor if self._gamma else ClobCursor).of(request.url).following(page)
         following = () if cursor is None else (cursor.request(self._list_url),)
         return CatalogPage(listings_of(page.markets), following, page.skipped)
+
+    def history_begin(self, query: HistoryQuery) -> str:
+        """See `history.begin`."""
+        return history.begin(query)
+
+    def history_request(self, query: HistoryQuery, cursor: str) -> HttpRequest:
+        """gamma ``/markets``, then ``/trades`` of the data host."""
+        token = self.venue_symbol(query.instrument)
+        return history.request(self._gamma_url, self._data_url, token, query, cursor)
+
+    def read_history(self, query: HistoryQuery, cursor: str, body: bytes) -> HistoryPage:
+        """See `history.read`."""
+        return history.read(self.venue_symbol(query.instrument), query, cursor, body, self.history_page)
 
 
 def _tokens(subscriptions: Sequence[Subscription]) -> list[str]:

@@ -30,14 +30,12 @@ from mm_framework.contracts.emulator import (
     Print,
     VenueClock,
 )
-from mm_framework.emulator.history import MINUTES
+from mm_framework.emulator.history import MINUTES, TRADES, TradeHistory
 from mm_framework.model.events import ASK, BID
 from mm_framework.model.fixed import text
 from mm_polymarket.emulator_listings import MIN_SIZE, identity
 
 __all__ = ["MarketFrames", "TokenBook"]
-
-SHOWN_TRADES: Final = 500
 
 _MILLI: Final = 1_000_000
 _SECOND: Final = 1_000_000_000
@@ -114,7 +112,7 @@ class MarketFrames:
     """
 
     def __init__(self, listing: Listing, market: MarketView, clock: VenueClock) -> None:
-        self._market, self._clock = market, clock
+        self._clock = clock
         self.listing = listing
         self.identity = identity(listing.symbol)
         self.condition_id = self.identity.condition_id
@@ -125,6 +123,7 @@ class MarketFrames:
                 self._apply(side, price, size)
         last = market.prints(listing.symbol, 1)
         self._last_trade = self.yes.price(last[-1].price) if last else ""
+        self.history = TradeHistory(market.prints(listing.symbol, TRADES), clock)
         self._event = MarketEvent(0, listing.symbol, (), ())
         self._changed_ns = 0
         self._tick_before = self.tick
@@ -152,6 +151,7 @@ class MarketFrames:
             self._tick_before, self.listing = self.tick, event.listing
         for side, price, size, *_ in event.changes:
             self._apply(side, price, size)
+        self.history.add(event.prints)
         if event.prints:
             self._last_trade = self.yes.price(event.prints[-1].price)
         for token in self.tokens if event.changes else ():
@@ -277,14 +277,6 @@ class MarketFrames:
         return _sha1(
             f'{{{head},"hash":"",{levels},"min_order_size":"{MIN_SIZE}","tick_size":"{self.tick}","neg_risk":false}}'
         )
-
-    def prints(self) -> list[Print]:
-        """The trades that REST still shows, oldest first."""
-        return self._market.prints(self.listing.symbol, SHOWN_TRADES)
-
-    def wall_ns(self, at_ns: int) -> int:
-        """The venue's clock at a monotonic time."""
-        return self._clock(at_ns)
 
     def transaction(self, one: Print) -> str:
         """The hash of the transaction of a print."""

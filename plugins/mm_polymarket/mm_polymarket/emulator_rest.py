@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import msgspec
 
-from mm_framework.contracts.emulator import HttpReply, Print
+from mm_framework.contracts.emulator import HttpReply
+from mm_framework.emulator.history import Told
 from mm_framework.model.events import ASK, BID
 from mm_polymarket.emulator_frames import MarketFrames
 from mm_polymarket.emulator_listings import MIN_SIZE
@@ -107,17 +108,22 @@ def _history(by_token: Mapping[str, MarketFrames], query: Mapping[str, str], wal
 
 def _trades(markets: Sequence[MarketFrames], query: Mapping[str, str]) -> HttpReply:
     """The takers' side of the last trades, newest first; numbers are numbers here, times are seconds."""
-    limit, offset = (query.get(name, usual) for name, usual in (("limit", str(PAGE)), ("offset", "0")))
-    if not (limit.isdecimal() and offset.isdecimal()) or int(offset) > MAX_OFFSET:
+    asked = {"limit": str(PAGE), "offset": "0", "start": "0", "end": str(2**63)} | dict(query)
+    if not all(asked[name].isdecimal() for name in ("limit", "offset", "start", "end")):
+        return _error(400, "invalid query parameters")
+    limit, offset, start, end = (int(asked[name]) for name in ("limit", "offset", "start", "end"))
+    if offset > MAX_OFFSET:
         return _error(400, "max historical activity offset of 10000 exceeded")
     wanted = query.get("market", "").split(",")
     chosen = [one for one in markets if "market" not in query or one.condition_id in wanted]
-    rows = [_trade(one, made) for one in chosen for made in one.prints()]
+    rows = [_trade(one, told) for one in chosen for told in reversed(one.history.trades)]
+    rows = [row for row in rows if start <= row["timestamp"] <= end]
     rows.sort(key=lambda row: row["timestamp"], reverse=True)
-    return _reply(rows[int(offset) :][: min(int(limit), MAX_OFFSET)])
+    return _reply(rows[offset:][: min(limit, MAX_OFFSET)])
 
 
-def _trade(one: MarketFrames, made: Print) -> dict[str, Any]:
+def _trade(one: MarketFrames, told: Told) -> dict[str, Any]:
+    made = told.made
     return {
         "proxyWallet": f"0x{made.trade_id:040x}",
         "side": "BUY" if made.side > 0 else "SELL",
@@ -125,7 +131,7 @@ def _trade(one: MarketFrames, made: Print) -> dict[str, Any]:
         "conditionId": one.condition_id,
         "size": float(one.yes.size(made.size)),
         "price": float(one.yes.price(made.price)),
-        "timestamp": one.wall_ns(made.time_ns) // _SECOND,
+        "timestamp": told.time_ns // _SECOND,
         "title": _question(one),
         "slug": one.identity.slug,
         "outcome": one.identity.market.outcomes[0],
@@ -192,11 +198,11 @@ def _gamma(markets: Sequence[MarketFrames], path: str, query: Mapping[str, str],
         return _error(422, "offset is too large, use keyset pagination")
     end = f"{datetime.fromtimestamp(wall_ns // _SECOND // _DAY * _DAY + 30 * _DAY, UTC):%Y-%m-%dT%H:%M:%SZ}"
     offset, limit = int(numbers[0]), min(PAGE, int(numbers[1]))
-    closed = query.get("closed")
+    closed, token = query.get("closed"), query.get("clob_token_ids")
     rows = [
         _gamma_market(one, number, end)
         for number, one in enumerate(markets, 500_000)
-        if closed is None or one.closed == (closed == "true")
+        if (closed is None or one.closed == (closed == "true")) and (token is None or token in one.tokens)
     ]
     rows = [row for row in rows if row["endDate"] >= query.get("end_date_min", "")][offset : offset + limit]
     if path == "events":

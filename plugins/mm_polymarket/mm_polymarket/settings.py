@@ -32,6 +32,7 @@ class PolymarketSettings:
     )
     clob_url: str = setting("https://clob.polymarket.com", help="REST of the order books.")
     gamma_url: str = setting("https://gamma-api.polymarket.com", help="REST of the market list.")
+    data_url: str = setting("https://data-api.polymarket.com", help="REST of past trades.")
     catalog: Literal["gamma", "clob"] = setting(
         "gamma",
         help="Where the list of markets comes from: gamma (open ones), or clob (all there ever were).",

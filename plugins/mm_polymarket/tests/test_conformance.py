@@ -14,6 +14,7 @@ from mm_framework.testing.conformance import (
     EmulatorConformance,
     FeeModelConformance,
     Golden,
+    HistoryConformance,
     NormalizerConformance,
     SyncConformance,
     ToldMessage,
@@ -109,6 +110,11 @@ GOLDEN = (
 
 class TestAdapter(AdapterConformance):
     venue = POLYMARKET
+
+
+class TestHistory(HistoryConformance):
+    venue = POLYMARKET
+    resolution_ms = 1000
 
 
 class TestNormalizer(NormalizerConformance):
