@@ -15,7 +15,8 @@ import random
 import time
 from collections import Counter
 
-from mm_framework.calibrate.ab import AbFill, AbRun, AbSettings
+from mm_framework.calibrate.ab import AbFill, AbRun
+from mm_framework.calibrate.ab_settings import AbSettings
 from mm_framework.calibrate.routing import Routing
 
 SYMBOLS = tuple(f"S{number}" for number in range(20))

@@ -49,9 +49,11 @@ T = TypeVar("T")
 
 # Section -> module that declares it, so that a file can be checked without importing every room.
 CORE_SECTIONS: Mapping[str, str] = {
+    "ab": "mm_framework.calibrate.ab_settings",
     "alerts": "mm_framework.capture.settings",
     "backtest": "mm_framework.trading.settings",
     "bundle": "mm_framework.bundle.settings",
+    "calibration": "mm_framework.calibrate.log_settings",
     "capture": "mm_framework.capture.settings",
     "check.backward-time": "mm_framework.quality.check_settings",
     "check.crossed": "mm_framework.quality.check_settings",

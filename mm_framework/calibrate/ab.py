@@ -4,7 +4,7 @@
         -> each gate: violated, clear, or too little data -> violated for 600 s without a break: rollback
 
 In mode ``dry`` it tells what it would do; ``online`` every symbol is in A from the rollback on, for good.
-A gate is an alarm and no test: see ``z`` for what keeps an A/A run quiet.
+A gate is an alarm and no test: see ``AbSettings.z`` for what keeps an A/A run quiet.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Final, Literal
 
 import attrs
 
+from mm_framework.calibrate.ab_settings import AbSettings
 from mm_framework.calibrate.routing import Bucket, Routing
 from mm_framework.calibrate.window import Window
 
-__all__ = ["GATES", "METRICS", "AbFill", "AbRun", "AbSettings", "BucketStats", "GateState", "Rollback"]
+__all__ = ["GATES", "METRICS", "AbFill", "AbRun", "BucketStats", "GateState", "Rollback"]
 
 METRICS: Final = (
     "net_bps",
@@ -37,24 +38,6 @@ GATES: Final[Mapping[str, str]] = {
 """A gate and the metric that it watches."""
 
 _LOOK_MS: Final = 1000
-
-
-@attrs.frozen
-class AbSettings:
-    """``window_sec``: what of the past is judged, at most 1000 ticks and fills of it. ``duration_sec``: how
-    long a gate is violated before it acts. ``min_samples``: fills, or ticks, of each
-    side without which a gate neither is violated nor clears. ``z``: standard errors that a difference must
-    exceed beside the gate's own threshold; 0: the inherited gates alone.
-    """
-
-    mode: Literal["dry", "online"] = "dry"
-    window_sec: int = 300
-    duration_sec: int = 600
-    min_samples: int = 30
-    z: float = 3.0
-    taker_share_step: float = 0.01
-    latency_factor: float = 1.10
-    deadline_miss_limit: float = 0.02
 
 
 @attrs.frozen

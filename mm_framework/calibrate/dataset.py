@@ -36,7 +36,7 @@ class _Tick(msgspec.Struct, frozen=True, gc=False):
 
     ts: int
     symbol: str
-    tick_total_ms: float
+    tick_total_ms: float | None
     cache_hit: bool
     cache_age_ms: float | None
     used_stale: bool
@@ -186,7 +186,8 @@ def _add_tick(interval: _Interval, tick: _Tick) -> None:
     interval.last_ms = tick.ts
     interval.ticks += 1
     interval.quotes += tick.quotes
-    interval.totals.append(tick.tick_total_ms)
+    if tick.tick_total_ms is not None:
+        interval.totals.append(tick.tick_total_ms)
     interval.hits += tick.cache_hit
     interval.misses += tick.deadline_miss
     interval.stale += tick.used_stale

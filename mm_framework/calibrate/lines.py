@@ -52,8 +52,8 @@ class FillLine(msgspec.Struct, frozen=True):
 class TickLine(msgspec.Struct, frozen=True):
     """A wake-up through the pipeline. ``stage_latencies``: ms by stage; ``stage_p95_ms``: of the last 1000.
 
-    ``quotes``: orders that were asked for since the line before, of this symbol; ``ticks``: wake-ups since
-    then, this one included.
+    ``tick_total_ms``: None in a replay, where no clock runs. ``quotes``: orders that were asked for since the
+    line before, of this symbol; ``ticks``: wake-ups since then, this one included.
     """
 
     ts: int
@@ -61,7 +61,7 @@ class TickLine(msgspec.Struct, frozen=True):
     symbol: str
     stage_latencies: Mapping[str, float]
     stage_p95_ms: Mapping[str, float]
-    tick_total_ms: float
+    tick_total_ms: float | None
     cache_hit: bool
     cache_age_ms: float | None
     used_stale: bool

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from mm_framework.calibrate.ab import GATES, METRICS, AbFill, AbRun, AbSettings, BucketStats
+from mm_framework.calibrate.ab import GATES, METRICS, AbFill, AbRun, BucketStats
 from mm_framework.calibrate.ab_report import document, markdown
+from mm_framework.calibrate.ab_settings import AbSettings
 from mm_framework.calibrate.routing import Routing
 
 SYMBOLS = tuple(f"S{number}" for number in range(20))
