@@ -64,12 +64,16 @@ class Fees:
 
         Raises PluginError for a model that gives no integer.
         """
-        notional = fill.price * 10 * fill.size
+        return self.charged(fill.price, fill.size, definition, scale, maker=fill.maker)
+
+    def charged(self, price: int, size: int, definition: Definition, scale: int, *, maker: bool) -> int:
+        """The same of an execution at a price, both numbers at the scales of the definition."""
+        notional, instrument = price * 10 * size, definition.id
         if self._priced is not None:
-            price = Fraction(fill.price, 10**definition.price_scale)
-            fee = self._priced.fee_at(notional, price, maker=fill.maker, instrument=fill.instrument)
+            exact = Fraction(price, 10**definition.price_scale)
+            fee = self._priced.fee_at(notional, exact, maker=maker, instrument=instrument)
         else:
-            fee = self.model.fee(notional, maker=fill.maker, instrument=fill.instrument)
+            fee = self.model.fee(notional, maker=maker, instrument=instrument)
         if not isinstance(fee, int):
             raise PluginError(f"fee model {self.model.name} gave {fee!r}, expected an integer")
         return self.rounding.rounded(fee, scale)

@@ -38,10 +38,20 @@ __all__ = [
     "Ledger",
     "Money",
     "by_quote",
+    "entry_after",
     "least_scale",
     "money_scale",
     "quote_of",
 ]
+
+
+def entry_after(held: int, entry: int, signed: int, price: int) -> int:
+    """What an open position of ``held`` cost, after an execution of ``signed`` at ``price``."""
+    if not held or (held > 0) == (signed > 0):
+        return entry + signed * price
+    closed, left = min(abs(signed), abs(held)), abs(signed) - abs(held)
+    entry -= entry * closed // abs(held)
+    return entry + (left if signed > 0 else -left) * price if left > 0 else entry
 
 
 @attrs.define
@@ -78,14 +88,7 @@ class Account:
 
     def trade(self, signed: int, price: int) -> None:
         """Move position, cash and average entry by an execution of ``signed`` at ``price`` (times ten)."""
-        held = self.position
-        if held and (held > 0) != (signed > 0):
-            closed = min(abs(signed), abs(held))
-            self.entry -= self.entry * closed // abs(held)
-            opened = abs(signed) - closed
-        else:
-            opened = abs(signed)
-        self.entry += (opened if signed > 0 else -opened) * price
+        self.entry = entry_after(self.position, self.entry, signed, price)
         self.position += signed
         self.cash -= signed * price
         self.turnover += abs(signed) * price
@@ -208,8 +211,12 @@ class Ledger:
         account.fees += fee
         account.fills += 1
         account.spread += signed * (mid - price)
-        self._open.append(_OpenFill(fill.mono_ns + self.horizon_ns, account, signed, mid))
+        self.wait(fill.mono_ns, account, signed, mid)
         return fee
+
+    def wait(self, ts_ns: int, account: Account, signed: int, mid: int) -> None:
+        """The horizon of a booked fill begins; ``mid``: the one before it."""
+        self._open.append(_OpenFill(ts_ns + self.horizon_ns, account, signed, mid))
 
     def advance(self, now_ns: int) -> None:
         """Time reaches ``now_ns``: read the mids of fills whose horizon ended before it.

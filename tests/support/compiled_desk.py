@@ -17,7 +17,7 @@ from mm_framework.model.orders import Fill, Intent, IntentKind, OrderState, Refu
 from mm_framework.model.tops import TopEvent
 from mm_framework.trading.backtest import Sent
 from mm_framework.trading.compiled import layout, loop
-from mm_framework.trading.compiled.memory import Half, Run
+from mm_framework.trading.compiled.memory import Half, Part, Run
 from mm_framework.trading.compiled.run import Rows
 from mm_framework.trading.desk import Desk
 from mm_framework.trading.exchange import Answer
@@ -112,7 +112,7 @@ class PythonDesk:
         self._desk.end(end_ns)
         return True
 
-    def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
+    def intents(self, parts: Sequence[Part]) -> tuple[Sequence[Intent], Sequence[Sent], str]:
         """See `DeskHalf`."""
         return self._intents, self._sent, self._desk.intents.hexdigest()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 from typing import Final
 
@@ -16,6 +15,7 @@ from mm_framework.model.orders import Intent, IntentKind, Refusal, Side, TimeInF
 from mm_framework.trading.backtest import Sent
 from mm_framework.trading.compiled import layout, lines
 from mm_framework.trading.compiled.lines import intent_lines
+from mm_framework.trading.compiled.memory import Part
 
 __all__ = ["IntentColumn"]
 
@@ -28,24 +28,19 @@ _FIELDS: Final = {
 }
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class IntentColumn:
-    """A copy of INTENTs; ``names`` and ``tags`` of the strategies, ``ids`` of the instruments by index."""
+    """INTENTs; ``names`` and ``tags`` of the strategies, ``ids`` of the instruments by index."""
 
-    memory: Buffer
-    count: int
+    parts: Sequence[Part]
     names: Sequence[str]
     tags: Sequence[Sequence[str]]
     ids: Sequence[str]
 
-    @classmethod
-    def at(
-        cls, address: int, count: int, names: Sequence[str], tags: Sequence[Sequence[str]], ids: Sequence[str]
-    ) -> IntentColumn:
-        """Those at an address."""
-        memory = Buffer(count * layout.INTENT_BYTES)
-        ctypes.memmove(memory.address, address, memory.size)
-        return cls(memory, count, names, tags, ids)
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(part.count for part in self.parts)
 
     def intents(self) -> list[Intent]:
         """As strategies asked."""
@@ -65,15 +60,16 @@ class IntentColumn:
         words[lines.LINES_STRATEGIES // _WORD] = len(self.names)
         words[lines.LINES_TAGS // _WORD] = texts.tags.address
         digest = hashlib.sha256()
-        for first in range(0, self.count, _AT_ONCE):
-            words[lines.LINES_FIRST // _WORD] = self.memory.address + first * layout.INTENT_BYTES
-            words[lines.LINES_COUNT // _WORD] = min(_AT_ONCE, self.count - first)
-            digest.update(out.view[: intent_lines(block.address)])
+        for part in self.parts:
+            for first in range(0, part.count, _AT_ONCE):
+                words[lines.LINES_FIRST // _WORD] = part.memory.address + first * layout.INTENT_BYTES
+                words[lines.LINES_COUNT // _WORD] = min(_AT_ONCE, part.count - first)
+                digest.update(out.view[: intent_lines(block.address)])
         return digest.hexdigest()
 
-    def _records(self) -> list[list[int]]:
-        words, width = self.memory.words(), layout.INTENT_BYTES // _WORD
-        return [words[first : first + width].tolist() for first in range(0, self.count * width, width)]
+    def _records(self) -> Iterator[list[int]]:
+        for part in self.parts:
+            yield from part.table.tolist()
 
     def _intent(self, record: Sequence[int]) -> Intent:
         one = {name: record[place] for name, place in _FIELDS.items()}

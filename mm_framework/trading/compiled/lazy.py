@@ -11,14 +11,17 @@ T = TypeVar("T")
 
 
 class Lazy(Sequence[T]):
-    """``count`` objects that ``make`` gives, all of them at the first look. Equal to what a list equals."""
+    """The objects that ``make`` gives, all of them at the first look; ``count`` says before how many.
 
-    def __init__(self, count: int, make: Callable[[], list[T]]) -> None:
+    Equal to what a list equals.
+    """
+
+    def __init__(self, count: Callable[[], int], make: Callable[[], list[T]]) -> None:
         self._count, self._make = count, make
         self._made: list[T] | None = None
 
     def __len__(self) -> int:
-        return self._count
+        return self._count() if self._made is None else len(self._made)
 
     @overload
     def __getitem__(self, index: int) -> T: ...

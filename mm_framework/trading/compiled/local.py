@@ -4,7 +4,7 @@
     desk.attach(run, here)
     desk.define(slot)                   whenever a definition comes into force here
     ...                                 the loop calls the kernels of `desk`
-    desk.end(end_ns); desk.errors; desk.intents()
+    desk.end(end_ns); desk.errors; desk.intents(parts)
 
 `unsupported` says beforehand why a run has to be interpreted.
 """
@@ -31,7 +31,7 @@ from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.desk import desk_end
 from mm_framework.trading.compiled.intents import IntentColumn
 from mm_framework.trading.compiled.lazy import Lazy
-from mm_framework.trading.compiled.memory import Half, Run
+from mm_framework.trading.compiled.memory import Half, Part, Run
 from mm_framework.trading.compiled.strategy import CompiledStrategy
 from mm_framework.trading.desk import restless
 from mm_framework.trading.market import Slot
@@ -139,17 +139,16 @@ class CompiledDesk:
                 found.append(self._raised[index])
         return found
 
-    def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
+    def intents(self, parts: Sequence[Part]) -> tuple[Sequence[Intent], Sequence[Sent], str]:
         """All intents, when they were decided on and why they did not leave, and the hash of their lines."""
-        column = IntentColumn.at(
-            self._run[layout.RUN_INTENTS],
-            self._run[layout.RUN_INTENTS + layout.COLUMN_COUNT],
+        column = IntentColumn(
+            parts,
             self.names,
             [strategy.strategy.tags for strategy in self.strategies],
             [slot.id for slot in self._slots],
         )
         count = column.count
-        return Lazy(count, column.intents), Lazy(count, column.sent), column.hexdigest()
+        return Lazy(lambda: count, column.intents), Lazy(lambda: count, column.sent), column.hexdigest()
 
     def _describe(self, index: int, strategy: CompiledStrategy) -> None:
         """What the desk has to know of it; then let it start."""

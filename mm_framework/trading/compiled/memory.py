@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import attrs
 import numpy as np
+import numpy.typing as npt
 
 from mm_framework.kernels.memory import Buffer
 from mm_framework.kernels.native_book import NativeBook
@@ -16,9 +18,16 @@ from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.places import ENTRY_BYTES
 from mm_framework.trading.market import TICKER, Slot
 
-__all__ = ["Column", "Half", "Numbers", "Places", "Pool", "Run"]
+__all__ = ["Column", "Half", "Numbers", "Part", "Parts", "Places", "Pool", "Run"]
+
+Table = npt.NDArray[np.int64]
 
 _WORD: Final = 8
+
+
+def _table(memory: Buffer, record_words: int) -> Table:
+    words = np.frombuffer(memory.words(), dtype=np.int64)
+    return words[: len(words) // record_words * record_words].reshape(-1, record_words)
 
 
 class Run:
@@ -37,7 +46,7 @@ class Run:
 
 
 class Column:
-    """Records of one size behind an address of the block; ``words`` changes when it grows."""
+    """Records of one size behind an address of the block, which changes when it grows."""
 
     def __init__(self, run: Run, offset: int, record_bytes: int, room: int) -> None:
         self._run, self._offset, self.record_words = run, offset, record_bytes // _WORD
@@ -50,15 +59,9 @@ class Column:
         """How many records there are."""
         return self._run[self._offset + layout.COLUMN_COUNT]
 
-    @property
-    def words(self) -> memoryview:
-        """All of its memory."""
-        return self._buffer.words()
-
-    def records(self, first: int, end: int) -> list[list[int]]:
-        """The words of records ``first`` to ``end``."""
-        table = np.frombuffer(self._buffer.words(), dtype=np.int64).reshape(-1, self.record_words)
-        return cast(list[list[int]], table[first:end].tolist())
+    def table(self, first: int, end: int) -> Table:
+        """The words of records ``first`` to ``end``, a record in each row, until it grows."""
+        return _table(self._buffer, self.record_words)[first:end]
 
     def grow(self) -> None:
         """Make room for twice as many."""
@@ -77,6 +80,57 @@ class Column:
     def _place(self) -> None:
         self._run[self._offset] = self._buffer.address
         self._run[self._offset + layout.COLUMN_ROOM] = self._room
+
+
+@attrs.frozen(eq=False)
+class Part:
+    """Some records of a column, one behind the other."""
+
+    memory: Buffer
+    count: int
+    record_words: int
+
+    @property
+    def table(self) -> Table:
+        """The words, a record in each row."""
+        return _table(self.memory, self.record_words)[: self.count]
+
+
+class Parts:
+    """Records that kernels write and soon forget: what they are done with is kept where it stands.
+
+    Nothing is ever moved but the few records that they still need, and no memory is held that is not used.
+    """
+
+    def __init__(self, run: Run, offset: int, record_bytes: int, room: int) -> None:
+        self._run, self._offset, self.record_words = run, offset, record_bytes // _WORD
+        self._full: list[Part] = []
+        self._start(room, b"")
+
+    def turn(self, done: int) -> None:
+        """Keep the first ``done`` records; those behind begin a new part, a larger one if they are many."""
+        size, count = self.record_words * _WORD, self._run[self._offset + layout.COLUMN_COUNT]
+        needed = bytes(self._buffer.view[done * size : count * size])
+        if done:
+            self._full.append(Part(self._buffer, done, self.record_words))
+        self._start(self._room if 2 * done >= self._room else 2 * self._room, needed)
+
+    def all(self) -> list[Part]:
+        """The whole column."""
+        last = self._run[self._offset + layout.COLUMN_COUNT]
+        return [*self._full, Part(self._buffer, last, self.record_words)]
+
+    @property
+    def kept(self) -> int:
+        """How many records stand in parts that kernels are done with."""
+        return sum(part.count for part in self._full)
+
+    def _start(self, room: int, held: bytes) -> None:
+        self._room, self._buffer = room, Buffer(room * self.record_words * _WORD)
+        self._buffer.view[: len(held)] = held
+        self._run[self._offset] = self._buffer.address
+        self._run[self._offset + layout.COLUMN_COUNT] = len(held) // (self.record_words * _WORD)
+        self._run[self._offset + layout.COLUMN_ROOM] = room
 
 
 class Places:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 import attrs
 import numpy as np
@@ -12,19 +13,21 @@ from mm_framework.model.orders import IntentKind, OrderState, Refusal
 from mm_framework.trading.backtest import Paid
 from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.lazy import Lazy
-from mm_framework.trading.compiled.memory import Column
+from mm_framework.trading.compiled.memory import Part
 from mm_framework.trading.matching import Report
 
 __all__ = ["Told"]
 
-_WORD = 8
+_WORD: Final = 8
+_UNSENT: Final = layout.REPORT_UNSENT // _WORD
+_HERE: Final = layout.REPORT_HERE // _WORD
 
 
 @attrs.frozen(eq=False)
 class Told:
     """All reports of a run, ``received`` of them here. ``ids``, ``names``: of markets and strategies."""
 
-    column: Column
+    parts: Sequence[Part]
     received: int
     fills: Sequence[Paid]
     ids: Sequence[str]
@@ -32,17 +35,27 @@ class Told:
 
     def sequences(self) -> tuple[Sequence[Report], Sequence[int], Sequence[Report]]:
         """What the venue said, when each of it is here, and the answers to what never reached the venue."""
-        words = np.frombuffer(self.column.words, dtype=np.int64)
-        table = words[: self.column.count * self.column.record_words].reshape(-1, self.column.record_words)
-        unsent = table[:, layout.REPORT_UNSENT // _WORD] != 0
-        told = np.flatnonzero(~unsent)
-        lost = np.flatnonzero(unsent[: self.received])
-        known_ns = table[told, layout.REPORT_HERE // _WORD]
         return (
-            Lazy(len(told), lambda: [self._report(row) for row in table[told].tolist()]),
-            Lazy(len(told), known_ns.tolist),
-            Lazy(len(lost), lambda: [self._report(row) for row in table[lost].tolist()]),
+            Lazy(lambda: self._count(0), lambda: [self._report(row) for row in self._rows(0)]),
+            Lazy(lambda: self._count(0), lambda: [row[_HERE] for row in self._rows(0)]),
+            Lazy(lambda: len(self._lost()), lambda: [self._report(row) for row in self._lost()]),
         )
+
+    def _count(self, unsent: int) -> int:
+        return sum(int(np.count_nonzero(part.table[:, _UNSENT] == unsent)) for part in self.parts)
+
+    def _rows(self, unsent: int) -> Iterator[list[int]]:
+        for part in self.parts:
+            table = part.table
+            yield from table[table[:, _UNSENT] == unsent].tolist()
+
+    def _lost(self) -> list[list[int]]:
+        left, lost = self.received, []
+        for part in self.parts:
+            table = part.table[: max(0, left)]
+            lost += table[table[:, _UNSENT] == 1].tolist()
+            left -= part.count
+        return lost
 
     def _report(self, record: list[int]) -> Report:
         ts_ns, slot, strategy, order, state, kind, refusal, price, size, leaves, fill = record[:11]

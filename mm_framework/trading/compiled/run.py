@@ -21,16 +21,15 @@ from mm_framework.kernels.layout import ROW_AUX, ROW_EPOCH, ROW_INSTRUMENT
 from mm_framework.kernels.memory import Buffer
 from mm_framework.model.fixed import MAX, NULL
 from mm_framework.model.instrument import Definition
-from mm_framework.model.orders import Fill, Intent, Side
-from mm_framework.trading.backtest import Outcome, Paid, Sent
+from mm_framework.model.orders import Intent
+from mm_framework.trading.backtest import Outcome, Sent
 from mm_framework.trading.compiled import layout, rules
+from mm_framework.trading.compiled.books import WAITING, Books
 from mm_framework.trading.compiled.layout import Status
 from mm_framework.trading.compiled.loop import run_loop, show_slot
-from mm_framework.trading.compiled.memory import Column, Half, Numbers, Places, Pool, Run
+from mm_framework.trading.compiled.memory import Column, Half, Numbers, Part, Parts, Places, Pool, Run
 from mm_framework.trading.compiled.reports import Told
 from mm_framework.trading.compiled.tape import SURVEYED, survey
-from mm_framework.trading.equity import EquityGrid
-from mm_framework.trading.ledger import Ledger
 from mm_framework.trading.market import Slot, factors
 from mm_framework.trading.matching import Execution
 from mm_framework.trading.settings import TradingSettings
@@ -40,8 +39,8 @@ __all__ = ["CompiledRun", "DeskHalf", "NotCompiled", "Rows"]
 
 Block = npt.NDArray[Any]
 
-ROOM: Final = 1 << 18
-"""Records that a column begins with; a system gives memory as it is touched."""
+ROOM, FILLS_ROOM, REQUESTS_ROOM = 1 << 15, 1 << 18, 1 << 13
+"""Records that columns begin with; a system gives memory as it is touched."""
 
 _NO_ROOM: Final = "strategies asked for more at one moment than the compiled run holds"
 
@@ -96,8 +95,8 @@ class DeskHalf(Protocol):
         """The run ends: the last calls. False where there was no room for what they asked for."""
         ...
 
-    def intents(self) -> tuple[Sequence[Intent], Sequence[Sent], str]:
-        """All intents, when they were decided, and their hash."""
+    def intents(self, parts: Sequence[Part]) -> tuple[Sequence[Intent], Sequence[Sent], str]:
+        """All intents, which RUN_INTENTS left in ``parts``, when they were decided, and their hash."""
         ...
 
     @property
@@ -135,7 +134,7 @@ class CompiledRun:
             rules.set_latency(self.run, layout.RUN_ENTRY, entry),
             rules.set_latency(self.run, layout.RUN_RESPONSE, response),
         ]
-        self._books = _Books(self.run, fee_model, settings, grid_ns, self._fills, self._venue, desk.names)
+        self._books = Books(self.run, fee_model, settings, grid_ns, self._fills, self._venue, desk.names)
         self.run[layout.RUN_WAKES] = desk.wakes
         desk.attach(self.run, self._here)
 
@@ -155,7 +154,7 @@ class CompiledRun:
             if code == Status.ROWS:
                 self._next_block(blocks)
             elif code == Status.STEPS:
-                self._books.keep()
+                self._keep_books()
             else:
                 self._serve(Status(code))
             events = run[layout.RUN_EVENTS]
@@ -164,6 +163,7 @@ class CompiledRun:
         progress(run[layout.RUN_EVENTS] - told)
         end_ns = run[layout.RUN_END]
         run[layout.RUN_NOW] = end_ns
+        self._make_room()
         if not self._desk.end(end_ns):
             raise NotCompiled(_NO_ROOM)
         self._check_range()
@@ -184,10 +184,10 @@ class CompiledRun:
         for offset in (layout.RUN_NEXT_EXPIRY, layout.RUN_NEXT_TIMER, layout.RUN_NEXT_MARK, layout.RUN_END):
             run[offset] = MAX
         run[layout.RUN_NEXT_GRID], run[layout.RUN_SAFE], run[layout.RUN_START] = MAX, NULL, NULL
-        self._reports = Column(run, layout.RUN_REPORTS, layout.REPORT_BYTES, ROOM)
-        self._fills = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, ROOM)
-        self._intents = Column(run, layout.RUN_INTENTS, layout.INTENT_BYTES, ROOM)
-        self._requests = Column(run, layout.RUN_REQUESTS, layout.INTENT_BYTES, 1 << 16)
+        self._reports = Parts(run, layout.RUN_REPORTS, layout.REPORT_BYTES, ROOM)
+        self._fills = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, FILLS_ROOM)
+        self._intents = Parts(run, layout.RUN_INTENTS, layout.INTENT_BYTES, ROOM)
+        self._requests = Column(run, layout.RUN_REQUESTS, layout.INTENT_BYTES, REQUESTS_ROOM)
         self._changes = Column(run, layout.RUN_CHANGES, layout.CHANGE_BYTES, 1 << 10)
         self._touched = Column(run, layout.RUN_TOUCHED, 8, max(ids, 1))
         self._ranks = Column(run, layout.RUN_RANKS, 8, max(ids, 1))
@@ -235,9 +235,8 @@ class CompiledRun:
             self._grow_book(who)
         elif status is Status.GRID:
             self._books.reach_grid(run[layout.RUN_NOW])
-        elif status is Status.REQUESTS and run[layout.RUN_ARRIVED]:
-            self._requests.drop(run[layout.RUN_ARRIVED])
-            run[layout.RUN_ARRIVED] = 0
+        elif status in _TURNED:
+            getattr(self, _TURNED[status])()
         elif status is Status.PLACES:
             self._printed.grow()
             self._taken.grow()
@@ -245,6 +244,31 @@ class CompiledRun:
             getattr(self, _GROWN[status]).grow()
         else:
             self._refuse(status, who)
+
+    def _keep_books(self) -> None:
+        if self._books.waiting >= WAITING:
+            self._books.keep()
+
+    def _make_room(self) -> None:
+        """For all that a step of the desk may ask for."""
+        self._turn_reports()
+        self._turn_requests()
+        self._turn_intents()
+
+    def _turn_reports(self) -> None:
+        self._reports.turn(self.run[layout.RUN_RECEIVED])
+        self.run[layout.RUN_RECEIVED] = 0
+
+    def _turn_requests(self) -> None:
+        arrived = self.run[layout.RUN_ARRIVED]
+        if 2 * arrived < self._requests.count:
+            self._requests.grow()
+        else:
+            self._requests.drop(arrived)
+            self.run[layout.RUN_ARRIVED] = 0
+
+    def _turn_intents(self) -> None:
+        self._intents.turn(self.run[layout.RUN_INTENTS + layout.COLUMN_COUNT])
 
     def _refuse(self, status: Status, who: int) -> None:
         if status is Status.EPOCH:
@@ -328,9 +352,10 @@ class CompiledRun:
         timeline.clipped = run[layout.RUN_CLIPPED]
         ledger, fills, equity = self._books.end(end_ns)
         ids = [slot.id for slot in self._venue.slots]
-        told = Told(self._reports, run[layout.RUN_RECEIVED], fills, ids, self._desk.names)
+        received = self._reports.kept + run[layout.RUN_RECEIVED]
+        told = Told(self._reports.all(), received, fills, ids, self._desk.names)
         reports, known_ns, undelivered = told.sequences()
-        intents, sent, final_hash = self._desk.intents()
+        intents, sent, final_hash = self._desk.intents(self._intents.all())
         return Outcome(
             intents=intents,
             sent=sent,
@@ -356,11 +381,13 @@ def _not_empty(blocks: Iterator[Block]) -> Iterator[Block]:
     return (block for block in blocks if len(block))
 
 
+_TURNED: Final = {
+    Status.REPORTS: "_turn_reports",
+    Status.REQUESTS: "_turn_requests",
+    Status.INTENTS: "_turn_intents",
+}
 _GROWN: Final = {
-    Status.REPORTS: "_reports",
     Status.FILLS: "_fills",
-    Status.REQUESTS: "_requests",
-    Status.INTENTS: "_intents",
     Status.CHANGES: "_changes",
     Status.ORDERS: "_pool",
 }
@@ -368,85 +395,6 @@ _GROWN: Final = {
 
 def _short(row: bytes, offset: int) -> int:
     return int.from_bytes(row[offset : offset + 2], "little")
-
-
-class _Books:
-    """Ledger and equity, fed with the fills that the loop left; the markets are those of the venue."""
-
-    def __init__(
-        self,
-        run: Run,
-        fee_model: FeeModel,
-        settings: TradingSettings,
-        grid_ns: int | None,
-        fills: Column,
-        venue: Half,
-        names: Sequence[str],
-    ) -> None:
-        self._run, self._column, self._venue, self._names = run, fills, venue, names
-        self.ledger = Ledger.by(fee_model, settings)
-        self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
-        self._fills: list[Paid] = []
-        self._marked = 0
-        run[layout.RUN_HORIZON], run[layout.RUN_GRID] = self.ledger.horizon_ns, grid_ns or 0
-
-    def keep(self) -> None:
-        """Book the fills since the last call, then the mids of those whose horizon is over."""
-        for record in self._column.records(len(self._fills), self._column.count):
-            self._book(record)
-        due, marked = MAX, self._run[layout.RUN_MARKED]
-        for record in self._column.records(self._marked, marked):
-            if record[1] != due and due != MAX:
-                self.ledger.advance(due + self.ledger.horizon_ns + 1)
-            due = record[1]
-            self._venue.slots[record[3]].mid2 = _told(record[layout.FILL_MID2_LATER // 8])
-        self._marked = marked
-        if due != MAX:
-            self.ledger.advance(due + self.ledger.horizon_ns + 1)
-
-    def _book(self, record: list[int]) -> None:
-        seq, ts_ns, strategy, index, order, side, price, size, maker, mid2, then = record[:11]
-        slot = self._venue.slots[index]
-        if self._equity is not None and not self._fills:
-            self._equity.reach(ts_ns)
-        slot.mid2 = _told(then)
-        fill = Fill(
-            seq,
-            ts_ns,
-            self._names[strategy],
-            slot.id,
-            order,
-            Side(side),
-            price,
-            size,
-            bool(maker),
-            _told(mid2),
-        )
-        self._fills.append(Paid(fill, self.ledger.book(fill, slot)))
-
-    def reach_grid(self, now_ns: int) -> None:
-        """Time is beyond the next time of the grid."""
-        assert self._equity is not None
-        self.keep()
-        self._pull()
-        self._equity.reach(now_ns)
-        self._run[layout.RUN_NEXT_GRID] = self._equity.next_ns
-
-    def end(self, end_ns: int) -> tuple[Ledger, list[Paid], list[Any]]:
-        """The run is over."""
-        self.keep()
-        self._pull()
-        if self._equity is not None:
-            self._equity.end(end_ns)
-        return self.ledger, self._fills, [] if self._equity is None else self._equity.points
-
-    def _pull(self) -> None:
-        for slot in self._venue.slots:
-            self._venue.pull(slot)
-
-
-def _told(value: int) -> int | None:
-    return None if value == NULL else value
 
 
 _PLACES: Final = (layout.RUN_RING_HERE, layout.RUN_RING_VENUE, layout.RUN_RING_READ)

@@ -19,6 +19,7 @@ if mode() == "off":
 from mm_framework.kernels.memory import Buffer
 from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.intents import IntentColumn
+from mm_framework.trading.compiled.memory import Part
 from mm_framework.trading.intents import IntentHash
 
 NAMES, IDS = ("maker", "täker"), ("kraken:BTC/EUR", "x:A")
@@ -53,7 +54,8 @@ def test_any_intents_have_the_hash_of_their_objects(told: list[list[int]]) -> No
     memory = Buffer(len(told) * layout.INTENT_BYTES)
     for k, word in enumerate(word for record in told for word in record):
         memory.words()[k] = word
-    column, expected = IntentColumn.at(memory.address, len(told), NAMES, TAGS, IDS), IntentHash()
+    part = Part(memory, len(told), layout.INTENT_BYTES // 8)
+    column, expected = IntentColumn([part], NAMES, TAGS, IDS), IntentHash()
     for intent in column.intents():
         expected.add(intent)
     assert column.hexdigest() == expected.hexdigest()

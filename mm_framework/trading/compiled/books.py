@@ -1,0 +1,198 @@
+"""Ledger and equity of a compiled run: fills come as columns, and are booked many at a time.
+
+Exact as `trading.ledger` is: products of a fill are int64 where none can leave it, else Python's integers;
+sums are Python's integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.model.fixed import MAX, NULL
+from mm_framework.model.orders import Fill, Side
+from mm_framework.trading.backtest import Paid
+from mm_framework.trading.compiled import layout
+from mm_framework.trading.compiled.lazy import Lazy
+from mm_framework.trading.compiled.memory import Column, Half, Run
+from mm_framework.trading.equity import EquityGrid
+from mm_framework.trading.ledger import Account, Ledger, entry_after, money_scale
+from mm_framework.trading.settings import TradingSettings
+
+__all__ = ["Books"]
+
+Numbers = npt.NDArray[Any]
+"""int64, or Python's integers as objects."""
+
+WAITING: Final = 1 << 14
+"""Fills that are kept for one booking."""
+
+_FIELDS: Final = (
+    *("SEQ", "TS", "STRATEGY", "SLOT", "ORDER", "SIDE", "PRICE", "SIZE", "MAKER"),
+    *("MID2", "MID2_THEN", "MID2_LATER"),
+)
+_AT: Final = {name: getattr(layout, f"FILL_{name}") // 8 for name in _FIELDS}
+
+
+@attrs.frozen(eq=False)
+class _Fills:
+    """Fills of one account; prices and mids in the ledger's unit, ten times the instrument's integers."""
+
+    signed: Numbers
+    price: Numbers
+    mid2: Numbers
+    then: Numbers
+
+    @classmethod
+    def of(cls, table: Numbers) -> _Fills:
+        """Those of some records."""
+        prices = table[:, (_AT["PRICE"], _AT["MID2"], _AT["MID2_THEN"], _AT["MID2_LATER"])]
+        if 20 * int(prices.max()) * int(table[:, _AT["SIZE"]].max()) > MAX:
+            table = table.astype(object)
+        signed = table[:, _AT["SIDE"]] * table[:, _AT["SIZE"]]
+        return cls(signed, table[:, _AT["PRICE"]] * 10, table[:, _AT["MID2"]], table[:, _AT["MID2_THEN"]])
+
+    def mid(self, fallback: int) -> Numbers:
+        """The mid before each, else that at its booking, else the price that stands in for both."""
+        return _mid(np.where(self.mid2 == NULL, self.then, self.mid2), fallback)
+
+
+def _mid(mid2: Numbers, fallback: int) -> Numbers:
+    told = mid2 != NULL
+    return np.where(told, np.where(told, mid2, 0) * 5, fallback)
+
+
+def _sum(numbers: Numbers) -> int:
+    """Exact: halves of int64s are added up, which leaves room for 2**31 of them."""
+    if numbers.dtype == object:
+        return int(numbers.sum())
+    return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFFFFFF).sum())
+
+
+def _enter(account: Account, fills: _Fills, fees: Sequence[int]) -> None:
+    """`Ledger.book` of several fills of one account, in their order."""
+    untold = np.flatnonzero(fills.mid2 == NULL)
+    if len(untold):
+        account.fills_without_mid += len(untold)
+        account.fallback = account.fallback or int(fills.price[untold[0]])
+    held, entry = account.position, account.entry
+    for signed, price in zip(fills.signed.tolist(), fills.price.tolist(), strict=True):
+        entry = entry_after(held, entry, signed, price)
+        held += signed
+    value = fills.signed * fills.price
+    account.position, account.entry = held, entry
+    account.cash -= _sum(value)
+    account.turnover += _sum(abs(value))
+    account.fees += sum(fees)
+    account.fills += len(fees)
+    account.spread += _sum(fills.signed * fills.mid(account.fallback)) - _sum(value)
+
+
+class Books:
+    """Fed with the fills that the loop left in ``fills``; the markets are those of the venue."""
+
+    def __init__(
+        self,
+        run: Run,
+        fee_model: FeeModel,
+        settings: TradingSettings,
+        grid_ns: int | None,
+        fills: Column,
+        venue: Half,
+        names: Sequence[str],
+    ) -> None:
+        self._run, self._column, self._venue, self._names = run, fills, venue, names
+        self.ledger = Ledger.by(fee_model, settings)
+        self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
+        self._fees: list[int] = []
+        self._marked = 0
+        run[layout.RUN_HORIZON], run[layout.RUN_GRID] = self.ledger.horizon_ns, grid_ns or 0
+
+    @property
+    def waiting(self) -> int:
+        """How many fills are not booked yet."""
+        return self._column.count - len(self._fees)
+
+    def keep(self) -> None:
+        """Book the fills since the last call, then the mids of those whose horizon is over."""
+        if self.waiting:
+            self._book(self._column.table(len(self._fees), self._column.count))
+        first, self._marked = self._marked, self._run[layout.RUN_MARKED]
+        for account, table, _ in self._by_account(self._column.table(first, self._marked)):
+            fills, later = _Fills.of(table), table[:, _AT["MID2_LATER"]]
+            later = _mid(later.astype(fills.signed.dtype), account.fallback)
+            carried = _sum(fills.signed * later)
+            account.carried += carried
+            account.adverse += carried - _sum(fills.signed * fills.mid(account.fallback))
+
+    def reach_grid(self, now_ns: int) -> None:
+        """Time is beyond the next time of the grid."""
+        assert self._equity is not None
+        self.keep()
+        self._pull()
+        self._equity.reach(now_ns)
+        self._run[layout.RUN_NEXT_GRID] = self._equity.next_ns
+
+    def end(self, end_ns: int) -> tuple[Ledger, Sequence[Paid], list[Any]]:
+        """The run is over."""
+        self.keep()
+        self._pull()
+        if self._equity is not None:
+            self._equity.end(end_ns)
+        for account, table, _ in self._by_account(self._column.table(self._marked, self._column.count)):
+            fills, times = _Fills.of(table), table[:, _AT["TS"]].tolist()
+            mids = fills.mid(account.fallback).tolist()
+            for ts_ns, signed, mid in zip(times, fills.signed.tolist(), mids, strict=True):
+                self.ledger.wait(ts_ns, account, signed, mid)
+        count = len(self._fees)
+        paid = Lazy(lambda: count, self._paid)
+        return self.ledger, paid, [] if self._equity is None else self._equity.points
+
+    def _book(self, table: Numbers) -> None:
+        if self._equity is not None and not self._fees:
+            self._equity.reach(int(table[0, _AT["TS"]]))
+        fees = self._charge(table)
+        self._fees += fees
+        for account, rows, places in self._by_account(table):
+            own = fees if len(places) == len(fees) else [fees[place] for place in places.tolist()]
+            _enter(account, _Fills.of(rows), own)
+
+    def _charge(self, table: Numbers) -> list[int]:
+        """The fee of each fill, asked for in their order."""
+        asked = (_AT["SLOT"], _AT["PRICE"], _AT["SIZE"], _AT["MAKER"])
+        charged = self.ledger.fees.charged
+        told = [(slot.definition, money_scale(slot.definition)) for slot in self._venue.slots]
+        return [
+            charged(price, size, *told[slot], maker=bool(maker))
+            for slot, price, size, maker in zip(*(table[:, field].tolist() for field in asked), strict=True)
+        ]
+
+    def _by_account(self, table: Numbers) -> Iterator[tuple[Account, Numbers, Numbers]]:
+        """Accounts, their records and the places of these in the table."""
+        if not len(table):
+            return
+        keys = table[:, _AT["STRATEGY"]] * len(self._venue.slots) + table[:, _AT["SLOT"]]
+        for key in np.unique(keys).tolist():
+            strategy, slot = divmod(key, len(self._venue.slots))
+            places = np.flatnonzero(keys == key)
+            rows = table if len(places) == len(table) else table[places]
+            yield self.ledger.account(self._names[strategy], self._venue.slots[slot]), rows, places
+
+    def _paid(self) -> list[Paid]:
+        records = self._column.table(0, len(self._fees)).tolist()
+        return [Paid(self._fill(record), fee) for record, fee in zip(records, self._fees, strict=True)]
+
+    def _fill(self, record: list[int]) -> Fill:
+        seq, ts_ns, strategy, slot, order, side, price, size, maker, mid2 = record[:10]
+        told = None if mid2 == NULL else mid2
+        name, instrument = self._names[strategy], self._venue.slots[slot].id
+        return Fill(seq, ts_ns, name, instrument, order, Side(side), price, size, bool(maker), told)
+
+    def _pull(self) -> None:
+        for slot in self._venue.slots:
+            self._venue.pull(slot)
