@@ -49,10 +49,10 @@ class _Fills:
     then: Numbers
 
     @classmethod
-    def of(cls, table: Numbers) -> _Fills:
-        """Those of some records."""
+    def of(cls, table: Numbers, fallback: int) -> _Fills:
+        """Those of some records; ``fallback``: a price that is used beside theirs."""
         prices = table[:, (_AT["PRICE"], _AT["MID2"], _AT["MID2_THEN"], _AT["MID2_LATER"])]
-        if 20 * int(prices.max()) * int(table[:, _AT["SIZE"]].max()) > MAX:
+        if 2 * max(fallback, 10 * int(prices.max())) * int(table[:, _AT["SIZE"]].max()) > MAX:
             table = table.astype(object)
         signed = table[:, _AT["SIDE"]] * table[:, _AT["SIZE"]]
         return cls(signed, table[:, _AT["PRICE"]] * 10, table[:, _AT["MID2"]], table[:, _AT["MID2_THEN"]])
@@ -124,7 +124,7 @@ class Books:
             self._book(self._column.table(len(self._fees), self._column.count))
         first, self._marked = self._marked, self._run[layout.RUN_MARKED]
         for account, table, _ in self._by_account(self._column.table(first, self._marked)):
-            fills, later = _Fills.of(table), table[:, _AT["MID2_LATER"]]
+            fills, later = _Fills.of(table, account.fallback), table[:, _AT["MID2_LATER"]]
             later = _mid(later.astype(fills.signed.dtype), account.fallback)
             carried = _sum(fills.signed * later)
             account.carried += carried
@@ -145,7 +145,7 @@ class Books:
         if self._equity is not None:
             self._equity.end(end_ns)
         for account, table, _ in self._by_account(self._column.table(self._marked, self._column.count)):
-            fills, times = _Fills.of(table), table[:, _AT["TS"]].tolist()
+            fills, times = _Fills.of(table, account.fallback), table[:, _AT["TS"]].tolist()
             mids = fills.mid(account.fallback).tolist()
             for ts_ns, signed, mid in zip(times, fills.signed.tolist(), mids, strict=True):
                 self.ledger.wait(ts_ns, account, signed, mid)
@@ -160,7 +160,7 @@ class Books:
         self._fees += fees
         for account, rows, places in self._by_account(table):
             own = fees if len(places) == len(fees) else [fees[place] for place in places.tolist()]
-            _enter(account, _Fills.of(rows), own)
+            _enter(account, _Fills.of(rows, account.fallback), own)
 
     def _charge(self, table: Numbers) -> list[int]:
         """The fee of each fill, asked for in their order."""
