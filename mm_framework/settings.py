@@ -77,6 +77,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "quality": "mm_framework.quality.settings",
     "research": "mm_framework.research.settings",
     "research-calibrate": "mm_framework.research.settings",
+    "serve": "mm_framework.serve.settings",
     "sink.bbo-csv": "mm_framework.sinks.bbo_csv",
     "sink.day-files": "mm_framework.sinks.day_settings",
     "sinks": "mm_framework.sinks.settings",

@@ -73,6 +73,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "report": ("mm_framework.cli.report_cmd", "Draw the result of a backtest as one page for a browser."),
     "compare": ("mm_framework.cli.compare_cmd", "Hold results of backtests against each other."),
     "sweep": ("mm_framework.cli.sweep_cmd", "Backtest many settings on the same data, into one table."),
+    "serve": (
+        "mm_framework.cli.serve_cmd",
+        "Serve books and trades over WebSockets and HTTP, with a page to look at.",
+    ),
     "run": ("mm_framework.cli.run_cmd", "Run strategies with simulated execution, on a recording or live."),
 }
 

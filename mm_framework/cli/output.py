@@ -41,7 +41,7 @@ _ENVIRONMENT = (
     errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC,
     errno.EMFILE,
 )
-_NOISY = ("asyncio", "picows", "websockets")
+_NOISY = ("asyncio", "picows", "uvicorn.error", "websockets")
 _PLAIN_WIDTH = 1000  # of tables that go to a file or a pipe: lines are not cut there
 _PLAIN_EVERY_S = 5.0
 

@@ -11,7 +11,7 @@ from mm_framework.cli.options import json_option
 from mm_framework.contracts.adapter import Adapter
 from mm_framework.contracts.spec import Spec
 
-__all__ = ["command"]
+__all__ = ["command", "venues_of"]
 
 PARTS = ("normalizers", "sync_engines", "fee_models", "emulators")
 
@@ -26,10 +26,15 @@ def command(app: App) -> None:
     --json the parts are listed, too, that plugins register under the venue's name: normalizers,
     sync_engines, fee_models, emulators.
     """
-    venues = [_venue(app, spec) for spec in app.plugins.all("adapters").values()]
+    venues = venues_of(app)
     for failure in app.plugins.failures:
         app.out.note(f"plugin {failure.distribution} failed, see mm plugins doctor: {failure.error}")
     app.out.emit({"ok": True, "venues": venues}, lambda: _table(app, venues))
+
+
+def venues_of(app: App) -> list[dict[str, Any]]:
+    """What each installed adapter says of itself."""
+    return [_venue(app, spec) for spec in app.plugins.all("adapters").values()]
 
 
 def _venue(app: App, spec: Spec) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Serving what is known: relay, REST, metrics stream, Prometheus, dashboard, in one process."""

@@ -1,0 +1,66 @@
+"""Traded volume of the last 24 hours, in minutes; exact integers until it is told."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from mm_framework.model.fixed import text
+from mm_framework.serve.messages import Volume
+
+__all__ = ["DayVolume"]
+
+MINUTE_MS: Final = 60_000
+DAY_MINUTES: Final = 24 * 60
+
+
+class DayVolume:
+    """Sums of trades by minute of receive time; a minute leaves as a whole, a day after it began."""
+
+    def __init__(self) -> None:
+        self._minutes: deque[list[int]] = deque()  # minute, base, quote, trades
+        self._base = self._quote = self._trades = 0
+        self._first_ms: int | None = None
+        self._now_ms = 0
+
+    def add(self, ts_ms: int, price: int, size: int) -> None:
+        """One trade, integers at the scales of the instrument."""
+        self.pass_to(ts_ms)
+        if self._first_ms is None:
+            self._first_ms = ts_ms
+        minute = self._now_ms // MINUTE_MS
+        if not self._minutes or self._minutes[-1][0] != minute:
+            self._minutes.append([minute, 0, 0, 0])
+        self._count(self._minutes[-1], size, price * size, 1)
+
+    def pass_to(self, now_ms: int) -> None:
+        """Time goes on; it never goes back."""
+        self._now_ms = max(now_ms, self._now_ms)
+        oldest = self._now_ms // MINUTE_MS - DAY_MINUTES
+        while self._minutes and self._minutes[0][0] <= oldest:
+            _, base, quote, trades = self._minutes.popleft()
+            self._base, self._quote, self._trades = (
+                self._base - base,
+                self._quote - quote,
+                self._trades - trades,
+            )
+
+    def told(self, price_scale: int, size_scale: int) -> Volume:
+        """The sums as decimals."""
+        covered_ms = 0 if self._first_ms is None else self._now_ms - self._first_ms
+        return Volume(
+            base=text(self._base, size_scale),
+            quote=_long(self._quote, price_scale + size_scale),
+            trades=self._trades,
+            covered_s=min(covered_ms // 1000, DAY_MINUTES * 60),
+        )
+
+    def _count(self, minute: list[int], base: int, quote: int, trades: int) -> None:
+        minute[1:] = [minute[1] + base, minute[2] + quote, minute[3] + trades]
+        self._base, self._quote, self._trades = self._base + base, self._quote + quote, self._trades + trades
+
+
+def _long(value: int, scale: int) -> str:
+    """`fixed.text` for a product of price and size, whose scale may be over 18."""
+    whole, fraction = divmod(value, int(10**scale))
+    return f"{whole}.{fraction:0{scale}d}".rstrip("0").rstrip(".") if fraction else f"{whole}"
