@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
+from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, json_option, settings_options
 from mm_framework.settings import DataSettings
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+SHADOW = "shadow"
 STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
 
 
@@ -22,8 +26,9 @@ STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
 @click.argument("runs", nargs=-1, metavar="RUN...")
 @click.option(
     "--profile",
-    type=click.Choice(("1h", "24h", "7d")),
-    help="Also ask the gates of an acceptance profile of best prices; RUN may be their CSV files.",
+    type=click.Choice(("1h", "24h", "7d", SHADOW)),
+    help="Also ask the gates of an acceptance profile of best prices; RUN may be their CSV files. shadow: ask"
+    " only those of the calibration logs.",
 )
 @click.option(
     "--threshold-seconds",
@@ -34,6 +39,7 @@ STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
     help="A longer time between two heartbeats is a gap.",
 )
 @settings_options(DataSettings)
+@settings_options(CalibrationSettings, only=("feeds_dir",))
 @json_option
 @pass_app
 def command(app: App, runs: tuple[str, ...], profile: str | None, threshold_seconds: float) -> int:
@@ -44,8 +50,13 @@ def command(app: App, runs: tuple[str, ...], profile: str | None, threshold_seco
 
     With --profile the best prices are judged, too: how long, how fresh, how steady. RUN may then be CSV
     files of best prices (of whose capture nothing is known), seven of them, one a day, for 7d.
+
+    With --profile shadow RUN is a run of `mm run --calibration-logs`, by its id, or a folder of such logs:
+    did it run for an hour, was the market-data cache hit, were its ticks fast enough?
     """
-    if profile is not None and runs:
+    if profile == SHADOW and len(runs) == 1:
+        return _shadow(app, runs[0])
+    if profile not in (None, SHADOW) and runs:
         from mm_framework.cli.audit_profile import audit_profile
 
         judged = audit_profile(app, runs, profile, threshold_seconds)
@@ -64,6 +75,28 @@ def command(app: App, runs: tuple[str, ...], profile: str | None, threshold_seco
     report = audit(evidence)
     app.out.emit(report.to_json(), lambda: _shown(report))
     return 0 if report.ok else 1
+
+
+def _shadow(app: App, run: str) -> int:
+    """The shadow gate of a run or of a folder of logs."""
+    from mm_framework.calibrate.shadow import gather, judge
+
+    path = Path(run)
+    feeds = app.load(CalibrationSettings).value.feeds_dir
+    evidence = gather(path) if path.is_dir() and any(path.glob("*.jsonl")) else gather(feeds, path.name)
+    results = tuple(judge(evidence))
+    ok = all(result.status == "PASS" for result in results)
+    document = {
+        "ok": ok,
+        "profile": SHADOW,
+        "run": evidence.run,
+        "logs": str(evidence.folder),
+        "lines": evidence.lines,
+        "unreadable_lines": evidence.unreadable,
+        "gates": [attrs.asdict(result) for result in results],
+    }
+    app.out.emit(document, lambda: _verdict(results, f"profile {SHADOW}"))
+    return 0 if ok else 1
 
 
 def _shown(report: AuditReport) -> Any:
