@@ -20,11 +20,11 @@ import tomllib
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import attrs
 
-from mm_framework.errors import ConfigError
+from mm_framework.errors import ConfigError, MMError
 from mm_framework.values import choices, expectation, from_text, from_toml, to_json
 
 __all__ = [
@@ -93,6 +93,9 @@ PLUGIN_ROOTS = ("venue", "strategy", "fee", "sink", "check", "emulator", "execut
 
 _INFO = "mm_framework.setting"
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*\Z")
+_REFUSALS: Final = (ValueError, TypeError, MMError)
+"""What a validator raises."""
+
 _registry: dict[str, type[Any]] = {}
 
 
@@ -486,13 +489,15 @@ def _construct(cls: type[T], values: Mapping[str, Any], origins: Mapping[str, st
     """Run the validators; when one refuses, find the value that alone gives the same error."""
     try:
         return cls(**values)
-    except (ValueError, TypeError) as error:
+    except ConfigError:
+        raise
+    except _REFUSALS as error:
         for field in fields_of(cls):
             if field.name not in values:
                 continue
             try:
                 cls(**{field.name: values[field.name]})
-            except (ValueError, TypeError) as alone:
+            except _REFUSALS as alone:
                 if str(alone) == str(error):
                     raise _bad_value(field, values[field.name], origins[field.name], error) from error
         raise ConfigError(f"[{section_of(cls)}] {error}", key=section_of(cls)) from error

@@ -146,7 +146,7 @@ def _page(app: App, result: Result) -> Path | None:
 
 def _document(result: Result, page: Path | None) -> dict[str, Any]:
     document = result.document
-    kept = ("ok", "errors", "data", "engine", "timeline", "hashes", "summary", "ladder", "timing")
+    kept = ("ok", "errors", "data", "timeline", "hashes", "summary", "ladder", "timing")
     report = None if page is None else str(page)
     return {"result": str(result.path), "report": report, **{name: document[name] for name in kept}}
 
@@ -171,10 +171,16 @@ def _shown(app: App, result: Result, page: Path | None) -> Any:
     rows += [
         ("fees", _fees(document["configuration"]["fee_model"])),
         ("clock", _clock(document["timeline"])),
-        ("engine", f"{document['engine']['name']}, {document['timing']['messages_per_s']:.0f} messages/s"),
+        ("engine", _engine(document["timing"])),
         ("intents", document["hashes"]["intents"]),
     ]
     return app.out.table(("", ""), rows)
+
+
+def _engine(timing: Any) -> str:
+    """Which engine played, and what made it so where the compiled one was wished for."""
+    engine, why = timing["engine"]["name"], timing["engine"]["why"]
+    return f"{engine}, {timing['messages_per_s']:.0f} messages/s" + (f": {why}" if why else "")
 
 
 def _fees(model: Any) -> str:

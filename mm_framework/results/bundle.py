@@ -1,6 +1,6 @@
 """Result bundles: a folder that holds what a run was, what it did, and what it stands on.
 
-    results/<id>/result.json      configuration, data by digest, versions, engine, models, summary
+    results/<id>/result.json      configuration, data by digest, versions, models, summary
                  fills.parquet  orders.parquet  reports.parquet  equity.parquet  tops.parquet
 
 A bundle appears whole or not at all. Two runs of one configuration on one data give the same bytes but for

@@ -209,7 +209,6 @@ def stands_on(document: Mapping[str, Any]) -> str:
 
 _STANDS = {
     "data": "Data",
-    "engine": "Engine",
     "models": "Models",
     "timeline": "Clocks",
     "hashes": "Hashes",

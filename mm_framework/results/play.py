@@ -127,7 +127,6 @@ def result_of(
         "configuration": played.setup.configuration,
         "data": {**tape.data, "run": run, **({"store": None} if run is not None else {})},
         "versions": {**versions, "python": platform.python_version()},
-        "engine": {"name": outcome.engine, "why": outcome.why},
         "models": {
             "latency": values_of(played.setup.latency),
             "latency_table_sha256": played.setup.table,
@@ -143,6 +142,7 @@ def result_of(
         "ladder": list(ladder),
         "timing": {
             "started": None if started is None else f"{started.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "engine": {"name": outcome.engine, "why": outcome.why},
             "engine_s": played.engine_s,
             "messages_per_s": outcome.timeline.messages / played.engine_s if played.engine_s else None,
         },

@@ -23,6 +23,7 @@ from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.spec import Spec
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError, MMError, PluginError
+from mm_framework.model.fixed import BadNumber, InexactValue, ValueOverflow
 from mm_framework.settings import ConfigFile, load, section_of
 from mm_framework.trading.latency import Measured
 from mm_framework.trading.settings import (
@@ -120,6 +121,10 @@ def built(spec: Spec, settings: object) -> Any:
     """A component of a plugin. What its factory raises is the plugin's fault."""
     try:
         return spec.factory(settings)
+    except (BadNumber, InexactValue, ValueOverflow) as error:
+        raise ConfigError(
+            f"{spec.kind} {spec.name!r} refuses its settings: {error}", key=spec.name
+        ) from error
     except MMError:
         raise
     except Exception as error:

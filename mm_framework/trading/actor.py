@@ -100,7 +100,7 @@ class Actor:
             self.error = raised(self.name, what, seq, error, place_of(error))
 
 
-_OURS = ("mm_framework.trading", "mm_framework.num")
+_OURS = ("mm_framework.contracts", "mm_framework.model", "mm_framework.num", "mm_framework.trading")
 """Modules whose lines are not the strategy's."""
 
 

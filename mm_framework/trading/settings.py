@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import attrs
 
-from mm_framework.contracts.strategy import units
+from mm_framework.contracts.decimal_text import above_zero
 from mm_framework.settings import section, setting
 
 __all__ = [
@@ -34,16 +34,6 @@ def _above_zero(_: object, attribute: attrs.Attribute[Any], value: float | None)
         raise ValueError(f"{attribute.name} is {value}, expected more than 0")
 
 
-def _size(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None and units(value, 18, up=False) <= 0:
-        raise ValueError(f"{attribute.name} is {value}, expected a size above 0")
-
-
-def _amount(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None and units(value, 18, up=False) <= 0:
-        raise ValueError(f"{attribute.name} is {value}, expected an amount above 0")
-
-
 @section("trading")
 @attrs.frozen
 class TradingSettings:
@@ -57,7 +47,7 @@ class TradingSettings:
     max_fill_size: str | None = setting(
         None,
         help="Most that one taker order fills, beside the displayed size; empty: no such cap.",
-        validator=_size,
+        validator=above_zero,
     )
     adverse_horizon_s: float = setting(
         1.0,
@@ -96,21 +86,25 @@ class LimitSettings:
     refused. A limit of all is for all strategies together.
     """
 
-    order_size: str | None = setting(None, help="Largest size of one order.", validator=_size)
+    order_size: str | None = setting(None, help="Largest size of one order.", validator=above_zero)
     order_notional: str | None = setting(
-        None, help="Largest price x size of one order, in quote currency.", validator=_amount
+        None, help="Largest price x size of one order, in quote currency.", validator=above_zero
     )
     strategy_position: str | None = setting(
-        None, help="Largest position of one strategy in one instrument, long or short.", validator=_size
+        None, help="Largest position of one strategy in one instrument, long or short.", validator=above_zero
     )
     total_position: str | None = setting(
-        None, help="Largest position of all strategies in one instrument, long or short.", validator=_size
+        None,
+        help="Largest position of all strategies in one instrument, long or short.",
+        validator=above_zero,
     )
     strategy_open_size: str | None = setting(
-        None, help="Most that orders of one strategy on one side of an instrument may fill.", validator=_size
+        None,
+        help="Most that orders of one strategy on one side of an instrument may fill.",
+        validator=above_zero,
     )
     total_open_size: str | None = setting(
-        None, help="Most that orders of all on one side of an instrument may fill.", validator=_size
+        None, help="Most that orders of all on one side of an instrument may fill.", validator=above_zero
     )
     total_orders: int = setting(
         1000, help="Most open orders of all strategies together.", validator=_not_negative
@@ -122,10 +116,10 @@ class LimitSettings:
         None, help="Most orders and replaces of all within any second.", validator=_above_zero
     )
     strategy_loss: str | None = setting(
-        None, help="Loss of one strategy in a quote currency that stops its orders.", validator=_amount
+        None, help="Loss of one strategy in a quote currency that stops its orders.", validator=above_zero
     )
     total_loss: str | None = setting(
-        None, help="Loss of all in a quote currency that stops all orders in it.", validator=_amount
+        None, help="Loss of all in a quote currency that stops all orders in it.", validator=above_zero
     )
     loss_from: Literal["peak", "start"] = setting(
         "peak", help="What a loss is measured from: the highest equity, or that at the start."

@@ -114,9 +114,30 @@ def test_the_files_of_a_result_agree_with_each_other(tmp_path: Path) -> None:
     assert tables["tops"].num_rows == 10
 
 
-def test_the_same_run_twice_is_the_same_bytes_but_for_its_timing(book_store: Path) -> None:
-    for name in ("first", "second"):
-        played("--store", str(book_store), "--strategy", "trader", "--qa", "any", "--id", name)
+ELSEWHERE = """
+import sys
+sys.path[:0] = {path!r}
+from toy_plugins import toy_plugins
+from mm_framework import api
+from mm_framework.cli import main
+from mm_framework.cli.app import App
+App.plugins = toy_plugins()
+api._plugins = lambda config: toy_plugins()
+main()
+"""
+
+
+def test_the_same_run_in_another_process_is_the_same_bytes_but_for_its_timing(book_store: Path) -> None:
+    how = ["--store", str(book_store), "--strategy", "trader", "--qa", "any", "--id"]
+    played(*how, "first")
+    script = ["-c", ELSEWHERE.format(path=sys.path), "backtest", *how, "second", "--store-cache-max-gb", "0"]
+    subprocess.run(
+        [sys.executable, *script],
+        env={**os.environ, "PYTHONHASHSEED": "12345"},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     for path in Path("data/results/first").iterdir():
         other = Path("data/results/second") / path.name
         if path.suffix == ".json":
@@ -130,7 +151,7 @@ def test_the_same_run_twice_is_the_same_bytes_but_for_its_timing(book_store: Pat
 def test_the_engine_that_was_asked_for_plays_and_the_result_says_so(book_store: Path) -> None:
     how = ("--store", str(book_store), "--strategy", "trader", "--qa", "any")
     asked = played(*how, "--backtest-engine", "interpreted")
-    assert asked["engine"] == {"name": "interpreted", "why": "asked for"}
+    assert asked["timing"]["engine"] == {"name": "interpreted", "why": "asked for"}
     assert played(*how)["hashes"] == asked["hashes"], "whichever it is"
 
 
@@ -207,6 +228,11 @@ REFUSALS = [
     (("--strategy", "trader", "--set", "sise.size=1"), 2, "nothing here is called 'sise'"),
     (("--strategy", "trader", "--set", "size"), 2, "not of the form KEY=VALUE"),
     (("--strategy", "trader", "--order-latency-entry-ms", "-1"), 2, "are 0 or more"),
+    (
+        ("--strategy", "trader", "--limits-order-size", "x"),
+        2,
+        "limits.order_size: order_size is 'x'",
+    ),
     (("--strategy", "trader", "--latency-ladder", "a"), 2, "expected factors of 0 or more"),
     (("--strategy", "trader", "--id", "../up"), 2, "cannot be used"),
     (("--strategy", "trader", "--set", "order-latency.model=table"), 2, "belong together"),

@@ -78,7 +78,6 @@ def test_it_tells_what_it_stands_on(text: str) -> None:
     told = without_scripts(text)
     for words in (
         "0123456789abcdef",
-        "the strategy is plain Python",
         "risk_averse",
         "estimated",
         "What this stands on",

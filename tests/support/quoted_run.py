@@ -30,7 +30,6 @@ DOCUMENT: dict[str, Any] = {
         "qa": "pass",
         "digest": "0123456789abcdef",
     },
-    "engine": {"name": "interpreted", "why": "the strategy is plain Python"},
     "models": {"latency": {"entry": "constant 1 ms", "response": "constant 1 ms"}, "queue": "risk_averse"},
     "timeline": {
         "messages": 900,

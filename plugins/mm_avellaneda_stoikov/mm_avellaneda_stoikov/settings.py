@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 from attrs import validators
 
-from mm_framework.contracts.strategy import units
-from mm_framework.model.fixed import BadNumber
+from mm_framework.contracts.decimal_text import above_zero
 from mm_framework.settings import section, setting
 
 __all__ = ["AvellanedaStoikovSettings"]
-
-
-def _size(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
-    try:
-        positive = units(value, 18, up=False) > 0
-    except BadNumber:
-        positive = False
-    if not positive:
-        raise ValueError(f"{attribute.name} is {value}, expected a number above 0")
-
-
-def _step(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None:
-        _size(_, attribute, value)
 
 
 @section("strategy.avellaneda_stoikov")
@@ -33,11 +18,11 @@ def _step(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None
 class AvellanedaStoikovSettings:
     """Sizes are decimal text. The inventory q of the formulas is the position over ``size``: in orders."""
 
-    size: str = setting("0.01", help="Size of each order; q counts the position in it.", validator=_size)
+    size: str = setting("0.01", help="Size of each order; q counts the position in it.", validator=above_zero)
     max_position: str = setting(
         "0.1",
         help="Largest position, long or short, with all open orders of its side as if they were filled.",
-        validator=_size,
+        validator=above_zero,
     )
     gamma_per_tick: float = setting(
         0.1, help="Risk aversion per tick and order of `size`; 0: none.", validator=validators.ge(0)
@@ -58,7 +43,9 @@ class AvellanedaStoikovSettings:
         help="The horizon is always ahead; without it T - t falls to 0 and starts anew, again and again.",
     )
     tick: str | None = setting(
-        None, help="The price step, where the venue does not tell it; empty: the venue's.", validator=_step
+        None,
+        help="The price step, where the venue does not tell it; empty: the venue's.",
+        validator=above_zero,
     )
     reference: Literal["mid", "weighted"] = setting(
         "mid", help="What it quotes around: the mid, or the mid weighted with the sizes at the best prices."

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import attrs
 from attrs import validators
 
-from mm_framework.contracts.strategy import units
-from mm_framework.model.fixed import BadNumber
+from mm_framework.contracts.decimal_text import above_zero
 from mm_framework.settings import section, setting
 
 __all__ = ["MAX_INVENTORY", "GlftGridSettings"]
@@ -18,31 +17,17 @@ MAX_INVENTORY: Final = 1000
 """Orders that ``max_position`` may hold: the length of the table of distances."""
 
 
-def _size(_: object, attribute: attrs.Attribute[Any], value: str) -> None:
-    try:
-        positive = units(value, 18, up=False) > 0
-    except BadNumber:
-        positive = False
-    if not positive:
-        raise ValueError(f"{attribute.name} is {value}, expected a number above 0")
-
-
-def _step(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None:
-        _size(_, attribute, value)
-
-
 @section("strategy.glft_grid")
 @attrs.frozen
 class GlftGridSettings:
     """Sizes are decimal text. The inventory q of the formulas is the position over ``size``: in orders."""
 
-    size: str = setting("0.01", help="Size of each order; q counts the position in it.", validator=_size)
+    size: str = setting("0.01", help="Size of each order; q counts the position in it.", validator=above_zero)
     max_position: str = setting(
         "0.1",
         help="Largest position, long or short, with all open orders of its side as if they were filled;"
         f" from 1 to {MAX_INVENTORY} orders.",
-        validator=_size,
+        validator=above_zero,
     )
     model: Literal["closed", "exact"] = setting(
         "exact",
@@ -69,7 +54,9 @@ class GlftGridSettings:
         1, help="Orders stand at multiples of so many ticks, one a multiple.", validator=validators.ge(1)
     )
     tick: str | None = setting(
-        None, help="The price step, where the venue does not tell it; empty: the venue's.", validator=_step
+        None,
+        help="The price step, where the venue does not tell it; empty: the venue's.",
+        validator=above_zero,
     )
     reference: Literal["mid", "weighted"] = setting(
         "mid", help="What it quotes around: the mid, or the mid weighted with the sizes at the best prices."

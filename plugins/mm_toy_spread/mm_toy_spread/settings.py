@@ -6,6 +6,7 @@ from typing import Literal
 
 import attrs
 
+from mm_framework.contracts.decimal_text import above_zero, not_negative
 from mm_framework.settings import section, setting
 
 __all__ = ["ToySpreadSettings"]
@@ -16,8 +17,10 @@ __all__ = ["ToySpreadSettings"]
 class ToySpreadSettings:
     """Prices and sizes are decimal text: they become integers once the instrument's scales are known."""
 
-    min_spread: str = setting("0.05", help="Least distance of best offer and best bid at which it acts.")
-    size: str = setting("0.01", help="Size of each order.")
+    min_spread: str = setting(
+        "0.05", help="Least distance of best offer and best bid at which it acts.", validator=not_negative
+    )
+    size: str = setting("0.01", help="Size of each order.", validator=above_zero)
     urgency: Literal["maker", "taker"] = setting(
         "maker", help="maker: rest at the best prices; taker: buy and sell in turn, at once."
     )

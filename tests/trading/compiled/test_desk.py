@@ -1,7 +1,11 @@
-"""A whole compiled run, desk and strategies too, against the reference: the same outcome on any tape."""
+"""A whole compiled run, desk and strategies too, against the reference: the same outcome on any tape.
+
+By default ten tapes; ``MM_SEEDS=10000`` takes so many.
+"""
 
 from __future__ import annotations
 
+import os
 import random
 from typing import Any
 
@@ -26,8 +30,10 @@ from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from tests.support.compiled_desk import rows_of
 from tests.support.random_tapes import random_tape, restless
+from tests.support.sound import check_outcome
 from tests.trading.compiled.test_venue import any_rules, assert_equal
 
+EXAMPLES = int(os.environ.get("MM_SEEDS", "10"))
 STRATEGIES = {"b": restless(), "a": restless(On.MARKET | On.TIMER | On.END), "c": restless(On.TRADE)}
 
 
@@ -48,7 +54,7 @@ def both(
     return reference, compiled
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.integers(0, 2**32))
 @example(0)
 def test_any_tape_gives_the_outcome_of_the_reference(seed: int) -> None:
@@ -57,6 +63,7 @@ def test_any_tape_gives_the_outcome_of_the_reference(seed: int) -> None:
     limits = LimitSettings(order_size=draw.choice((None, "1")), total_orders=draw.choice((1000, 3)))
     reference, compiled = both(STRATEGIES, market, limits, any_rules(draw))
     assert_equal(reference, compiled)
+    check_outcome(compiled)
     assert list(map(str, compiled.errors)) == list(map(str, reference.errors))
 
 
