@@ -19,7 +19,6 @@ from mm_framework.plugins.kits import venue_kits
 if TYPE_CHECKING:
     from mm_framework.capture.clock import Stamp
     from mm_framework.capture.plan import Plan
-    from mm_framework.feed import VenueKit
     from mm_framework.sinks.driver import LiveSinks, SinkSet
     from mm_framework.sinks.process import SinkProcess
 
@@ -90,12 +89,12 @@ class SinkJob:
             },
         )
 
-    def __call__(self) -> tuple[SinkSet, Mapping[str, VenueKit]]:
+    def __call__(self) -> SinkSet:
         """See `sinks.process.Job`."""
         app = App(**self.options, out=Output(quiet=True))
         for name, value in self.given.items():
             setattr(app, name, value)
-        return self.open(app), self._kits(app)
+        return self.open(app)
 
     def open(self, app: App) -> SinkSet:
         """The sinks, open, or none. Raises ConfigError, PluginError, EnvironmentFailed."""
@@ -105,7 +104,7 @@ class SinkJob:
         from mm_framework.settings import DataSettings
         from mm_framework.sinks.driver import SinkSet
 
-        kits = self._kits(app)
+        kits = venue_kits(app.plugins, set(self.run["venues"]), lambda settings: app.load(settings).value)
         run = SinkRun(
             **self.run,
             rules={venue: kit.rules for venue, kit in kits.items()},
@@ -116,9 +115,6 @@ class SinkJob:
         sinks = SinkSet([make_sink(app, one.name)[1] for one in self.requests], kits)
         sinks.open([attrs.evolve(run, out=one.out) for one in self.requests])
         return sinks
-
-    def _kits(self, app: App) -> dict[str, VenueKit]:
-        return venue_kits(app.plugins, set(self.run["venues"]), lambda settings: app.load(settings).value)
 
 
 @contextlib.contextmanager

@@ -87,7 +87,8 @@ class Seen:
     sinks; ``told``: what it says in the venue's words;
     ``controls``: what else it says; ``followed``, ``unfollowed``: subscriptions that begin or end with it;
     ``definitions``: instrument number -> definition in force, of all shards; ``restored``: the state with
-    which a shard begins whose log begins with a checkpoint.
+    which a shard begins whose log begins with a checkpoint. ``spelled``: what sinks that write the same of a
+    part of it (by its ``id``) have spelled already, for one another.
     """
 
     shard: int
@@ -104,6 +105,7 @@ class Seen:
     restored: FeedState | None = None
     messages: tuple[Message, ...] = ()
     rows: tuple[Row, ...] = ()
+    spelled: dict[int, str] = attrs.field(factory=dict, eq=False, repr=False)
 
     def rows_of(self, message: Message) -> tuple[Row, ...]:
         """The rows of one of its messages."""

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import attrs
 
 from mm_framework.contracts.sink import Followed, Seen
 from mm_framework.feed.state import FeedState
-from mm_framework.model.book import Level, OrderBook
+from mm_framework.model.book import Level
 from mm_framework.model.events import ASK, BID, Kind, Message, Row, SyncState
 from mm_framework.model.fixed import InexactValue, digits, text
 from mm_framework.model.instrument import Definition
+from mm_framework.sinks.ladder import Ladder
 
 __all__ = ["Book", "BookTracker"]
 
 BestTexts = tuple[str | None, str | None, str | None, str | None]
 """Best bid, its size, best ask, its size."""
 
-_BOOK_KINDS = (Kind.LEVEL, Kind.SNAPSHOT_START)
+_START: Final = int(Kind.SNAPSHOT_START)
+_CHANGE: Final = int(Kind.SYNC_CHANGE)
+_BOOK_KINDS: Final = frozenset({int(Kind.LEVEL), _START})
 
 
 @attrs.define
@@ -26,11 +30,15 @@ class Book:
     """One instrument's book, its state and epoch. ``changed``: the sides that have, until it is cleared."""
 
     definition: Definition
-    levels: OrderBook = attrs.Factory(OrderBook)
     state: SyncState = SyncState.CONNECTING
     epoch: int = 1
+    bids: Ladder = attrs.Factory(lambda: Ladder(BID))
+    asks: Ladder = attrs.Factory(lambda: Ladder(ASK))
     changed: set[int] = attrs.Factory(lambda: {BID, ASK})
     _told: tuple[object, BestTexts] = (None, (None, None, None, None))
+
+    def __attrs_post_init__(self) -> None:
+        self._spell()
 
     @property
     def synced(self) -> bool:
@@ -47,7 +55,7 @@ class Book:
 
     def best(self) -> BestTexts:
         """The best prices and sizes as text."""
-        best = (self.levels.best_bid, self.levels.best_ask, self.definition)
+        best = (self.bids.best, self.asks.best, self.definition)
         if best != self._told[0]:
             self._told = (best, (*self._texts(best[0]), *self._texts(best[1])))
         return self._told[1]
@@ -55,18 +63,46 @@ class Book:
     def _texts(self, level: Level | None) -> tuple[str | None, str | None]:
         return (None, None) if level is None else (self.price(level[0]), self.size(level[1]))
 
+    def define(self, definition: Definition) -> None:
+        """Another definition is in force; under another number it is another book."""
+        if definition is self.definition:
+            return
+        if definition.number != self.definition.number:
+            self.load((), ())
+        self.definition = definition
+        self.changed |= {BID, ASK}
+        self._spell()
+
     def apply(self, rows: Iterable[Row]) -> None:
         """The rows of one book message; the book is cut to its depth after them."""
-        levels, changed = self.levels, self.changed
+        bids, asks, changed = self.bids, self.asks, self.changed
         for row in rows:
-            if row.kind == Kind.SNAPSHOT_START:
-                levels.clear()
-                changed |= {BID, ASK}
+            if row.kind == _START:
+                self.load((), ())
+            elif row.side == BID:
+                bids.apply(row.price, row.size)
+                changed.add(BID)
             else:
-                levels.apply(row.side, row.price, row.size)
-                changed.add(row.side)
-        if self.definition.depth is not None:
-            levels.truncate(self.definition.depth)
+                asks.apply(row.price, row.size)
+                changed.add(ASK)
+        depth = self.definition.depth
+        if depth is not None:
+            bids.truncate(depth)
+            asks.truncate(depth)
+
+    def load(self, bids: Iterable[Level], asks: Iterable[Level]) -> None:
+        """Replace all levels."""
+        self.bids.load(bids)
+        self.asks.load(asks)
+        self.changed |= {BID, ASK}
+
+    def levels(self) -> tuple[list[Level], list[Level]]:
+        """All levels of both sides, best first."""
+        return self.bids.levels(), self.asks.levels()
+
+    def _spell(self) -> None:
+        for side in (self.bids, self.asks):
+            side.spell_at(self.definition.price_scale, self.definition.size_scale)
 
 
 class BookTracker:
@@ -89,10 +125,8 @@ class BookTracker:
             book = self.books.get(definition.id)
             if book is None:
                 book = self.books[definition.id] = Book(definition)
-            elif book.definition is not definition:
-                if book.definition.number != definition.number:
-                    book.levels.clear()
-                book.definition = definition
+            else:
+                book.define(definition)
             self._apply(book, message, seen)
 
     def best(self, instrument: str) -> BestTexts | None:
@@ -113,7 +147,7 @@ class BookTracker:
         for kept in state.instruments:
             if kept.definition is not None:
                 book = Book(state.definitions[kept.definition], state=kept.book.state, epoch=kept.book.epoch)
-                book.levels.load(kept.bids, kept.asks)
+                book.load(kept.bids, kept.asks)
                 self.books[kept.id] = book
 
     def _apply(self, book: Book, message: Message, seen: Seen) -> None:
@@ -121,7 +155,7 @@ class BookTracker:
             book.apply(seen.rows_of(message))
             if book.definition.id not in self.touched:
                 self.touched.append(book.definition.id)
-        elif message.kind == Kind.SYNC_CHANGE:
+        elif message.kind == _CHANGE:
             (row,) = seen.rows_of(message)
             book.state, book.epoch = SyncState(row.size), row.epoch
 

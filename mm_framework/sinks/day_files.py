@@ -10,9 +10,10 @@ from typing import Final
 
 from mm_framework.bundle.times import DAY_NS
 from mm_framework.contracts.normalizer import Requested
-from mm_framework.contracts.sink import Followed, Seen, SinkRun
+from mm_framework.contracts.sink import Followed, Seen, SinkRun, Told
 from mm_framework.errors import ConfigError, MMError
 from mm_framework.feed.output import Fetch, StateChanged
+from mm_framework.model.events import Message
 from mm_framework.model.frame import RecordKind
 from mm_framework.sinks.day_folder import DayFolder
 from mm_framework.sinks.day_lines import DayLines, Line, Snapshot
@@ -23,7 +24,9 @@ from mm_framework.sinks.day_tape import DayTape
 __all__ = ["DayFiles", "LiveFiles"]
 
 NEVER: Final = 2**63 - 1
-_ABOUT_SOME: Final = (RecordKind.FRAME, RecordKind.SENT, RecordKind.HTTP, RecordKind.TICK)
+_ABOUT_SOME: Final = frozenset(
+    map(int, (RecordKind.FRAME, RecordKind.SENT, RecordKind.HTTP, RecordKind.TICK))
+)
 """Records that concern only the instruments that they name; all others concern a whole shard."""
 
 
@@ -80,9 +83,14 @@ class DayFiles:
             self._restore(seen)
         if now_ns >= self._time_ns:
             self._pass_time(now_ns, recv_ns)
-        for kept in self._concerned(seen):
-            self._add(kept, kept.tape.take(seen), now_ns, recv_ns)
-            self._time_ns = min(self._time_ns, kept.tape.due_ns or NEVER)
+        told, messages = _by_instrument(seen)
+        for kept in self._concerned(seen, {*told, *messages}):
+            tape = kept.tape
+            mine = tape.take(seen, told.get(tape.instrument, ()), messages.get(tape.instrument, ()))
+            self._add(kept, mine, now_ns, recv_ns)
+            if tape.rearmed:
+                tape.rearmed = False
+                self._time_ns = min(self._time_ns, tape.due_ns or NEVER)
 
     def settle(self) -> None:
         """See `contracts.sink.Settling`: readers of live files see what came."""
@@ -103,13 +111,10 @@ class DayFiles:
         if first is not None:
             raise first
 
-    def _concerned(self, seen: Seen) -> list[_Kept]:
-        """The instruments of the shard that a record says something of."""
+    def _concerned(self, seen: Seen, ids: set[str]) -> list[_Kept]:
+        """The instruments of the shard that a record says something of; ``ids``: market data of these."""
         if seen.record.kind not in _ABOUT_SOME:
             return [kept for kept in self._tapes.values() if kept.shard == seen.shard]
-        ids = {one.instrument for one in seen.told}
-        for message in seen.messages:
-            ids.add(seen.definitions[message.instrument].id)
         for notice in seen.output.notices:
             if isinstance(notice, StateChanged):
                 ids.add(notice.instrument)
@@ -202,6 +207,17 @@ class DayFiles:
         )
         tape.lines.recv_seq, tape.lines.event_id = folder.recv_seq, folder.event_id
         return folder
+
+
+def _by_instrument(seen: Seen) -> tuple[dict[str, list[Told]], dict[str, list[Message]]]:
+    """What a record says, and what `Feed` made of it, by instrument."""
+    told: dict[str, list[Told]] = {}
+    for one in seen.told:
+        told.setdefault(one.instrument, []).append(one)
+    messages: dict[str, list[Message]] = {}
+    for message in seen.messages:
+        messages.setdefault(seen.definitions[message.instrument].id, []).append(message)
+    return told, messages
 
 
 class LiveFiles(DayFiles):

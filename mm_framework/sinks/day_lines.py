@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from mm_framework.contracts.sink import Seen, Told, ToldTrade
-from mm_framework.model.book import Level
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row
-from mm_framework.model.fixed import text
 from mm_framework.model.frame import RecordKind
 from mm_framework.model.instrument import Definition
 from mm_framework.sinks.day_schema import (
@@ -31,11 +30,9 @@ from mm_framework.sinks.day_schema import (
 
 __all__ = ["DayLines", "Line", "Snapshot"]
 
-MOST_TEXTS: Final = 256
-"""Texts of levels that are kept of an instrument, of which a plant has thousands."""
-
 _encode: Final = msgspec.json.Encoder().encode
 _SIDES: Final = {BID: "buy", ASK: "sell", 0: ""}
+_QUOTED: Final = re.compile(r'["\r\n]')
 _BUYER_IS_MAKER: Final = {BID: "false", ASK: "true", 0: ""}
 
 Texts = tuple[int, str, str]
@@ -57,17 +54,6 @@ class Snapshot(NamedTuple):
     raw: bytes
 
 
-class _LevelTexts(dict[Level, str]):
-    """``price,size`` of levels at two scales, spelled when they are asked for."""
-
-    def __init__(self, scales: tuple[int, int]) -> None:
-        self.scales = scales
-
-    def __missing__(self, level: Level) -> str:
-        spelled = self[level] = f"{text(level[0], self.scales[0])},{text(level[1], self.scales[1])}"
-        return spelled
-
-
 class DayLines:
     """``recv_seq``, ``event_id``: the last numbers given out; ``epoch``, ``recv_ms``: those of now.
 
@@ -84,7 +70,8 @@ class DayLines:
         self._book_seq = 0
         self.epoch = 1
         self._out: list[Line | Snapshot] = []
-        self._texts = _LevelTexts((0, 0))
+        names = {"exchange": place.exchange, "symbol": symbol}
+        self._names = _encode(names).decode()[1:-1]
 
     def take(self) -> list[Line | Snapshot]:
         """The lines since the last call."""
@@ -112,20 +99,22 @@ class DayLines:
         """An update of the book, or a checksum of its own."""
         self.recv_seq += 1
         self._book_seq = self.recv_seq
-        line: dict[str, Any] = {
-            "recv_ms": self.recv_ms,
-            "recv_seq": self.recv_seq,
-            "E": milliseconds(told.ts_venue_ns),
-            "U": 0 if told.first == NULL else told.first,
-            "u": 0 if told.last == NULL else told.last,
-            "b": [level[1:] for level in told.levels if level[0] == BID],
-            "a": [level[1:] for level in told.levels if level[0] == ASK],
-        }
-        if told.prev != NULL:
-            line["pu"] = told.prev
-        if self._checksum:
-            line["checksum"] = None if told.checksum == NULL else told.checksum
-        self._ndjson(DIFFS, line, seen)
+        rest = seen.spelled.get(id(told))
+        if rest is None:
+            rest = seen.spelled[id(told)] = self._diff(told) + self._end(seen)
+        self._ndjson(DIFFS, rest)
+
+    def _diff(self, told: Told) -> str:
+        """What a line says of an update."""
+        event_ms = milliseconds(told.ts_venue_ns)
+        first, last = (0 if number == NULL else number for number in (told.first, told.last))
+        bids = _encode([level[1:] for level in told.levels if level[0] == BID]).decode()
+        asks = _encode([level[1:] for level in told.levels if level[0] == ASK]).decode()
+        prev = "" if told.prev == NULL else f',"pu":{told.prev}'
+        checksum = "null" if told.checksum == NULL else told.checksum
+        tail = f'{prev},"checksum":{checksum}' if self._checksum else prev
+        told_ms = "null" if event_ms is None else event_ms
+        return f'"E":{told_ms},"U":{first},"u":{last},"b":{bids},"a":{asks}{tail},'
 
     def trade(self, seen: Seen, told: Told, trade: ToldTrade, *, first: bool) -> None:
         """A print, in both files; the frame stands with the ``first`` one that it told."""
@@ -138,34 +127,26 @@ class DayLines:
                 trade.size, _BUYER_IS_MAKER[trade.side], _SIDES[trade.side], trade.order_type,
                 self._place.exchange, self._symbol,
             )  # fmt: skip
-        line = {
-            "recv_ms": self.recv_ms,
-            "recv_seq": self.recv_seq,
-            "event_time_ms": event_ms,
-            "trade_id": trade_id,
-            "price": trade.price,
-            "qty": trade.size,
-            "side": _SIDES[trade.side],
-        }
-        self._ndjson(RAW_TRADES, line, seen, whole=first)
-
-    def cells(self, levels: Sequence[Level], n: int, definition: Definition) -> list[str]:
-        """The best ``n`` levels of a side for `frame`; missing ones are 0.
-
-        Most of them are those of the time before, so a few texts are kept.
-        """
-        scales = (definition.price_scale, definition.size_scale)
-        if scales != self._texts.scales or len(self._texts) > MOST_TEXTS:
-            self._texts = _LevelTexts(scales)
-        return [*map(self._texts.__getitem__, levels), *["0,0"] * (n - len(levels))]
+        rest = seen.spelled.get(id(trade))
+        if rest is None:
+            line = {
+                "event_time_ms": event_ms,
+                "trade_id": trade_id,
+                "price": trade.price,
+                "qty": trade.size,
+                "side": _SIDES[trade.side],
+            }
+            rest = seen.spelled[id(trade)] = _encode(line).decode()[1:-1] + "," + self._end(seen, whole=first)
+        self._ndjson(RAW_TRADES, rest)
 
     def frame(self, bids: Sequence[str], asks: Sequence[str], ts_venue_ns: int) -> None:
-        """The best levels, as `cells` gives them, under the number of the update before."""
+        """The best levels, ``price,size`` each and as many a side, under the number of the update before."""
         event_ms = milliseconds(ts_venue_ns)
         told = "" if event_ms is None else event_ms
-        pairs = ",".join([f"{bid},{ask}" for bid, ask in zip(bids, asks, strict=True)])
+        levels = [*bids, *asks]
+        levels[::2], levels[1::2] = bids, asks
         head = f"{told},{self.recv_ms},{self._book_seq},{self._run_id},{self.epoch}"
-        self._out.append(Line(ORDERBOOK, f"{head},{pairs}\n"))
+        self._out.append(Line(ORDERBOOK, f"{head},{','.join(levels)}\n"))
 
     def snapshot(
         self,
@@ -208,17 +189,24 @@ class DayLines:
         self._book_seq = self.recv_seq
 
     def _csv(self, file: str, *cells: object) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow("" if cell is None else cell for cell in cells)
-        self._out.append(Line(file, line.getvalue()))
+        texts = ["" if cell is None else str(cell) for cell in cells]
+        line = ",".join(texts)
+        if line.count(",") >= len(texts) or _QUOTED.search(line):
+            table = io.StringIO()
+            csv.writer(table, lineterminator="\n").writerow(texts)
+            line = table.getvalue()[:-1]
+        self._out.append(Line(file, f"{line}\n"))
 
-    def _ndjson(self, file: str, line: dict[str, Any], seen: Seen, *, whole: bool = True) -> None:
+    def _ndjson(self, file: str, rest: str) -> None:
+        """``rest``: the line behind what only this file says."""
+        self._out.append(Line(file, f'{{"recv_ms":{self.recv_ms},"recv_seq":{self.recv_seq},{rest}'))
+
+    def _end(self, seen: Seen, *, whole: bool = True) -> str:
+        """How a line ends: whose it is, and the frame, which stands with the first line of it."""
         raw = bytes(seen.record.payload) if whole else b"null"
         if b"\n" in raw or b"\r" in raw:
             raw = msgspec.json.format(raw, indent=-1)
-        line["exchange"], line["symbol"] = self._place.exchange, self._symbol
-        line["raw"] = msgspec.Raw(raw)
-        self._out.append(Line(file, _encode(line).decode() + "\n"))
+        return f'{self._names},"raw":{raw.decode()}}}\n'
 
 
 def milliseconds(ns: int) -> int | None:

@@ -7,7 +7,7 @@ it share theirs, so do a gap and the event that tells it. The ledger's events ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import attrs
@@ -43,7 +43,8 @@ __all__ = ["DayTape"]
 WINDOW_END: Final = "window_end"
 """What a run with a window is stopped by when its time is over."""
 _WIDENS: Final = int(MessageFlag.SNAPSHOT)
-_LOSSES: Final = (Kind.GAP, Kind.CHECKSUM_MISMATCH)
+_LOSSES: Final = frozenset(map(int, (Kind.GAP, Kind.CHECKSUM_MISMATCH)))
+_BOOK_KINDS: Final = frozenset(map(int, (Kind.LEVEL, Kind.SNAPSHOT_START)))
 _ENDS: Final = (Reason.SHUTDOWN, Reason.RECORDING_END)
 
 
@@ -62,7 +63,8 @@ class _Timers:
 class DayTape:
     """``lines`` spells and numbers; `take` gives what one record adds to the folder.
 
-    ``no_data_warn_s``: the silence of the instrument that the ledger tells, 0: none.
+    ``no_data_warn_s``: the silence of the instrument that the ledger tells, 0: none. ``rearmed``: `due_ns`
+    may be sooner than it was; whoever waits for it looks, and clears it.
     """
 
     def __init__(
@@ -76,21 +78,25 @@ class DayTape:
         self._feeder: int | None = None
         self._last_number, self._last_checksum = NULL, NULL
         self._channels: dict[str, str] = {}
+        self._has_book = False
         self._links: set[int] = set()
         self._fed: set[tuple[int, str]] = set()
         self._resyncs = self._refreshes = self._waiting = self._frames = 0
         self._opened = self._resyncing = self._over = False
         self._timers = _Timers()
+        self.rearmed = True
         self._cells: dict[int, list[str]] = {}
+        self._no_level = ["0,0"] * settings.depth_levels
 
     def follow(self, followed: Followed) -> None:
         """The instrument is followed on a channel."""
         self._channels[followed.subscription.channel] = followed.carries
+        self._has_book = self._has_book or followed.carries == "book"
 
     def restore(self, kept: InstrumentState, definition: Definition, links: set[int]) -> None:
         """Begin with the book of a checkpoint."""
         self.book = Book(definition)
-        self.book.levels.load(kept.bids, kept.asks)
+        self.book.load(kept.bids, kept.asks)
         self._set_state(kept.book.state, kept.book.epoch)
         self._built, self._links, self._opened = kept.book.built, set(links), True
         self._last_number = NULL if kept.book.number is None else kept.book.number
@@ -102,8 +108,8 @@ class DayTape:
             self._book_as_it_is("initial", {"carried_over": True})
         return self.lines.take()
 
-    def take(self, seen: Seen) -> list[Line | Snapshot]:
-        """What a record of the instrument's shard adds."""
+    def take(self, seen: Seen, told: Sequence[Told], messages: Sequence[Message]) -> list[Line | Snapshot]:
+        """What a record of the instrument's shard adds; ``told``, ``messages``: those of it that are its."""
         assert seen.ts_recv_ns is not None
         self.lines.recv_ms = seen.ts_recv_ns // 1_000_000
         if self._over:
@@ -111,9 +117,9 @@ class DayTape:
         record = seen.record
         if record.kind in _LIFECYCLE:
             _LIFECYCLE[RecordKind(record.kind)](self, seen)
-        self._first_data(seen)
+        self._first_data(seen, told)
         self._requests(seen)
-        self._read(seen)
+        self._read(seen, told, messages)
         self._arm(record.mono_ns)
         if record.kind == RecordKind.CONTROL:
             self._stop(seen)
@@ -167,15 +173,18 @@ class DayTape:
     def _on_clock(self, seen: Seen) -> None:
         self.lines.event("clock_step", msgspec.json.decode(seen.record.payload))
 
-    def _first_data(self, seen: Seen) -> None:
-        for told in seen.told:
-            if told.instrument != self.instrument or seen.record.kind != RecordKind.FRAME:
-                continue
+    def _first_data(self, seen: Seen, mine: Sequence[Told]) -> None:
+        if not mine or seen.record.kind != RecordKind.FRAME:
+            return
+        for told in mine:
             key = (seen.record.connection, told.channel)
             if key not in self._fed:
                 self._fed.add(key)
                 self.lines.event("ws_first_data", {"connection": key[0], "channel": told.channel})
-            self._timers.last_data_ns, self._timers.silent_told = seen.record.mono_ns, False
+        timers = self._timers
+        if timers.silent_told or timers.last_data_ns is None:
+            timers.silent_told, self.rearmed = False, True
+        timers.last_data_ns = seen.record.mono_ns
 
     def _requests(self, seen: Seen) -> None:
         """What asks for a snapshot: a subscription of the book, or a request over REST."""
@@ -228,21 +237,20 @@ class DayTape:
     def _arm(self, now_ns: int) -> None:
         timers = self._timers
         if timers.heartbeat_ns is None:
-            timers.heartbeat_ns = now_ns + round(self._settings.heartbeat_s * 1e9)
-        if "book" not in self._channels.values() or self._state is SyncState.SYNCED:
+            timers.heartbeat_ns, self.rearmed = now_ns + round(self._settings.heartbeat_s * 1e9), True
+        if self._state is SyncState.SYNCED or not self._has_book:
             timers.unsynced_ns = None
         elif timers.unsynced_ns is None:
-            timers.unsynced_ns, timers.unsynced_told = now_ns, False
+            timers.unsynced_ns, timers.unsynced_told, self.rearmed = now_ns, False, True
 
     # market data
 
-    def _read(self, seen: Seen) -> None:
+    def _read(self, seen: Seen, mine: Sequence[Told], messages: Sequence[Message]) -> None:
         """Messages in the order in which `Feed` made them, each with what the frame said of it."""
-        mine = [one for one in seen.told if one.instrument == self.instrument]
-        messages = [one for one in seen.messages if seen.definitions[one.instrument].id == self.instrument]
         told = {message.first_row: one for one in mine for message in one.messages}
         rest = [one for one in mine if one.carries == "book" and not one.messages and not one.snapshot]
-        self._early_states(seen, sum(one.kind == Kind.SYNC_CHANGE for one in messages))
+        if seen.output.notices:
+            self._early_states(seen, sum(one.kind == Kind.SYNC_CHANGE for one in messages))
         if self._built and any(one.kind in _LOSSES for one in messages):
             for one in rest:  # what showed the loss stands before it
                 self.lines.diff(seen, one)
@@ -251,7 +259,7 @@ class DayTape:
         for message in messages:
             self._define(seen.definitions[message.instrument])
             self._message(seen, message, told.get(message.first_row))
-            changed = message if message.kind in (Kind.LEVEL, Kind.SNAPSHOT_START) else changed
+            changed = message if message.kind in _BOOK_KINDS else changed
         for one in rest:
             self._left_over(seen, one)
         for one in mine:
@@ -261,7 +269,7 @@ class DayTape:
             self._frame(changed)
 
     def _message(self, seen: Seen, message: Message, told: Told | None) -> None:
-        if message.kind in (Kind.LEVEL, Kind.SNAPSHOT_START):
+        if message.kind in _BOOK_KINDS:
             self._book_message(seen, message, told)
         elif message.kind in _LOSSES:
             self._gap(seen.rows_of(message)[0])
@@ -271,8 +279,6 @@ class DayTape:
 
     def _early_states(self, seen: Seen, rows: int) -> None:
         """Changes of state before the first definition have no rows; ``rows``: those that have."""
-        if not seen.output.notices:
-            return
         notices = [
             one
             for one in seen.output.notices
@@ -282,14 +288,10 @@ class DayTape:
             self._state_change(one.old, one.new, one.reason, one.epoch)
 
     def _define(self, definition: Definition) -> None:
-        book = self.book
-        if book is None:
+        if self.book is None:
             self.book = Book(definition)
-        elif book.definition is not definition:
-            if book.definition.number != definition.number:
-                book.levels.clear()
-            book.definition = definition
-            book.changed |= {BID, ASK}
+        else:
+            self.book.define(definition)
 
     def _book_message(self, seen: Seen, message: Message, told: Told | None) -> None:
         assert self.book is not None
@@ -297,7 +299,7 @@ class DayTape:
         rows = seen.rows_of(message)
         self.lines.epoch = rows[0].epoch
         if message.kind == Kind.SNAPSHOT_START:
-            before = (self.book.levels.bids(), self.book.levels.asks())
+            before = self.book.levels()
             self.book.apply(rows)
             self._last_number, self._last_checksum = message.last, message.checksum
             self._snapshot(seen, message, told, before)
@@ -317,7 +319,7 @@ class DayTape:
     ) -> None:
         """A book that is replaced without a loss by the same one is no news."""
         assert self.book is not None
-        same = before == (self.book.levels.bids(), self.book.levels.asks())
+        same = before == self.book.levels()
         if self._built and same:
             return
         if self._built:
@@ -336,7 +338,7 @@ class DayTape:
         definition = self.book.definition
         levels = [
             (side, text(price, definition.price_scale), text(size, definition.size_scale))
-            for side, one in ((BID, self.book.levels.bids()), (ASK, self.book.levels.asks()))
+            for side, one in zip((BID, ASK), self.book.levels(), strict=True)
             for price, size in one
         ]
         raw = msgspec.json.encode({**why, "epoch_id": self.lines.epoch, "levels": levels})
@@ -368,11 +370,11 @@ class DayTape:
         self._frames += 1
         if not self.lines.whole:
             return
-        n, book = self._settings.depth_levels, self.book
-        for side in book.changed:
-            levels = book.levels.bids(n) if side == BID else book.levels.asks(n)
-            self._cells[side] = self.lines.cells(levels, n, book.definition)
-        book.changed.clear()
+        for side in self.book.changed:
+            ladder = self.book.bids if side == BID else self.book.asks
+            best = ladder.texts(self._settings.depth_levels)
+            self._cells[side] = best + self._no_level[len(best) :]
+        self.book.changed.clear()
         self.lines.frame(self._cells[BID], self._cells[ASK], message.ts_venue_ns)
 
     # losses and states

@@ -1,8 +1,8 @@
 """Sinks in a process of their own, so that what they cost holds up nobody.
 
-    run -> records, some at a time -> pipe -> `Feed` once more -> `SinkSet`
+    run -> records and what `Feed` made of them, some at a time -> pipe -> `SinkSet`
 
-The process is given the records of a run and nothing else, as an export is given those of a bundle. It
+The process is told what sinks in a thread are told, so it needs no books of its own to prove anything. It
 ends with the run: in order when it is told to, at once when the run is killed.
 """
 
@@ -16,13 +16,13 @@ import signal
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import Final
 
 from mm_framework.errors import EnvironmentFailed, MMError
-from mm_framework.feed import Feed, Output, VenueKit
-from mm_framework.model.frame import HEADER, Block
+from mm_framework.feed import Output
+from mm_framework.model.frame import Block
 from mm_framework.sinks.driver import WAKE_S, SinkSet
 from mm_framework.sinks.settings import SinkSettings
 
@@ -34,11 +34,16 @@ BATCH_BYTES: Final = 1 << 18
 NICENESS: Final = 5
 """Of the process: whoever receives goes first."""
 
-_SHARD: Final = struct.Struct("<I")
+_SIZES: Final = struct.Struct("<5I")
+"""Before each record: its shard, and the bytes of the record, of rows, messages and of the pickled rest."""
+
+_STAMP_SHARE: Final = 8
+"""Bytes of messages for each byte of their stamps."""
+
 _END: Final = b"."
 
-Job = Callable[[], tuple[SinkSet, Mapping[str, VenueKit]]]
-"""Opens the sinks, in their process: it is pickled. The kits are for `Feed` alone."""
+Job = Callable[[], SinkSet]
+"""Opens the sinks, in their process: it is pickled."""
 
 
 class SinkProcess:
@@ -79,7 +84,7 @@ class SinkProcess:
         """See `Listener`. Waits while too much waits for the sinks; raises what a sink raised."""
         if self._error is not None:
             raise self._error
-        told = _SHARD.pack(shard) + bytes(record)
+        told = _packed(shard, record, output)
         self._put_bytes += len(told)
         self._queue.append(told)
         if self._full():
@@ -183,13 +188,13 @@ def serve(pipe: Connection, job: Job) -> None:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     try:
-        sinks, kits = job()
+        sinks = job()
     except Exception as error:
         _tell(pipe, error)
         return
     try:
         pipe.send(None)
-        _take_all(pipe, sinks, kits)
+        _take_all(pipe, sinks)
     except (EOFError, ConnectionError):
         os._exit(1)  # the run was killed; its sinks end like it, with what they had handed over
     except Exception as error:
@@ -205,26 +210,38 @@ def serve(pipe: Connection, job: Job) -> None:
         pipe.send(None)
 
 
-def _take_all(pipe: Connection, sinks: SinkSet, kits: Mapping[str, VenueKit]) -> None:
+def _take_all(pipe: Connection, sinks: SinkSet) -> None:
     """Until the end is told. Raises EOFError when the run is no more, and what a sink raises."""
-    feeds: dict[int, Feed] = {}
     while (batch := pipe.recv_bytes()) != _END:
-        for shard, record in _records(batch):
-            if shard not in feeds:
-                feeds[shard] = Feed(kits, shard)
-            sinks.take(shard, record, feeds[shard].feed(record).kept())
+        for shard, record, output in _unpacked(batch):
+            sinks.take(shard, record, output)
         sinks.settle()
         pipe.send(len(batch))
 
 
-def _records(batch: bytes) -> Iterator[tuple[int, bytes]]:
-    """``(shard, encoded record)`` of what was sent at once."""
-    position = 0
+def _packed(shard: int, record: Block, output: Output) -> bytes:
+    """A record and what was made of it; most records have neither commands nor notices."""
+    rest = pickle.dumps((output.commands, output.notices)) if output.commands or output.notices else b""
+    sizes = _SIZES.pack(shard, len(record), len(output.rows), len(output.messages), len(rest))
+    return b"".join((sizes, record, output.rows, output.messages, output.mono_ns.cast("B"), rest))
+
+
+def _unpacked(batch: bytes) -> Iterator[tuple[int, bytes, Output]]:
+    """``(shard, encoded record, output)`` of what was sent at once."""
+    view, position = memoryview(batch), 0
     while position < len(batch):
-        (shard,) = _SHARD.unpack_from(batch, position)
-        begin = position + _SHARD.size
-        position = begin + HEADER.size + int(HEADER.unpack_from(batch, begin)[1])
-        yield shard, batch[begin:position]
+        shard, n_record, n_rows, n_messages, n_rest = _SIZES.unpack_from(batch, position)
+        rows = position + _SIZES.size + n_record
+        messages = rows + n_rows
+        stamps = messages + n_messages
+        rest = stamps + n_messages // _STAMP_SHARE
+        record = batch[position + _SIZES.size : rows]
+        position = rest + n_rest
+        commands, notices = pickle.loads(view[rest:position]) if n_rest else ([], [])
+        output = Output(
+            view[rows:messages], view[messages:stamps], view[stamps:rest].cast("q"), commands, notices
+        )
+        yield shard, record, output
 
 
 def _tell(pipe: Connection, error: Exception) -> None:

@@ -80,11 +80,11 @@ class ProcessJob:
     out: Path
     fail_at: int | None = None
 
-    def __call__(self) -> tuple[SinkSet, Mapping[str, VenueKit]]:
+    def __call__(self) -> SinkSet:
         kits = emulated_venue(self.venue).kits
         sinks = SinkSet([DayFiles() if self.fail_at is None else FullDisk(self.fail_at)], kits)
         sinks.open([sink_run(kits, self.out)])
-        return sinks, emulated_venue(self.venue).kits
+        return sinks
 
 
 class FullDisk:
