@@ -78,6 +78,7 @@ class BboCsv:
         self._books = BookTracker()
         self._sessions: dict[str, _Session] = {}
         self._tickers: dict[tuple[str, str], str] = {}
+        self._with_ticker: set[str] = set()
         self._open_links: set[tuple[int, int]] = set()
         self._best: dict[str, _Texts] = {}
         self._lost: Counter[Reason] = Counter()
@@ -132,6 +133,7 @@ class BboCsv:
             one = followed.subscription
             if followed.carries == "ticker":
                 self._tickers[one.instrument, one.channel] = one.venue_symbol
+                self._with_ticker.add(one.instrument)
         self._connections(seen)
         if self._source != "ticker":
             self._books.take(seen)
@@ -237,7 +239,7 @@ class BboCsv:
     # rows
 
     def _has_ticker(self, instrument: str) -> bool:
-        return self._source != "book" and any(key[0] == instrument for key in self._tickers)
+        return self._source != "book" and instrument in self._with_ticker
 
     def _prices(self, seen: Seen) -> None:
         for told in seen.told:

@@ -60,7 +60,8 @@ class TextFile:
 
     def add(self, line: str, now_ns: int) -> None:
         """Add a line of a record stamped ``now_ns``; it ends with its line feed."""
-        self.flush_if_due(now_ns)
+        if self._first_ns is not None and now_ns - self._first_ns >= self._max_age_ns:
+            self.flush()
         if self._first_ns is None:
             self._first_ns = now_ns
         self._lines.append(line)

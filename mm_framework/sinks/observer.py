@@ -29,6 +29,8 @@ from mm_framework.sinks.told import ToldWriter
 
 __all__ = ["Observer"]
 
+_LEVEL: Final = int(Kind.LEVEL)
+_START: Final = int(Kind.SNAPSHOT_START)
 _CARRIES: Final[Mapping[int, str]] = {
     Kind.LEVEL: "book",
     Kind.SNAPSHOT_START: "book",
@@ -210,13 +212,17 @@ def _matched(
     for message in messages:
         carries = _CARRIES.get(message.kind)
         if carries is not None:
-            waiting.setdefault((definitions[message.instrument].id, carries), []).append(message)
+            key = (definitions[message.instrument].id, carries)
+            if key in waiting:
+                waiting[key].append(message)
+            else:
+                waiting[key] = [message]
     for one in told:
-        mine = waiting.get((one.instrument, one.carries), [])
+        mine = waiting.get((one.instrument, one.carries)) or []
         if one.carries == "trade":
             yield _with_trades(one, mine, rows)
         elif one.carries == "ticker":
-            yield one._replace(messages=tuple(mine[: len(one.tops)]))
+            yield Told(*one[:-1], tuple(mine[: len(one.tops)]))
             del mine[: len(one.tops)]
         else:
             yield _with_levels(one, mine)
@@ -224,11 +230,11 @@ def _matched(
 
 def _with_levels(told: Told, messages: list[Message]) -> Told:
     """The first message of its kind is its own, which leaves ``messages``; one that says nothing has none."""
-    kind = Kind.SNAPSHOT_START if told.snapshot else Kind.LEVEL
+    kind = _START if told.snapshot else _LEVEL
     for message in messages if told.snapshot or told.levels else ():
         if message.kind == kind:
             messages.remove(message)
-            return told._replace(messages=(message,))
+            return Told(*told[:-1], (message,))
     return told
 
 
