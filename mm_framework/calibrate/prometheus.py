@@ -12,13 +12,13 @@ as untyped, since the format's own library has no other word for it; it only eve
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator
+from typing import Final
 
-import attrs
 from prometheus_client import CollectorRegistry, Metric, generate_latest, start_http_server
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from mm_framework.calibrate.families import Family, Row, Source
 from mm_framework.errors import EnvironmentFailed
 
 __all__ = ["CONTENT_TYPE", "Exposition", "Family", "Row", "Source", "page"]
@@ -27,28 +27,6 @@ CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
 _HOST: Final = "127.0.0.1"
 _SUFFIX: Final = "_total"
-
-
-@attrs.frozen
-class Row:
-    """A value under its labels. None is no value: the row is left out."""
-
-    value: float | None
-    labels: Mapping[str, str] = attrs.field(factory=dict)
-
-
-@attrs.frozen
-class Family:
-    """A metric: its name, what it is (one line), its rows. A ``counter`` never falls."""
-
-    name: str
-    help: str
-    rows: Sequence[Row]
-    kind: Literal["gauge", "counter"] = "gauge"
-
-
-Source = Callable[[], Iterable[Family]]
-"""Gives what it knows now. It is called by the threads of the page: it must not wait."""
 
 
 class Exposition:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mm_framework.bundle.settings import BundleSettings
+from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
 from mm_framework.capture.settings import AlertSettings, CaptureSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
@@ -89,6 +90,9 @@ ARGUMENTS = "mm_framework.run_arguments"
     "--print-refusals", is_flag=True, help="Add refusals to the JSON line: of each strategy, by reason."
 )
 @click.option("--print-hash", is_flag=True, help="Accepted; final_hash is always there.")
+@click.option(
+    "--print-features", is_flag=True, help="Add features to the JSON line: ten of each symbol, and its score."
+)
 @click.option("--run-dir", metavar="RUN", help="Replay: the bundle, its id or path.")
 @click.option(
     "--max-seconds",
@@ -132,6 +136,9 @@ ARGUMENTS = "mm_framework.run_arguments"
 @settings_options(LimitSettings)
 @settings_options(MatchingSettings)
 @settings_options(LatencySettings)
+@settings_options(CollectorSettings)
+@settings_options(ScoreboardSettings)
+@settings_options(PrometheusSettings)
 @settings_options(CaptureSettings)
 @settings_options(AlertSettings)
 @settings_options(FeedSettings)

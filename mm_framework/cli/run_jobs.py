@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from mm_framework.cli.app import App
 from mm_framework.cli.bundles import kits_of, new_run, opened
 from mm_framework.cli.live import LiveRequest, run_live
 from mm_framework.cli.run_options import RunOptions
+from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError, MMError, PluginError
@@ -21,7 +23,7 @@ from mm_framework.replay.source import replay
 from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
 from mm_framework.trading.models import execution_of, latencies_of
 from mm_framework.trading.paper import Paper
-from mm_framework.trading.pipeline import Pipeline, Probe
+from mm_framework.trading.pipeline import Observer, Pipeline, Probe
 from mm_framework.trading.queued import AnyPipeline, QueuedPipeline
 from mm_framework.trading.results import ResultWriter, callback_stats
 from mm_framework.trading.settings import LatencySettings, LimitSettings, MatchingSettings, TradingSettings
@@ -50,13 +52,15 @@ def _replay_job(app: App, options: RunOptions) -> Job:
     kits = kits_of(app, bundle)
     parts = _parts(app, options)
     writer = _writer(app, options)
-    pipeline = _pipeline(parts, options, writer, None)
+    watch = watch_of(app, options, writer)
+    pipeline = _pipeline(parts, options, writer if watch is None else watch.writer, None)
+    listener = pipeline if watch is None else watch.around(pipeline, pipeline)
 
     def go() -> dict[str, Any]:
         size = sum(reader.size for reader in bundle.shards)
-        with app.out.progress("replaying", total=size, unit="bytes") as advance:
-            replay(bundle, kits, pipeline, max_seconds=options.max_seconds, progress=advance)
-        return {}
+        with _open(app, watch), app.out.progress("replaying", total=size, unit="bytes") as advance:
+            replay(bundle, kits, listener, max_seconds=options.max_seconds, progress=advance)
+        return _watched(options, watch)
 
     return Job(pipeline, go, writer)
 
@@ -81,10 +85,14 @@ def _live_job(app: App, options: RunOptions) -> Job:
         )
     parts = _parts(app, options)
     writer = _writer(app, options)
-    paper = Paper(lambda probe: _pipeline(parts, options, writer, probe), RealClock().mono_ns)
+    watch = watch_of(app, options, writer)
+    observer = writer if watch is None else watch.writer
+    paper = Paper(lambda probe: _pipeline(parts, options, observer, probe), RealClock().mono_ns)
+    listener = paper if watch is None else watch.around(paper, paper.pipeline, paper.stages.measured)
 
     def go() -> dict[str, Any]:
-        result = run_live(app, request, [paper], wrap_kit=paper.timed)
+        with _open(app, watch):
+            result = run_live(app, request, [listener], wrap_kit=paper.timed)
         extra = {
             "reconnects": result.reconnects["total"],
             "decode_errors": result.counts.malformed,
@@ -94,9 +102,17 @@ def _live_job(app: App, options: RunOptions) -> Job:
         }
         if options.print_latency_report_json:
             extra["latency_report"] = paper.stages.report()
-        return extra
+        return extra | _watched(options, watch)
 
     return Job(paper.pipeline, go, writer)
+
+
+def _open(app: App, watch: Watch | None) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if watch is None else watch.open(app)
+
+
+def _watched(options: RunOptions, watch: Watch | None) -> dict[str, Any]:
+    return watch.document() if watch is not None and options.print_features else {}
 
 
 def _live_request(app: App, options: RunOptions) -> LiveRequest:
@@ -157,7 +173,7 @@ def _parts(app: App, options: RunOptions) -> Parts:
 
 
 def _pipeline(
-    parts: Parts, options: RunOptions, writer: ResultWriter | None, probe: Probe | None
+    parts: Parts, options: RunOptions, observer: Observer | None, probe: Probe | None
 ) -> AnyPipeline:
     only = options.instruments if options.mode == "replay" else ()
     if options.execution == "sim":
@@ -168,7 +184,7 @@ def _pipeline(
             parts.limits,
             only=only,
             max_events=options.max_events,
-            observer=writer,
+            observer=observer,
             probe=probe,
         )
     return QueuedPipeline(
@@ -180,7 +196,7 @@ def _pipeline(
         latencies=latencies_of(parts.latency),
         only=only,
         max_events=options.max_events,
-        observer=writer,
+        observer=observer,
         probe=probe,
     )
 

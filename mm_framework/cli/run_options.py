@@ -26,6 +26,7 @@ class RunOptions:
     print_pnl: bool
     print_refusals: bool
     print_hash: bool
+    print_features: bool
     duration_seconds: float | None
     print_summary_json: bool
     print_latency_report_json: bool

@@ -23,7 +23,10 @@ __all__ = ["ReplayListener", "Replayed", "replay"]
 class ReplayListener(Protocol):
     """What a replay drives; see the listener of a live capture for the first and last."""
 
-    done: bool
+    @property
+    def done(self) -> bool:
+        """Whether it needs no more: the replay ends."""
+        ...
 
     def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:
         """What `Feed` made of a block of records, the last one stamped ``mono_ns``."""

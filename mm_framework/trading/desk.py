@@ -86,7 +86,8 @@ class Desk:
     ``fee_model`` prices fills for loss limits. ``max_events`` ends the run after so many deliveries;
     ``done`` says that nothing more will happen. ``canonical_events``: changes of best prices;
     ``deliveries``: these, prints and resyncs, and book changes where a strategy asks for them.
-    ``rounded``: numbers that the view of an observer rounds.
+    ``rounded``: numbers that the view of an observer rounds. ``woken``: told the market and the time of each
+    delivery, once all that follows from it is done.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Desk:
         self._max_events, self._observer, self._probe = max_events, observer, probe
         self._counted = _EVENTS | _all_wakes(self.actors) & On.BOOK
         self.last_seq = 0
+        self.woken: Callable[[Slot, int], None] | None = None
         self._now_ns = 0
         self._timers: list[tuple[int, int]] = []
 
@@ -228,6 +230,8 @@ class Desk:
             if (reasons := change.reasons & actor.strategy.wakes)
         ]
         self._carry_out(calls)
+        if self.woken is not None:
+            self.woken(change.slot, self._now_ns)
         self.done = self.done or self.deliveries == self._max_events
 
     def _tell_top(self, change: Change) -> None:

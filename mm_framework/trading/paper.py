@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from mm_framework.feed import Output, VenueKit
+from mm_framework.model.frame import Block
 from mm_framework.trading.queued import AnyPipeline
 from mm_framework.trading.stages import StageClock, TimedNormalizer
 
@@ -38,7 +39,7 @@ class Paper:
         """See the listener of a capture."""
         return self.pipeline.done
 
-    def on_output(self, shard: int, record: bytes, mono_ns: int, output: Output) -> None:
+    def on_output(self, shard: int, record: Block, mono_ns: int, output: Output) -> None:
         """See the listener of a capture."""
         decoded = [ns for one in self._normalizers if (ns := one.take_decoded_ns()) is not None]
         self.stages.begin(mono_ns, decoded[0] if decoded else None)

@@ -95,6 +95,18 @@ class StageClock:
                 self._samples[stage].add(max(0, now_ns - start_ns))
         self._at[name] = now_ns
 
+    def measured(self) -> tuple[int | None, dict[str, int]]:
+        """How long the present record took, in ns, and each stage that it went through; None when it was no
+        frame.
+        """
+        at = self._at
+        stages = {
+            stage: max(0, at[last] - at[first])
+            for stage, (first, last) in STAGES.items()
+            if first in at and last in at
+        }
+        return stages.pop("e2e_total", None), stages
+
     def report(self) -> dict[str, dict[str, float | int | None]]:
         """For each stage ``count, p50_us, p90_us, p99_us, max_us``; null where it never happened."""
         return {stage: samples.report() for stage, samples in self._samples.items()}

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from logs import write_run
-from scripted_venue import Script, Step, Text, serve_script
 from toy_plugins import toy_plugins
-from toy_venue import STATUS_ONLINE, ToyMarket, ack, toy_session
+from toy_socket import toy_socket
+from toy_venue import toy_session
 
 from mm_framework.bundle.run import open_run
 from mm_framework.cli import audit_runs, main
@@ -154,7 +150,7 @@ def test_people_get_a_summary_on_stderr_beside_the_line(run_dir: str) -> None:
 
 
 def test_instruments_narrow_a_replay_down(tmp_path: Path) -> None:
-    with venue() as url:
+    with toy_socket() as url:
         words = ("--record", "two", "--duration-seconds", "1", "--channel", "book")
         live(url, *words, instruments=("toy:A/EUR", "toy:B/EUR"))
     both, one = replay("two"), replay("two", "toy:A/EUR")
@@ -365,39 +361,6 @@ def test_an_audit_of_a_run_that_fails_says_so(run_dir: str) -> None:
 # live
 
 
-@contextlib.contextmanager
-def venue(steps: int = 40) -> Iterator[str]:
-    """The toy venue on a real socket: each book subscription gives a snapshot and some updates."""
-    markets = {symbol: ToyMarket(symbol, seed=n) for n, symbol in enumerate(("A/EUR", "B/EUR"), 3)}
-
-    def answer(message: bytes) -> list[Step]:
-        body, frames = json.loads(message), []
-        for symbol in body["syms"] if body["op"] == "sub" else ():
-            frames.append(ack(symbol, body["ch"], body["depth"], body["id"]))
-            if body["ch"] == "book":
-                market = markets[symbol]
-                frames += [market.snapshot(), *(market.step() for _ in range(steps)), b"no frame"]
-        return [Text(frame) for frame in frames]
-
-    ready, stop = threading.Event(), threading.Event()
-    urls: list[str] = []
-
-    async def serve() -> None:
-        async with serve_script(Script([Text(STATUS_ONLINE)], answer)) as url:
-            urls.append(url)
-            ready.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert ready.wait(10)
-        yield urls[0]
-    finally:
-        stop.set()
-        thread.join(10)
-
-
 def live(
     url: str, *arguments: str, instruments: tuple[str, ...] = ("toy:A/EUR",), exit_code: int = 0
 ) -> tuple[dict[str, Any], Result]:
@@ -408,7 +371,7 @@ def live(
 
 
 def test_a_live_dry_run_prints_its_summary() -> None:
-    with venue() as url:
+    with toy_socket() as url:
         document, result = live(
             url,
             *("--strategy", "trader", "--max-events", "15", "--duration-seconds", "20"),
@@ -429,7 +392,7 @@ def test_a_live_dry_run_prints_its_summary() -> None:
 @pytest.mark.parametrize("execution", ["sim", "queue"])
 def test_a_recorded_live_run_and_its_replay_have_the_same_hash(tmp_path: Path, execution: str) -> None:
     words = ("--strategy", "trader", "--print-pnl", "--execution", execution)
-    with venue() as url:
+    with toy_socket() as url:
         document, result = live(url, *words, "--record", "mine", "--duration-seconds", "1")
     assert document["decode_errors"] == 1
     assert document["intents"] > 5

@@ -10,6 +10,7 @@ import pytest
 from toy_server import ToyServer, World
 
 from mm_framework.bundle.latency import PRESSURE, STREAK, LatencyTally
+from mm_framework.calibrate.collectors import Collectors
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,14 @@ def test_every_event_of_the_run_log_is_explained(text: str, repository: Path) ->
     }
     assert {"connected", "lost", "dropped", "state"} <= events
     assert [event for event in sorted(events) if f"`{event}`" not in text] == []
+
+
+def test_every_metric_of_prometheus_is_explained(text: str) -> None:
+    collectors = Collectors()
+    collectors.close()
+    names = [family.name for family in collectors.families()]
+    assert len(names) > 10
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 def told(path: Path) -> Iterator[str]:

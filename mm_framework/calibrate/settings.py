@@ -1,0 +1,96 @@
+"""Settings of calibration: what is measured of each symbol, how it is scored, where it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from mm_framework.settings import section, setting
+
+__all__ = ["CollectorSettings", "PrometheusSettings", "ScoreboardSettings"]
+
+MAX_PORT = 65_535
+
+
+def _share(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not 0 < value <= 1:
+        raise ValueError(f"{attribute.name} is {value}, expected more than 0 and at most 1")
+
+
+def _shares(_: object, attribute: attrs.Attribute[Any], values: Mapping[str, float]) -> None:
+    for symbol, value in values.items():
+        if not 0 < value <= 1:
+            raise ValueError(f"{attribute.name} of {symbol} is {value}, expected more than 0 and at most 1")
+
+
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not value > 0:
+        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
+
+
+def _weight(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{attribute.name} is {value}, expected 0 or more")
+
+
+def _port(_: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
+    if value is not None and not 0 <= value <= MAX_PORT:
+        raise ValueError(f"{attribute.name} is {value}, expected 0 to {MAX_PORT}")
+
+
+@section("collectors")
+@attrs.frozen
+class CollectorSettings:
+    """The ten features of each symbol."""
+
+    alpha: float = setting(0.1, help="Weight of a new sample in the moving averages.", validator=_share)
+    alphas: Mapping[str, float] = setting(
+        {}, help="The same for single symbols, by the venue's name: BTCUSDT=0.2.", validator=_shares
+    )
+    pnl_target_bps: float = setting(
+        0.0, help="Profit in basis points of turnover from which pnl_dev is the distance."
+    )
+    sample_s: float = setting(
+        1.0, help="Grid on which mid prices are sampled for vol_realized, seconds.", validator=_positive
+    )
+    adverse_horizon_s: float = setting(
+        1.0,
+        help="Time after a fill at which adverse_move_bps looks at the mid, seconds.",
+        validator=_positive,
+    )
+
+
+@section("scoreboard")
+@attrs.frozen
+class ScoreboardSettings:
+    """What the score of a symbol is made of. Parts that are unknown leave their weight to the others."""
+
+    net_bps: float = setting(0.4, help="Weight of the profit after fees.", validator=_weight)
+    fill_rate: float = setting(0.2, help="Weight of the fill rate.", validator=_weight)
+    slippage: float = setting(0.2, help="Weight of the slippage, less being better.", validator=_weight)
+    queue_edge: float = setting(
+        0.1, help="Weight of the time that the queue ahead needs, less being better.", validator=_weight
+    )
+    adverse_move: float = setting(
+        0.1, help="Weight of the adverse move after fills, less being better.", validator=_weight
+    )
+    full_bps: float = setting(
+        10.0, help="Basis points of profit that score 1, of cost that score 0.", validator=_positive
+    )
+    half_eta_ms: float = setting(
+        1000.0, help="Time of a queue that scores a half, milliseconds.", validator=_positive
+    )
+
+
+@section("prometheus")
+@attrs.frozen
+class PrometheusSettings:
+    """The page of metrics of a run or a capture."""
+
+    port: int | None = setting(
+        None,
+        help="Show metrics on http://127.0.0.1:PORT/metrics, on a free port when 0; empty: nowhere.",
+        validator=_port,
+    )

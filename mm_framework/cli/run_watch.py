@@ -1,0 +1,84 @@
+"""Who watches a run, by its settings: collectors of features, the page of metrics.
+
+watch = watch_of(app, options, results)      None when nobody does: the run then pays nothing
+with watch.open(app): ...                    the run, between a page that opens and watchers that close
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from mm_framework.calibrate.chunk import ChunkObserver
+from mm_framework.calibrate.chunks import ChunkWriter, Driven, Measured, Watched
+from mm_framework.calibrate.collectors import Collectors
+from mm_framework.calibrate.families import Source
+from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
+from mm_framework.cli.app import App
+from mm_framework.cli.run_options import RunOptions
+from mm_framework.trading.desk import Observer
+from mm_framework.trading.queued import AnyPipeline
+
+__all__ = ["Watch", "shown", "watch_of"]
+
+
+@attrs.frozen
+class Watch:
+    """``writer`` observes the desk; ``sources`` are shown at ``port``, nowhere when None."""
+
+    writer: ChunkWriter
+    sources: Sequence[Source]
+    collectors: Collectors | None
+    port: int | None
+
+    def around(
+        self, listener: Driven, pipeline: AnyPipeline, measured: Callable[[], Measured] | None = None
+    ) -> Watched:
+        """What stands in the place of the listener of the run."""
+        self.writer.attach(pipeline)
+        return Watched(listener, pipeline, self.writer, measured)
+
+    @contextlib.contextmanager
+    def open(self, app: App) -> Iterator[None]:
+        """Watch meanwhile. Raises EnvironmentFailed when the port is taken."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.writer.close)
+            if self.port is not None:
+                stack.enter_context(shown(app, self.sources, self.port))
+            yield
+
+    def document(self) -> dict[str, Any]:
+        """The keys that watchers add to the JSON line of a run, after `open`."""
+        boards: Mapping[str, Any] = {} if self.collectors is None else self.collectors.board
+        return {"features": {name: attrs.asdict(board) for name, board in sorted(boards.items())}}
+
+
+def watch_of(app: App, options: RunOptions, results: Observer | None) -> Watch | None:
+    """``results``: the observer that hears what the desk does, besides. None when nobody watches."""
+    observers: list[ChunkObserver] = []
+    sources: list[Source] = []
+    port = app.load(PrometheusSettings).value.port
+    collectors = None
+    if port is not None or options.print_features:
+        collectors = Collectors(app.load(CollectorSettings).value, app.load(ScoreboardSettings).value)
+        sources.append(collectors.families)
+        observers.append(collectors)
+    if not observers:
+        return None
+    return Watch(ChunkWriter(observers, results), sources, collectors, port)
+
+
+@contextlib.contextmanager
+def shown(app: App, sources: Sequence[Source], port: int) -> Iterator[None]:
+    """A page of metrics meanwhile; the operator is told where. Raises EnvironmentFailed for a taken port."""
+    from mm_framework.calibrate.prometheus import Exposition, page
+
+    exposition = Exposition()
+    for source in sources:
+        exposition.add(source)
+    with page(exposition, port) as opened:
+        app.out.note(f"metrics on http://127.0.0.1:{opened}/metrics")
+        yield
