@@ -17,12 +17,14 @@ import pkgutil
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
 import notebook_pages
+import relay_pages
 import venue_pages
 
 if TYPE_CHECKING:
@@ -265,6 +267,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "layouts": layouts,
     "records": records,
     "states": states,
+    "relay-messages": partial(relay_pages.messages, table),
     **notebook_pages.regions(),
     **venue_pages.regions(table),
 }

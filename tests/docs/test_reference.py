@@ -29,7 +29,7 @@ from mm_framework.trading.results import ResultWriter
 
 Page = Callable[[str], str]
 
-PAGES = ("commands", "errors", "events", "file-formats", "hooks", "settings")
+PAGES = ("commands", "errors", "events", "file-formats", "hooks", "relay", "settings")
 
 WORDS = [
     "venue", "instrument", "tick size", "lot size", "book", "level", "depth", "best bid", "best offer",

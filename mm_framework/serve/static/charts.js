@@ -5,7 +5,7 @@ const soft = (name, share) => () => `color-mix(in srgb, ${colour(name)()} ${shar
 const still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
 // At most so often: ten times a second, or once for readers who want no motion.
-const paceMs = () => (still.matches ? 1000 : 100);
+export const paceMs = () => (still.matches ? 1000 : 100);
 
 const two = (value) => String(value).padStart(2, "0");
 export function clock(tsMs, digits = 0) {

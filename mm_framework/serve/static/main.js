@@ -151,7 +151,8 @@ function takeStatus(told) {
   page.showCaptures(told.captures ?? []);
   if (chosen.exchange === null && books.length) {
     const query = new URLSearchParams(location.search);
-    const wanted = books.find((one) => one.exchange === query.get("exchange") && one.symbol === query.get("symbol"));
+    const named = ({ symbol, venue_symbol: venue }) => [symbol, venue].includes(query.get("symbol"));
+    const wanted = books.find((one) => one.exchange === query.get("exchange") && named(one));
     const { exchange, symbol } = wanted ?? books[0];
     choose(exchange, symbol);
   }

@@ -49,7 +49,11 @@ export class Market {
     this.#broken();
   }
 
-  get tone() { return toneOf(this.state); }
+  // A book that was held and is held no longer is worse than one that has not come yet.
+  get tone() {
+    const tone = toneOf(this.state);
+    return tone === "wait" && this.state === "CONNECTING" && this.book.epoch !== null ? "bad" : tone;
+  }
 
   #moved(tsMs) {
     const top = this.book.top();

@@ -84,7 +84,7 @@ export function showState(market, connected) {
   const how = connected ? market.tone : "bad";
   tone(at("state"), how);
   text(at("state"), market.book.epoch === null ? name : `${name}, epoch ${market.book.epoch}`);
-  const stale = how === "bad" && market.book.epoch !== null;
+  const stale = how !== "good" && market.book.epoch !== null;
   at("book-title").parentElement.classList.toggle("stale", stale);
   at("doubt").hidden = !stale;
   document.body.dataset.tone = how;

@@ -1,6 +1,7 @@
 // What the server is asked over HTTP, with its token where it wants one.
 
 const KEY = "mm-token";
+const TYPES = "snapshot,diff,trade,event,status,volume_24h";
 let held = null;
 
 export const token = () => held ?? (held = sessionStorage.getItem(KEY));
@@ -11,12 +12,12 @@ export function keepToken(value) {
 }
 
 // The subprotocols that a WebSocket is opened with: browsers let a page set no header there.
-export const protocols = () => (token() ? ["mm", `mm.token.${token()}`] : []);
+export const protocols = () => ["mm.relay", ...(token() ? [`bearer.${token()}`] : [])];
 
 export function relayUrl(exchange, symbol) {
   const url = new URL("ws", document.baseURI);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.search = new URLSearchParams({ exchange, symbol }).toString();
+  url.search = new URLSearchParams({ exchange, symbol, types: TYPES }).toString();
   return url.href;
 }
 
