@@ -79,8 +79,7 @@ def messages(table: Table) -> str:
 
 def _section(table: Table, name: str, cls: type[Data], shape: dict[str, Any]) -> str:
     rows = [
-        (f"`{field}`", words(one), one.get("description", ""))
-        for field, one in shape["properties"].items()
+        (f"`{field}`", words(one), one.get("description", "")) for field, one in shape["properties"].items()
     ]
     example = msgspec.convert(EXAMPLES[name], cls)
     document = {

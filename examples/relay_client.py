@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -65,7 +66,8 @@ class Book:
         if self.state != "SYNCED" or not self.bids or not self.asks:
             return f"no book, {self.state}"
         bid, ask = max(self.bids), min(self.asks)
-        return f"{bid} x {self.bids[bid]}   {ask} x {self.asks[ask]}   spread {ask - bid}   epoch {self.epoch}"
+        prices = f"{bid} x {self.bids[bid]}   {ask} x {self.asks[ask]}"
+        return f"{prices}   spread {ask - bid}   epoch {self.epoch}"
 
 
 def show(message: dict[str, Any], book: Book) -> str | None:
@@ -115,10 +117,8 @@ def main() -> None:
     given = parser.parse_args()
     query = urlencode({"exchange": given.exchange, "symbol": given.symbol, "types": ",".join(SHOWN)})
     token = given.token_file.read_text().strip() if given.token_file else None
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(follow(f"{given.url}?{query}", token, given.messages))
-    except KeyboardInterrupt:
-        pass
 
 
 if __name__ == "__main__":

@@ -62,7 +62,8 @@ def _pages(folder: Traversable, under: str) -> Iterator[tuple[str, _Page]]:
             yield from _pages(one, f"{under}{one.name}/")
         elif (kind := one.name.rpartition(".")[2]) in _TYPES:
             content = one.read_bytes()
-            yield f"{under}{one.name}", _Page(content, _TYPES[kind], f'"{hashlib.sha256(content).hexdigest()}"')
+            etag = f'"{hashlib.sha256(content).hexdigest()}"'
+            yield f"{under}{one.name}", _Page(content, _TYPES[kind], etag)
 
 
 def _route(path: str, page: _Page) -> Route:

@@ -83,7 +83,8 @@ def test_the_licence_of_the_library_stands_beside_it() -> None:
 
 
 def variables(theme: str) -> dict[str, str]:
-    found = re.search(r'\[data-theme="dark"\] \{(.*?)\}' if theme == "dark" else r":root \{(.*?)\}", CSS, re.S)
+    rule = r'\[data-theme="dark"\]' if theme == "dark" else ":root"
+    found = re.search(rule + r" \{(.*?)\}", CSS, re.DOTALL)
     assert found is not None
     return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+);", found[1]))
 
