@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import attrs
+from serving import running
 
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.serve.guard import Access
 from mm_framework.serve.hub import Hub
 from mm_framework.serve.market import Market, Said
-from mm_framework.serve.server import run_server
 from mm_framework.serve.serving import Serving
 from mm_framework.serve.settings import ServeSettings
 
@@ -97,29 +97,30 @@ class Desk:
         return Row(self.ms * 1_000_000, venue_ns, 0, price, size, NULL, 0, 0, kind, side, 0, self.epoch, 0)
 
 
+class _Spoken:
+    """Implements `Source`: says nothing itself, knows the loop in which to speak."""
+
+    def __init__(self) -> None:
+        self.loop: Future[asyncio.AbstractEventLoop] = Future()
+
+    async def run(self) -> None:
+        """See `Source`."""
+        self.loop.set_result(asyncio.get_running_loop())
+        await asyncio.get_running_loop().create_future()
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Source`."""
+        return {"kind": "test", "state": "live"}
+
+
 @contextlib.contextmanager
-def desk(data_dir: Path, token: str | None = None, port: int = 0) -> Iterator[Desk]:
+def desk(
+    data_dir: Path, token: str | None = None, port: int = 0, origins: tuple[str, ...] = ()
+) -> Iterator[Desk]:
     """A server on loopback, in a thread, until the end of the block."""
-    hub = Hub(ServeSettings())
+    hub, spoken = Hub(ServeSettings(port=port, origins=origins)), _Spoken()
     market = hub.market(DEFINITION.id, DEFINITION.venue_symbol)
     hub.say(market, market.define(DEFINITION, START_MS))
-    serving = Serving(hub, data_dir, str(data_dir / "store"), access=Access(hub.settings, token))
-    listener = socket.create_server(("127.0.0.1", port))
-    started: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-    is_ready = threading.Event()
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        started.append((asyncio.get_running_loop(), stop))
-        await run_server(serving, listener, stop=stop, ready=is_ready.set)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
-    thread.start()
-    assert is_ready.wait(60), "the server did not begin"
-    loop, stop = started[0]
-    try:
-        yield Desk(hub, market, loop, listener.getsockname()[1])
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(60)
-        assert not thread.is_alive()
+    access = Access(hub.settings, token)
+    with running(Serving(hub, data_dir, str(data_dir / "store"), [spoken], access)) as place:
+        yield Desk(hub, market, spoken.loop.result(60), int(place.rpartition(":")[2]))
