@@ -14,12 +14,18 @@ __all__ = ["IDS", "random_tape", "restless"]
 IDS = ("test:A/EUR", "test:B/EUR", "test:C/USD")
 
 
-def random_tape(seed: int, steps: int = 60, *, rescales: bool = True) -> Tape:
-    """Books, updates, prints, gaps, losses, silences, finer scales: three instruments."""
+def random_tape(
+    seed: int, steps: int = 60, *, rescales: bool = True, finer: tuple[int, int] = (0, 0)
+) -> Tape:
+    """Books, updates, prints, gaps, losses, silences, finer scales: three instruments.
+
+    ``finer``: decimals more of prices and of sizes than they need.
+    """
     draw = random.Random(seed)
     market = Tape()
     for position, name in enumerate(IDS):
-        market.instrument(name, price_scale=2 + position, depth=draw.choice((None, 2)))
+        scales = {"price_scale": 2 + position + finer[0], "size_scale": 3 + finer[1]}
+        market.instrument(name, **scales, depth=draw.choice((None, 2)))
     for step in range(steps):
         name = draw.choice(IDS)
         market.about(name)

@@ -10,6 +10,7 @@ import random
 from collections import Counter
 from typing import Any
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -90,8 +91,14 @@ def test_the_same_run_twice_is_equal(seed: int) -> None:
     assert one.final_hash == two.final_hash
 
 
-def market(seed: int, *, mirror: bool = False, factor: int = 1) -> tuple[Tape, list[Any]]:
-    """A busy market around 100.00 and orders near its touch; mirrored at 100.00, prices times a factor."""
+def market(
+    seed: int, *, mirror: bool = False, factor: int = 1, finer: tuple[int, int] = (0, 0)
+) -> tuple[Tape, list[Any]]:
+    """A busy market around 100.00 and orders near its touch; mirrored at 100.00, prices times a factor.
+
+    ``finer``: decimals more of prices and of sizes than they need.
+    """
+    price_unit, size_unit = (10**decimals for decimals in finer)
     draw = random.Random(seed)
     sign = -1 if mirror else 1
 
@@ -102,7 +109,8 @@ def market(seed: int, *, mirror: bool = False, factor: int = 1) -> tuple[Tape, l
     def sides(bids: list[Any], asks: list[Any]) -> dict[str, Any]:
         return {"bids": asks, "asks": bids} if mirror else {"bids": bids, "asks": asks}
 
-    made = tape(tick="0.01").latency(draw.choice((0.1, 3)))
+    scales = {"price_scale": 2 + finer[0], "size_scale": 3 + finer[1]}
+    made = tape(tick="0.01", **scales).latency(draw.choice((0.1, 3)))
     middle, now = 0, 2.0
     for step in range(50):
         now += draw.choice((0.5, 1, 4))
@@ -130,8 +138,9 @@ def market(seed: int, *, mirror: bool = False, factor: int = 1) -> tuple[Tape, l
         at, side, ticks = draw.uniform(3, now), draw.choice((1, -1)), draw.randrange(-4, 5)
         urgency = draw.choice((Urgency.MAKER, Urgency.TAKER))
         tif = draw.choice((TimeInForce.GTC, TimeInForce.IOC)) if urgency is Urgency.TAKER else TimeInForce.GTC
-        cents = (10_000 + sign * ticks) * factor
-        orders.append(place(at, sign * side, cents, 1000 * draw.randrange(1, 4), tif=tif, urgency=urgency))
+        asked = (10_000 + sign * ticks) * factor * price_unit
+        size = 1000 * draw.randrange(1, 4) * size_unit
+        orders.append(place(at, sign * side, asked, size, tif=tif, urgency=urgency))
     return made.at(now + 5).wait(), orders
 
 
@@ -158,6 +167,24 @@ def test_prices_times_a_factor_give_profit_times_the_factor(seed: int) -> None:
     )
     assert scaled_gross == 7 * gross
     assert sum(a.money.spread for a in two.accounts) == 7 * sum(a.money.spread for a in one.accounts)
+
+
+@settings(max_examples=EXAMPLES or 30, deadline=None)
+@given(SEEDS)
+def test_integers_near_their_bound_mean_the_same_as_small_ones(seed: int) -> None:
+    """Prices of 10**18, positions beyond that: every amount is the same number of euros."""
+    finer = (14, 14)
+    (here, orders), (there, fine) = market(seed), market(seed, finer=finer)
+    one, two = backtest(scripted(*orders), here), backtest(scripted(*fine), there)
+    price_unit, size_unit = (10**decimals for decimals in finer)
+    assert [(p.fill.mono_ns, p.fill.price, p.fill.size) for p in two.fills] == [
+        (p.fill.mono_ns, p.fill.price * price_unit, p.fill.size * size_unit) for p in one.fills
+    ]
+    for small, large in zip(one.accounts, two.accounts, strict=True):
+        mine, theirs = small.money.at(large.money.scale), large.money
+        assert mine.realized + mine.unrealized == theirs.realized + theirs.unrealized
+        rounded = {"realized": 0, "unrealized": 0}  # by the average price, to the unit of money
+        assert attrs.evolve(mine, **rounded) == attrs.evolve(theirs, **rounded)
 
 
 @settings(max_examples=EXAMPLES or 60, deadline=None)

@@ -26,7 +26,7 @@ from mm_framework.trading.latency import Constant, FeedDerived, RandomLatency
 from mm_framework.trading.matching import Execution
 from mm_framework.trading.queue import QUEUES, queue_model
 from mm_framework.trading.settings import LimitSettings, TradingSettings
-from tests.support.random_tapes import random_tape
+from tests.support.random_tapes import random_tape, restless
 
 FEES = FlatFee(FlatFeeSettings())
 
@@ -183,6 +183,23 @@ def test_a_tape_whose_scales_grow_is_interpreted() -> None:
 def test_a_number_out_of_range_is_interpreted() -> None:
     huge = tape(size_scale=18).book(bids=[("99.90", "3")], asks=[("100.10", "1")])
     assert why(eager(1), RowTape(huge)) == "a price or a size is not in 0 to 2**61"
+
+
+@pytest.mark.usefixtures("compiled")
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32))
+def test_numbers_near_the_bound_neither_wrap_nor_lie(seed: int) -> None:
+    """Prices of 10**18, sizes whose sums leave the range: the same outcome, and the same errors."""
+    draw = random.Random(seed)
+    finer = (draw.choice((11, 12)), draw.choice((12, 13, 14)))
+    market = RowTape(random_tape(seed, steps=80, rescales=False, finer=finer))
+    strategies = {"a": restless(), "b": eager(255)}
+    options = any_options(draw)
+    one, other = (
+        run_backtest(strategies, FEES, market, choice=choice, **options) for choice in ("auto", "interpreted")
+    )
+    assert_equal(attrs.evolve(one, engine="compiled"), other)
+    assert one.engine == "compiled" or one.why == "a number leaves the range that the compiled run holds"
 
 
 @pytest.mark.usefixtures("compiled")
