@@ -167,6 +167,8 @@ class Desk:
             for change in changes:
                 if change.reasons & On.BOOK:
                     self.allocator.quoted(change.slot, self._now_ns)
+        if self.allocator.losses.limited:
+            self._look_at_losses([change.slot for change in changes if change.reasons & On.BOOK])
         for change in changes:
             if self.done:
                 return
@@ -249,9 +251,30 @@ class Desk:
             batches = [(call, self._wake(call)) for call in calls]
             calls = [own for call, wishes in batches for wish in wishes for own in self._submit(call, wish)]
             if not calls:
-                return
+                break
         for call in calls:
             call.actor.stop(restless(call.actor.name, self.last_seq))
+        self._withdraw()
+
+    def _look_at_losses(self, slots: Sequence[Slot]) -> None:
+        """Markets moved: what that cost, and who is stopped by it."""
+        for slot in slots:
+            for actor in self.actors:
+                self.allocator.losses.refusal(actor.name, slot, self._now_ns)
+        self._withdraw()
+
+    def _withdraw(self) -> None:
+        """Cancel what rests of those who were stopped for their losses."""
+        stops = self.allocator.losses.stops()
+        if not stops or self.allocator.limits.on_loss == "keep":
+            return
+        calls = []
+        for slot in self.markets.slots:
+            for order in list(self.exchange.orders(slot.id)):
+                if any(stop.covers(order.strategy, slot) for stop in stops):
+                    call = _Call(self._by_name[order.strategy], slot.index, 0)
+                    calls += self._submit(call, Request(IntentKind.CANCEL, order.number))
+        self._carry_out(calls)
 
     def _wake(self, call: _Call) -> list[Request]:
         self._point("strategy")

@@ -1,8 +1,8 @@
 """Loss stops: what strategies have lost, as far as known here, in exact integers. Pure.
 
 Equity is cash + position x mark - fees, the mark conservative as the ledger's, each fill counted when its
-report is here. It is looked at whenever an intent is checked and whenever a fill is known. Currencies are
-never added: a limit holds for each quote currency by itself.
+report is here. It is looked at whenever a market moves, an intent is checked or a fill is known. Currencies
+are never added: a limit holds for each quote currency by itself.
 
 Money needs integers beyond 64 bits; an engine of machine numbers would need a bound on size x price of the
 whole run, checked at its start.
@@ -21,9 +21,21 @@ from mm_framework.trading.ledger import Account, quote_of
 from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import LimitSettings
 
-__all__ = ["Losses"]
+__all__ = ["Losses", "Stop"]
 
 _ALL: Final = ""
+
+
+@attrs.frozen
+class Stop:
+    """A limit of losses was reached: of one strategy, or of all with ``strategy`` empty."""
+
+    strategy: str
+    quote: str
+
+    def covers(self, strategy: str, slot: Slot) -> bool:
+        """Whether it stops a strategy's orders in a market."""
+        return self.strategy in (_ALL, strategy) and quote_of(slot) == self.quote
 
 
 @attrs.define
@@ -36,7 +48,10 @@ class _Reference:
 
 
 class Losses:
-    """Accounts of strategies as known here. ``fees`` None: fees do not count."""
+    """Accounts of strategies as known here. ``fees`` None: fees do not count.
+
+    ``limited``: whether there is any limit of losses.
+    """
 
     def __init__(self, limits: LimitSettings, fees: Fees | None) -> None:
         self._fees, self._from_peak = fees, limits.loss_from == "peak"
@@ -45,6 +60,13 @@ class Losses:
         self._period_ns = None if limits.loss_period_s is None else round(limits.loss_period_s * 1e9)
         self._accounts: dict[tuple[str, str], Account] = {}
         self._references: dict[tuple[str, str], _Reference] = {}
+        self._stops: list[Stop] = []
+        self.limited = bool(self._limits)
+
+    def stops(self) -> list[Stop]:
+        """The limits that were reached since the last call."""
+        found, self._stops = self._stops, []
+        return found
 
     def filled(self, fill: Fill, slot: Slot, now_ns: int) -> None:
         """A fill became known."""
@@ -87,7 +109,9 @@ class Losses:
             reference.equity, reference.stopped = equity, False
         if self._from_peak:
             reference.equity = max(reference.equity, equity)
-        reference.stopped = reference.stopped or reference.equity - equity >= limit
+        if not reference.stopped and reference.equity - equity >= limit:
+            reference.stopped = True
+            self._stops.append(Stop(who, quote))
         return reference.stopped
 
     def _equity(self, who: str, quote: str) -> Fraction:

@@ -124,6 +124,9 @@ class LimitSettings:
     loss_from: Literal["peak", "start"] = setting(
         "peak", help="What a loss is measured from: the highest equity, or that at the start."
     )
+    on_loss: Literal["cancel", "keep"] = setting(
+        "cancel", help="What a loss that stops orders does to those that rest: cancel them, or nothing."
+    )
     loss_period_s: float | None = setting(
         None,
         help="Losses are measured anew, and orders go out again, after so long (86400: daily); empty: never.",

@@ -198,7 +198,7 @@ def test_a_strategys_settings_are_set_by_name(run_dir: str) -> None:
         (("--strategy", "trader", "--set", "other.size=1"), "strategy 'other' is not run"),
         (("--fee-model", "fre"), "did you mean 'free'?"),
         (("--trading-slippage-bps", "-1"), "expected 0 or more"),
-        (("--limits-order-size", "0"), "expected a size above 0"),
+        (("--limits-order-size", "0"), "expected a number above 0"),
         (("--trading-price-sources", "toy:A/EUR=both"), "expected book or ticker"),
     ],
 )

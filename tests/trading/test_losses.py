@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from mm_framework.contracts.strategy import On, Strategy
-from mm_framework.model.orders import Side, TimeInForce, Urgency
-from mm_framework.testing.strategies import Result, Tape, run, tape
+from mm_framework.model.orders import IntentKind, Side, TimeInForce, Urgency
+from mm_framework.testing.strategies import Result, Tape, backtest, run, tape
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
+from mm_framework.trading.latency import Constant
 from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.timeline import Clocks
 
 BUY, SELL = Side
 FREE = FlatFee(FlatFeeSettings(fee_bps=0))
@@ -49,7 +51,7 @@ def played(strategies: Any, on: Tape, fee: Any = FREE, **limits: Any) -> Result:
         strategies,
         on,
         settings=TradingSettings(slippage_bps=0),
-        limits=LimitSettings(**limits),
+        limits=LimitSettings(**{"on_loss": "keep", **limits}),
         fee_model=fee,
     )
 
@@ -123,5 +125,67 @@ def test_a_loss_keeps_its_value_when_scales_grow() -> None:
 
 @pytest.mark.parametrize("key", ["strategy_loss", "total_loss", "order_notional"])
 def test_a_limit_of_no_money_is_refused(key: str) -> None:
-    with pytest.raises(ValueError, match=f"{key} is 0, expected an amount above 0"):
+    with pytest.raises(ValueError, match=f"{key} is '0', expected a number above 0"):
         LimitSettings(**{key: "0"})
+
+
+def test_a_loss_that_stops_orders_cancels_those_that_rest() -> None:
+    # Two small orders rest when the third bid makes the loss 3; what is asked for later is refused.
+    falling = market("100.00", "99.50", "99.00", "98.00", "97.00")
+    result = played(holder(), falling, strategy_loss="3", on_loss="cancel")
+    told = [(intent.kind.name, intent.order) for intent in result.intents]
+    assert told[:3] == [("PLACE", 1), ("PLACE", 2), ("PLACE", 3)]
+    assert told[3:] == [("CANCEL", 2), ("CANCEL", 3), ("PLACE", 4), ("PLACE", 5)]
+    refused = [answer.refusal and answer.refusal.text for answer in result.answers]
+    assert refused == [None] * 5 + ["strategy loss"] * 2
+
+
+def test_the_loss_of_one_leaves_the_orders_of_others_and_that_of_all_does_not() -> None:
+    falling = market("100.00", "98.00")
+    other = Strategy(lambda s, w, m, out: out.place(0, BUY, 100, 1), wakes=On.MARKET, python_only=True)
+    both = {"holds": holder(), "other": other}
+
+    def cancelled(**limits: str) -> list[str]:
+        result = played(both, falling, on_loss="cancel", **limits)
+        return [intent.strategy for intent in result.intents if intent.kind is IntentKind.CANCEL]
+
+    assert cancelled(strategy_loss="3") == []
+    assert cancelled(total_loss="3") == ["other"]
+
+
+def test_an_order_on_its_way_is_cancelled_behind_its_back() -> None:
+    """The market falls while an order flies: the cancel leaves at once and finds it resting."""
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        state.n += 1
+        if state.n == 1:
+            out.place(0, BUY, market[0].ask, 1000, TimeInForce.IOC, Urgency.TAKER)
+        elif state.n == 2:
+            out.place(0, BUY, 9000, 1000)
+
+    strategy = Strategy(decide, wakes=On.MARKET, state={"n": "i8"}, python_only=True)
+    falling = tape().at(2).book(bids=[("100.00", "9")], asks=[("101.00", "9")])
+    for at_ms, bid in ((50, "99.90"), (52, "90.00")):
+        falling.at(at_ms).book(bids=[(bid, "9")], asks=[("101.00", "9")])
+    falling.at(100).wait()
+    ways = {"entry": Constant(5_000_000), "response": Constant(5_000_000), "clocks": Clocks(longest_ns=0)}
+    result = backtest(strategy, falling, limits=LimitSettings(strategy_loss="5"), fee_model=FREE, **ways)
+    assert [intent.kind for intent in result.intents] == [IntentKind.PLACE] * 2 + [IntentKind.CANCEL]
+    assert [(report.order, report.state.name) for report in result.reports[-2:]] == [
+        (2, "NEW"),
+        (2, "CANCELLED"),
+    ]
+    assert result.refusals == []
+
+
+def test_a_market_that_moves_is_enough_to_be_stopped() -> None:
+    """It sends nothing while the market falls; when it asks again the market is back."""
+    once = Strategy(
+        lambda s, w, m, out: (
+            out.place(0, BUY, m[0].ask, 1000, TimeInForce.IOC, Urgency.TAKER) if m[0].bid == 10000 else None
+        ),
+        wakes=On.MARKET,
+        python_only=True,
+    )
+    back = market("100.00", "90.00", "100.00")
+    assert refusals(once, back, strategy_loss="5") == [None, "strategy loss"]
