@@ -48,8 +48,8 @@ def document(run: AbRun, symbols: tuple[str, ...] = ()) -> dict[str, Any]:
     }
 
 
-def markdown(run: AbRun, name: str, symbols: tuple[str, ...] = ()) -> str:
-    """The report ``artifacts/edge/reports/ab_run_*.md``."""
+def markdown(run: AbRun, name: str, symbols: tuple[str, ...] = (), earlier: Sequence[str] = ()) -> str:
+    """The report ``artifacts/edge/reports/ab_run_*.md``. ``earlier``: the runs before of this experiment."""
     told = document(run, symbols)
     watched = {metric: gate for gate, metric in GATES.items()}
     rows = [
@@ -76,6 +76,7 @@ def markdown(run: AbRun, name: str, symbols: tuple[str, ...] = ()) -> str:
                 "\n".join(
                     f"- {bucket}: {', '.join(names) or '-'}" for bucket, names in told["routing"].items()
                 ),
+                *_earlier(earlier),
                 "## Metrics",
                 _table(("metric", "A", "B", "B - A", "gate"), rows),
                 "## Gates",
@@ -85,6 +86,10 @@ def markdown(run: AbRun, name: str, symbols: tuple[str, ...] = ()) -> str:
         )
         + "\n"
     )
+
+
+def _earlier(earlier: Sequence[str]) -> list[str]:
+    return ["## Earlier runs of this salt", "\n".join(f"- {text}" for text in earlier)] if earlier else []
 
 
 def _rollback(told: dict[str, Any]) -> str:

@@ -93,7 +93,7 @@ def file_name(kind: str, ts_ms: int) -> str:
     return f"{kind}_{datetime.fromtimestamp(ts_ms // 1000, UTC):%Y%m%d}.jsonl"
 
 
-def encode(line: FillLine | TickLine | RunLine) -> bytes:
+def encode(line: msgspec.Struct) -> bytes:
     """The line with its end. Numbers that are not finite become null."""
     return msgspec.json.encode(line) + b"\n"
 

@@ -23,7 +23,7 @@ from mm_framework.errors import StrategyError
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, Refusal
 from mm_framework.model.tops import TopEvent
-from mm_framework.trading.desk import Desk
+from mm_framework.trading.desk import Desk, Observer
 from mm_framework.trading.equity import EquityGrid, EquityPoint
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.gateway import Gateway
@@ -134,6 +134,7 @@ class Backtest:
     """Strategies by name on a tape. ``entry``, ``response``: latency there and back, none by default.
 
     ``grid_ns``: the step of `Outcome.equity`; None keeps none. ``venue`` makes the simulated venue.
+    ``observe`` makes who hears what the desk does, and the venue's reports as they are booked there.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Backtest:
         limits: LimitSettings | None = None,
         grid_ns: int | None = None,
         venue: Callable[[Markets, Execution | None], MatchingEngine] = MatchingEngine,
+        observe: Callable[[Desk, MatchingEngine], Observer] | None = None,
     ) -> None:
         settings = settings or TradingSettings()
         self.timeline = Timeline(clocks)
@@ -157,6 +159,8 @@ class Backtest:
         self.desk = Desk(strategies, self.gateway, settings, limits, fee_model=fee_model, observer=self._log)
         self.venue = venue(Markets(settings.price_source, settings.price_sources), execution)
         self.ledger = Ledger.by(fee_model, settings)
+        if observe is not None:
+            self._log.then = observe(self.desk, self.venue)
         self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
         self._fills: list[Paid] = []
         self._reports: list[Report] = []
@@ -265,27 +269,37 @@ class Backtest:
             self.desk.apply(tape.message, iter(tape.rows), tape.seq)
 
     def _hear(self, report: Report, fee: int, slot: Slot, known_ns: int) -> None:
+        then = self._log.then
+        if then is not None:
+            then.on_report(report, slot.definition)
         if report.fill is not None:
             self._fills.append(Paid(report.fill, fee))
+            if then is not None:
+                then.on_fill(report.fill, fee, slot.definition)
         self._reports.append(report)
         self._known_ns.append(known_ns)
 
 
 class _Log:
-    """Keeps the intents, with the time that ``clock`` gives."""
+    """Keeps the intents, with the time that ``clock`` gives; ``then`` hears of them, too."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         self.intents: list[Intent] = []
         self.sent: list[Sent] = []
+        self.then: Observer | None = None
         self._clock = clock
 
     def on_top(self, event: TopEvent) -> None:
         """See `desk.Observer`."""
+        if self.then is not None:
+            self.then.on_top(event)
 
     def on_intent(self, intent: Intent, answer: Answer, definition: Definition | None) -> None:
         """See `desk.Observer`."""
         self.intents.append(intent)
         self.sent.append(Sent(self._clock(), answer.refusal))
+        if self.then is not None:
+            self.then.on_intent(intent, answer, definition)
 
     def on_report(self, report: Report, definition: Definition) -> None:
         """See `desk.Observer`."""
