@@ -21,11 +21,11 @@ from mm_framework.model.frame import Block
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, IntentKind, OrderState, Side
 from mm_framework.model.tops import TopEvent
-from mm_framework.trading.desk import Observer
+from mm_framework.trading.desk import Desk, Observer
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.ledger import money_scale
 from mm_framework.trading.market import Slot
-from mm_framework.trading.matching import Report
+from mm_framework.trading.matching import MatchingEngine, Report
 from mm_framework.trading.queued import AnyPipeline, QueuedPipeline
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class ChunkWriter:
 
     def __init__(self, observers: Sequence[ChunkObserver], then: Observer | None = None) -> None:
         self._observers, self._then = tuple(observers), then
-        self._pipeline: AnyPipeline | None = None
+        self._watched: Desk | None = None
+        self._venue: MatchingEngine | None = None
         self._fetched: Callable[[Slot], Fetched | None] = lambda slot: None
         self._offset_ns: int | None = None
         self._chunk = 0
@@ -89,10 +90,19 @@ class ChunkWriter:
         self._ended: list[_Key] = []
         self._lost: dict[int, int] = {}
 
-    def attach(self, pipeline: AnyPipeline, fetched: Callable[[Slot], Fetched | None] | None = None) -> None:
-        """The run that is watched; ``fetched``: what its cache did for the wake-up of a slot."""
-        self._pipeline = pipeline
-        pipeline.woken = self.woken
+    def attach(
+        self,
+        desk: Desk,
+        fetched: Callable[[Slot], Fetched | None] | None = None,
+        *,
+        venue: MatchingEngine | None = None,
+    ) -> None:
+        """The run that is watched, and the venue where its orders wait; ``fetched``: what its cache did
+        for the wake-up of a slot.
+        """
+        self._watched = desk
+        self._venue = desk.venue if isinstance(desk, QueuedPipeline) else venue
+        desk.woken = self.woken
         self._fetched = fetched or self._fetched
 
     # what the desk does
@@ -201,10 +211,10 @@ class ChunkWriter:
             raise errors[0]
 
     @property
-    def _desk(self) -> AnyPipeline:
-        if self._pipeline is None:
+    def _desk(self) -> Desk:
+        if self._watched is None:
             raise RuntimeError("a ChunkWriter has to be attached to the pipeline that it watches")
-        return self._pipeline
+        return self._watched
 
     def _wall(self, mono_ns: int) -> int:
         return mono_ns + (self._offset_ns or 0)
@@ -268,10 +278,10 @@ class ChunkWriter:
 
     def _queue(self, slot: Slot) -> tuple[_Key | None, float | None]:
         """The oldest order that rests in a market, and the size before it."""
-        if not isinstance(self._pipeline, QueuedPipeline):
+        if self._venue is None:
             return None, None
-        there = self._pipeline.venue.markets.by_id[slot.id]
-        for resting in self._pipeline.venue.resting(there.index):
+        there = self._venue.markets.by_id[slot.id]
+        for resting in self._venue.resting(there.index):
             ahead = None if resting.ahead is None else _size(resting.ahead * resting.lot, there)
             return (resting.order.strategy, resting.order.number), ahead
         return None, None

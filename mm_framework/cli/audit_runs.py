@@ -19,6 +19,7 @@ HASH_SEEDS = ("1", "2")
 
 _FLAG = "--audit-determinism"
 _STABLE = "--stable-json"
+_NO_LOGS = ("--no-calibration-log",)
 PROGRAM = "from mm_framework.cli import main; main()"
 
 
@@ -51,7 +52,7 @@ def _child(app: App, arguments: Sequence[str], hash_seed: str) -> bytes:
         root.append("--env-wins")
     own = [word for word in arguments if word not in (_FLAG, "--json")]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *root, "run", _STABLE, *own],
+        [sys.executable, "-c", PROGRAM, *root, "run", _STABLE, *_NO_LOGS, *own],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         check=False,

@@ -7,12 +7,11 @@ calibration.observers(app)                                    watch the run, `ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
-import click
 
 from mm_framework.calibrate.ab import AbRun, Rollback
 from mm_framework.calibrate.ab_record import check_stage, record, write_report
@@ -30,7 +29,7 @@ from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError
 from mm_framework.settings import ConfigFile, load, nearest, section_of
 
-__all__ = ["Calibration", "Wish", "calibration_of", "calibration_options"]
+__all__ = ["Calibration", "Wish", "calibration_of"]
 
 ROOT = "strategy"
 """The only tables that the file of an arm may have are ``[strategy.NAME]``."""
@@ -46,24 +45,6 @@ class Wish:
     ab: tuple[str, str] | None
 
 
-def calibration_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: ``--calibration-logs`` and ``--ab``, the fields of `Wish`."""
-    function = click.option(
-        "--ab",
-        nargs=2,
-        metavar="A.toml B.toml",
-        help="Compare two sets of settings of the strategies ([strategy.NAME] in each file): some symbols get"
-        " B's ([ab]). The report goes to artifacts/edge/reports.",
-    )(function)
-    return click.option(
-        "--calibration-logs",
-        metavar="[DIR]",
-        is_flag=False,
-        flag_value="",
-        help="Write the logs of fills and ticks that `mm calibrate dataset` reads. [artifacts/edge/feeds]",
-    )(function)
-
-
 @attrs.frozen
 class Calibration:
     """``test``: the A/B test, None without one; ``arms``: strategy -> its settings in A and in B."""
@@ -74,16 +55,14 @@ class Calibration:
     test: AbRun | None
     arms: Mapping[str, tuple[object, object]]
 
-    def strategies(
-        self, names: Iterable[str], build: Callable[[str, object], Strategy]
-    ) -> dict[str, Strategy]:
-        """Those of an A/B test, made of two by ``build(name, settings)``. Raises ConfigError, PluginError."""
-        found = {}
-        for name in names:
-            if self.test is not None and name in self.arms:
-                a, b = (build(name, settings) for settings in self.arms[name])
-                found[name] = two_arms(name, a, b, self.test.bucket)
-        return found
+    def strategies(self, build: Callable[[str, object], Strategy]) -> dict[str, Strategy]:
+        """Those of the A/B test, of two that ``build(name, settings)`` makes. Raises ConfigError."""
+        if self.test is None:
+            return {}
+        return {
+            name: two_arms(name, build(name, a), build(name, b), self.test.bucket)
+            for name, (a, b) in self.arms.items()
+        }
 
     def observers(self, app: App) -> list[ChunkObserver]:
         """Who watches the run. Raises EnvironmentFailed when a folder cannot be written."""

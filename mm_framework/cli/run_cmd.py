@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mm_framework.bundle.settings import BundleSettings
+from mm_framework.calibrate.ab_settings import AbSettings
+from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
 from mm_framework.capture.settings import AlertSettings, CaptureSettings
 from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.calibration_options import calibration_options
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.errors import MMError
@@ -82,6 +85,7 @@ ARGUMENTS = "mm_framework.run_arguments"
     metavar="RUN_ID",
     help="Write results/RUN_ID, and live also the bundle runs/RUN_ID. [write nothing]",
 )
+@calibration_options
 @click.option(
     "--max-events", type=click.IntRange(0), metavar="N", help="Stop after N deliveries to the strategies."
 )
@@ -136,6 +140,8 @@ ARGUMENTS = "mm_framework.run_arguments"
 @settings_options(LimitSettings)
 @settings_options(MatchingSettings)
 @settings_options(LatencySettings)
+@settings_options(CalibrationSettings)
+@settings_options(AbSettings)
 @settings_options(CollectorSettings)
 @settings_options(ScoreboardSettings)
 @settings_options(PrometheusSettings)
@@ -175,6 +181,10 @@ def _check_pairs(context: click.Context, options: RunOptions) -> None:
         raise click.UsageError("--mode replay needs --run-dir RUN", context)
     if options.audit_determinism and options.record is not None:
         raise click.UsageError("--audit-determinism writes nothing: leave out --record", context)
+    if options.audit_determinism and (options.calibration_logs is not None or options.ab is not None):
+        raise click.UsageError(
+            "--audit-determinism writes nothing: leave out --calibration-logs and --ab", context
+        )
 
 
 def _check_execution(app: App, context: click.Context, options: RunOptions) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,14 @@ from mm_framework.capture.clock import RealClock
 from mm_framework.cli.app import App
 from mm_framework.cli.bundles import kits_of, new_run, opened
 from mm_framework.cli.live import LiveRequest, run_live
+from mm_framework.cli.run_calibration import Calibration, Wish, calibration_of
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
-from mm_framework.errors import ConfigError, MMError, PluginError
+from mm_framework.errors import ConfigError, PluginError
 from mm_framework.replay.source import replay
+from mm_framework.results.setup import built
 from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
 from mm_framework.trading.models import execution_of, latencies_of
 from mm_framework.trading.paper import Paper
@@ -50,9 +54,11 @@ def _replay_job(app: App, options: RunOptions) -> Job:
     bundle = opened(app, options.run_dir)
     _check_instruments(bundle, options.instruments)
     kits = kits_of(app, bundle)
-    parts = _parts(app, options)
+    wish = Wish(options.calibration_logs, options.ab)
+    calibration = calibration_of(app, options.strategies, wish, bundle.path.name, "replay")
+    parts = _parts(app, options, calibration)
     writer = _writer(app, options)
-    watch = watch_of(app, options, writer)
+    watch = watch_of(app, options, writer, calibration)
     pipeline = _pipeline(parts, options, writer if watch is None else watch.writer, None)
     listener = pipeline if watch is None else watch.around(pipeline, pipeline)
 
@@ -60,7 +66,7 @@ def _replay_job(app: App, options: RunOptions) -> Job:
         size = sum(reader.size for reader in bundle.shards)
         with _open(app, watch), app.out.progress("replaying", total=size, unit="bytes") as advance:
             replay(bundle, kits, listener, max_seconds=options.max_seconds, progress=advance)
-        return _watched(options, watch)
+        return _watched(watch)
 
     return Job(pipeline, go, writer)
 
@@ -83,9 +89,12 @@ def _live_job(app: App, options: RunOptions) -> Job:
         raise ConfigError(
             f"run {request.record} exists and is never overwritten: choose another run id", key="record"
         )
-    parts = _parts(app, options)
+    wish = Wish(options.calibration_logs, options.ab)
+    name = f"live-{datetime.now(UTC):%Y%m%dT%H%M%SZ}" if options.record is None else Path(options.record).name
+    calibration = calibration_of(app, options.strategies, wish, name, "live")
+    parts = _parts(app, options, calibration)
     writer = _writer(app, options)
-    watch = watch_of(app, options, writer)
+    watch = watch_of(app, options, writer, calibration)
     observer = writer if watch is None else watch.writer
     paper = Paper(lambda probe: _pipeline(parts, options, observer, probe), RealClock().mono_ns)
     listener = paper if watch is None else watch.around(paper, paper.pipeline, paper.stages.measured)
@@ -102,7 +111,7 @@ def _live_job(app: App, options: RunOptions) -> Job:
         }
         if options.print_latency_report_json:
             extra["latency_report"] = paper.stages.report()
-        return extra | _watched(options, watch)
+        return extra | _watched(watch)
 
     return Job(paper.pipeline, go, writer)
 
@@ -111,8 +120,8 @@ def _open(app: App, watch: Watch | None) -> contextlib.AbstractContextManager[No
     return contextlib.nullcontext() if watch is None else watch.open(app)
 
 
-def _watched(options: RunOptions, watch: Watch | None) -> dict[str, Any]:
-    return watch.document() if watch is not None and options.print_features else {}
+def _watched(watch: Watch | None) -> dict[str, Any]:
+    return {} if watch is None else watch.document()
 
 
 def _live_request(app: App, options: RunOptions) -> LiveRequest:
@@ -148,15 +157,16 @@ class Parts:
     latency: LatencySettings
 
 
-def _parts(app: App, options: RunOptions) -> Parts:
+def _parts(app: App, options: RunOptions, calibration: Calibration | None) -> Parts:
     """Raises ConfigError or PluginError for what cannot be built."""
     _take_overrides(app, options)
     names = options.strategies
     if len(set(names)) != len(names):
         raise ConfigError(f"--strategy names one twice: {', '.join(names)}", key="strategy")
+    arms = {} if calibration is None else calibration.strategies(partial(_strategy_of, app))
     parts = Parts(
-        {name: _strategy(app, name) for name in names},
-        _built(app, "fee_models", options.fee_model),
+        {name: arms.get(name) or _strategy(app, name) for name in names},
+        _fee_model(app, options.fee_model),
         app.load(TradingSettings).value,
         app.load(LimitSettings).value,
         app.load(MatchingSettings).value,
@@ -222,7 +232,12 @@ def _take_overrides(app: App, options: RunOptions) -> None:
 
 
 def _strategy(app: App, name: str) -> Strategy:
-    strategy = _built(app, "strategies", name)
+    spec = app.plugins.get("strategies", name)
+    return _strategy_of(app, name, None if spec.settings is None else app.load(spec.settings).value)
+
+
+def _strategy_of(app: App, name: str, settings: object) -> Strategy:
+    strategy = built(app.plugins.get("strategies", name), settings)
     if not isinstance(strategy, Strategy):
         raise PluginError(
             f"strategy {name!r}: its factory gave {type(strategy).__name__}, expected a Strategy",
@@ -231,15 +246,6 @@ def _strategy(app: App, name: str) -> Strategy:
     return strategy
 
 
-def _built(app: App, kind: str, name: str) -> Any:
-    """A component of a plugin, with its settings. What its factory raises is the plugin's fault."""
-    spec = app.plugins.get(kind, name)
-    settings = None if spec.settings is None else app.load(spec.settings).value
-    try:
-        return spec.factory(settings)
-    except MMError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{kind} {name!r} cannot be built: {type(error).__name__}: {error}", phase="factory"
-        ) from error
+def _fee_model(app: App, name: str) -> Any:
+    spec = app.plugins.get("fee_models", name)
+    return built(spec, None if spec.settings is None else app.load(spec.settings).value)

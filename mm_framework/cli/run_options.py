@@ -19,6 +19,8 @@ class RunOptions:
     overrides: tuple[str, ...]
     fee_model: str
     record: str | None
+    calibration_logs: str | None
+    ab: tuple[str, str] | None
     max_events: int | None
     max_seconds: float | None
     stable_json: bool

@@ -1,23 +1,25 @@
-"""Who watches a run, by its settings: collectors of features, the page of metrics.
+"""Who watches a run, by its settings: collectors of features, the page of metrics, logs, an A/B test.
 
-watch = watch_of(app, options, results)      None when nobody does: the run then pays nothing
+watch = watch_of(app, options, results, calibration)      None when nobody does: the run then pays nothing
 with watch.open(app): ...                    the run, between a page that opens and watchers that close
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
+from mm_framework.calibrate.ab_watch import AbWatch
 from mm_framework.calibrate.chunk import ChunkObserver
 from mm_framework.calibrate.chunks import ChunkWriter, Driven, Measured, Watched
 from mm_framework.calibrate.collectors import Collectors
 from mm_framework.calibrate.families import Source
 from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
 from mm_framework.cli.app import App
+from mm_framework.cli.run_calibration import Calibration
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.trading.desk import Observer
 from mm_framework.trading.queued import AnyPipeline
@@ -27,12 +29,17 @@ __all__ = ["Watch", "shown", "watch_of"]
 
 @attrs.frozen
 class Watch:
-    """``writer`` observes the desk; ``sources`` are shown at ``port``, nowhere when None."""
+    """``writer`` observes the desk. ``sources`` are shown at ``port``, nowhere when None.
+
+    ``features``: whether the document tells them.
+    """
 
     writer: ChunkWriter
     sources: Sequence[Source]
     collectors: Collectors | None
+    calibration: Calibration | None
     port: int | None
+    features: bool
 
     def around(
         self, listener: Driven, pipeline: AnyPipeline, measured: Callable[[], Measured] | None = None
@@ -52,14 +59,19 @@ class Watch:
 
     def document(self) -> dict[str, Any]:
         """The keys that watchers add to the JSON line of a run, after `open`."""
-        boards: Mapping[str, Any] = {} if self.collectors is None else self.collectors.board
-        return {"features": {name: attrs.asdict(board) for name, board in sorted(boards.items())}}
+        found = {} if self.calibration is None else self.calibration.document()
+        if self.features and self.collectors is not None:
+            boards = sorted(self.collectors.board.items())
+            found["features"] = {name: attrs.asdict(board) for name, board in boards}
+        return found
 
 
-def watch_of(app: App, options: RunOptions, results: Observer | None) -> Watch | None:
+def watch_of(
+    app: App, options: RunOptions, results: Observer | None, calibration: Calibration | None
+) -> Watch | None:
     """``results``: the observer that hears what the desk does, besides. None when nobody watches."""
-    observers: list[ChunkObserver] = []
-    sources: list[Source] = []
+    observers: list[ChunkObserver] = [] if calibration is None else calibration.observers(app)
+    sources: list[Source] = [one.families for one in observers if isinstance(one, AbWatch)]
     port = app.load(PrometheusSettings).value.port
     collectors = None
     if port is not None or options.print_features:
@@ -68,7 +80,8 @@ def watch_of(app: App, options: RunOptions, results: Observer | None) -> Watch |
         observers.append(collectors)
     if not observers:
         return None
-    return Watch(ChunkWriter(observers, results), sources, collectors, port)
+    writer = ChunkWriter(observers, results)
+    return Watch(writer, sources, collectors, calibration, port, options.print_features)
 
 
 @contextlib.contextmanager

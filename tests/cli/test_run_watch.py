@@ -26,7 +26,11 @@ from mm_framework.cli import main
 from mm_framework.cli.app import App
 from mm_framework.cli.output import Output
 
-WATCHERS = ("calibrate/chunks.py", "calibrate/collectors.py", "calibrate/features.py")
+WATCHERS = (
+    *("calibrate/chunks.py", "calibrate/collectors.py", "calibrate/features.py"),
+    *("calibrate/log.py", "calibrate/run_log.py", "calibrate/ab.py", "calibrate/ab_watch.py"),
+    *("calibrate/arms.py", "calibrate/window.py"),
+)
 
 
 @pytest.fixture(autouse=True)
