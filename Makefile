@@ -80,7 +80,7 @@ compare-fills: $(VENV)/.stamp-dev ## compare the fills of a backtest with those 
 simulate: $(VENV)/.stamp-dev ## run captures of emulated venues on virtual time under faults: make simulate SEEDS=1000
 	@"$(BIN)/mm" simulate --seeds $(SEEDS) $(ARGS)
 
-pictures: $(VENV)/.stamp-dev ## draw the live view and mm doctor anew into docs/pictures
+pictures: $(VENV)/.stamp-dev ## draw the live view, mm doctor, a chart and the dashboard anew into docs/pictures
 	@"$(BIN)/python" docs/pictures.py
 
 docs: $(VENV)/.stamp-dev ## generate the reference pages and build the documentation into site/

@@ -1,9 +1,10 @@
-"""Pictures of the program for the documentation: the live view of a capture, ``mm doctor``, a chart.
+"""Pictures for the documentation: the live view of a capture, ``mm doctor``, a chart, the dashboard.
 
     python docs/pictures.py     write docs/pictures/*.svg, their *.png where chromium is installed, chart.png
+                                and, with chromium, dashboard.png
 
 All show what the commands show: the capture is a real one, of two emulated venues, one of which breaks
-the connection; the chart is that of the demonstration's run.
+the connection; the chart is that of the demonstration's run, which the dashboard shows as it went.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import logging
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -36,6 +38,7 @@ PICTURES = Path(__file__).resolve().parent / "pictures"
 WIDTH = 104
 SECONDS = 24.0
 LAST_S = 1.5
+SHOWN_S = 16.0
 
 # The library's template loads a font from the network; the reader's own will do.
 TEMPLATE = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
@@ -119,23 +122,64 @@ def doctor_view() -> str:
     return svg(out.shown, "mm doctor --plugins")
 
 
-def chart(folder: Path) -> Path:
-    """``mm plot`` of the run of ``mm demo``: the picture, in a folder for what both write."""
+def mm(folder: Path, *arguments: str) -> None:
+    """Run a command to its end."""
+    command = [sys.executable, "-m", "mm_framework", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
 
-    def mm(*arguments: str) -> None:
-        command = [sys.executable, "-m", "mm_framework", *arguments]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=300)
 
-    mm("demo")
+def demo_run(folder: Path) -> str:
+    """The run of ``mm demo``, made in a folder."""
+    mm(folder, "demo")
     (run,) = (folder / "data" / "runs").iterdir()
-    mm("plot", run.name, "--format", "png", "--out", "charts")
+    return run.name
+
+
+def chart(folder: Path, run: str) -> Path:
+    """``mm plot`` of a run."""
+    mm(folder, "plot", run, "--format", "png", "--out", "charts")
     (picture,) = (folder / "charts").glob("*.png")
     return picture
 
 
+def dashboard(folder: Path, run: str, chromium: str, seconds: float = SHOWN_S) -> bytes:
+    """The page of ``mm serve`` as PNG, when it has shown a run for some seconds."""
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-m", "mm_framework", "serve", "--playback", run, "--json"]
+    command += ["--serve-port", str(free_port())]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    try:
+        url = json.loads(process.stdout.readline())["url"]
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 1010})
+            page.goto(url)
+            page.wait_for_timeout(seconds * 1000)
+            page.wait_for_selector("#state[data-tone=good]")
+            return page.screenshot()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def find_chromium() -> str | None:
+    """The browser of this machine."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 def write_png(picture: Path) -> bool:
     """Draw a picture with chromium, if it is there."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if chromium is None:
         return False
     found = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', picture.read_text(encoding="utf-8"))
@@ -168,8 +212,12 @@ def main() -> None:
         drawn = write_png(picture)
         print(f"wrote {picture.name}{' and its PNG' if drawn else ' (no chromium, so no PNG)'}")
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(chart(Path(folder)), PICTURES / "chart.png")
+        run = demo_run(Path(folder))
+        shutil.copy(chart(Path(folder), run), PICTURES / "chart.png")
         print("wrote chart.png")
+        if (chromium := find_chromium()) is not None:
+            (PICTURES / "dashboard.png").write_bytes(dashboard(Path(folder), run, chromium))
+            print("wrote dashboard.png")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -80,6 +81,17 @@ def test_the_licence_of_the_library_stands_beside_it() -> None:
     folder = STATIC.joinpath("uplot")
     assert "MIT License" in folder.joinpath("LICENSE").read_text(encoding="utf-8")
     assert "v1.6.32" in folder.joinpath("uPlot.iife.min.js").read_text(encoding="utf-8")[:80]
+
+
+def test_all_files_are_data_of_the_package() -> None:
+    root = Path(str(STATIC)).parents[2]
+    if not (root / "pyproject.toml").exists():
+        pytest.skip("needs the source tree")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["mm_framework"]
+    packaged = {path for pattern in patterns for path in (root / "mm_framework").glob(pattern)}
+    assert {path for path in Path(str(STATIC)).rglob("*") if path.is_file()} <= packaged
+    assert "mm_framework/serve/static/uplot/LICENSE" in project["project"]["license-files"]
 
 
 def variables(theme: str) -> dict[str, str]:
