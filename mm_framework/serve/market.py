@@ -23,6 +23,7 @@ from mm_framework.model.book import Level as LevelInts
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, SyncState
 from mm_framework.model.instrument import Definition, parse_id
 from mm_framework.serve.ages import Ages
+from mm_framework.serve.book import Book
 from mm_framework.serve.messages import (
     Data,
     Diff,
@@ -38,7 +39,6 @@ from mm_framework.serve.messages import (
     Word,
 )
 from mm_framework.serve.volume import DayVolume
-from mm_framework.sinks.books import Book
 
 __all__ = ["BookNow", "Market", "Said", "TradeNow", "spread_of"]
 

@@ -15,7 +15,7 @@ from mm_framework.model.fixed import InexactValue, digits, text
 from mm_framework.model.instrument import Definition
 from mm_framework.sinks.ladder import Ladder
 
-__all__ = ["Book", "BookTracker"]
+__all__ = ["Book", "BookTracker", "printed"]
 
 BestTexts = tuple[str | None, str | None, str | None, str | None]
 """Best bid, its size, best ask, its size."""
@@ -47,11 +47,11 @@ class Book:
 
     def price(self, value: int) -> str:
         """A price as the venue prints it where that is known, else its shortest decimals."""
-        return _printed(value, self.definition.price_scale, self.definition.price_decimals)
+        return printed(value, self.definition.price_scale, self.definition.price_decimals)
 
     def size(self, value: int) -> str:
         """A size, likewise."""
-        return _printed(value, self.definition.size_scale, self.definition.size_decimals)
+        return printed(value, self.definition.size_scale, self.definition.size_decimals)
 
     def best(self) -> BestTexts:
         """The best prices and sizes as text."""
@@ -160,7 +160,8 @@ class BookTracker:
             book.state, book.epoch = SyncState(row.size), row.epoch
 
 
-def _printed(value: int, scale: int, decimals: int | None) -> str:
+def printed(value: int, scale: int, decimals: int | None) -> str:
+    """A number as the venue prints it, with ``decimals`` where that is known and exact, else its shortest."""
     if decimals is None:
         return text(value, scale)
     try:
