@@ -59,6 +59,7 @@ class IntentColumn:
         words[lines.LINES_TEXTS // _WORD] = texts.table.address
         words[lines.LINES_STRATEGIES // _WORD] = len(self.names)
         words[lines.LINES_TAGS // _WORD] = texts.tags.address
+        words[lines.LINES_PAIRS // _WORD] = texts.pairs.address
         digest = hashlib.sha256()
         for part in self.parts:
             for first in range(0, part.count, _AT_ONCE):
@@ -114,6 +115,8 @@ class _Texts:
         encoded = [text.encode() for text in texts]
         longest = max(map(len, encoded))
         self.longest_line = 7 * longest + lines.NUMBERS_ROOM
+        self.pairs = Buffer(200)
+        self.pairs.view[:] = "".join(f"{number:02}" for number in range(100)).encode()
         self.table = Buffer(len(encoded) * lines.TEXT_BYTES)
         self._bytes = Buffer(sum(map(len, encoded)))
         self._place(encoded)

@@ -26,7 +26,7 @@ LIMIT: Final = 1 << 61
 
 # One market, at the venue or here.
 SLOT_BOOK: Final = 0  # address of a block of `kernels.book`
-SLOT_SOURCE: Final = 8  # 0 the book, 1 the ticker
+SLOT_SOURCE: Final = 8  # 0 the book, 1 the ticker, 2: the book, of which the venue told the best levels
 SLOT_STATE: Final = 16
 SLOT_EPOCH: Final = 24
 SLOT_TRUSTED: Final = 32
@@ -95,7 +95,9 @@ TAPE_VENUE: Final = 24  # v_ns of `trading.timeline`
 TAPE_SEQ: Final = 32
 TAPE_NUMBER: Final = 40  # address of its NUMBER
 TAPE_KIND: Final = 48
-TAPE_BYTES: Final = 56
+TAPE_EPOCH: Final = 56  # of the book at the venue once the message was there
+TAPE_BEST: Final = 64  # and its best levels, as from SLOT_BID on, if it was trusted
+TAPE_BYTES: Final = 96
 
 # An instrument number: which slot it means at the venue and here, and the last stamp of each channel.
 NUMBER_ID: Final = 0

@@ -78,6 +78,7 @@ from mm_framework.trading.compiled.layout import (
     SLOT_BOOK,
     SLOT_BYTES,
     SLOT_INDEX,
+    SLOT_SOURCE,
     SLOT_TOUCH_REASONS,
     SLOT_TOUCH_SEQ,
     SLOT_TOUCHED,
@@ -92,7 +93,7 @@ from mm_framework.trading.compiled.layout import (
     TAPE_VENUE,
     Status,
 )
-from mm_framework.trading.compiled.market import QUOTED, apply, settle, show
+from mm_framework.trading.compiled.market import QUOTED, SHARED, apply, apply_told, describe, settle, show
 from mm_framework.trading.compiled.places import COUNT, ROOM, add_lots
 from mm_framework.trading.compiled.tape import entry_at, read_ahead
 from mm_framework.trading.compiled.venue import venue_message
@@ -251,9 +252,11 @@ def _receive(run: int, entry: int) -> int:
         return _DEFINE_HERE
     if slot != 0:
         if load_i8(entry + TAPE_KIND) == _TRADE:
-            _prints(run, slot, entry)
+            if load_i8(run + RUN_WAKES) & _ON_TRADE:
+                _prints(run, slot, entry)
         else:
-            told = apply(run, slot, entry)
+            shared = load_i8(slot + SLOT_SOURCE) == SHARED
+            told = apply_told(slot, entry) if shared else apply(run, slot, entry)
             if told > 0:
                 return told
             if told < 0:
@@ -414,5 +417,6 @@ def add_place(table: int, slot: int, side: int, price: int, size: int) -> int:
 @kernel
 def show_slot(run: int, slot: int) -> int:
     """`market.show`, after a definition; 0."""
+    describe(slot)
     show(run, slot)
     return 0

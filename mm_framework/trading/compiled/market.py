@@ -45,7 +45,9 @@ from mm_framework.trading.compiled.layout import (
     SLOT_VIEW,
     SLOT_WAS_EPOCH,
     SLOT_WAS_TRUSTED,
+    TAPE_BEST,
     TAPE_COUNT,
+    TAPE_EPOCH,
     TAPE_KIND,
     TAPE_ROWS,
     VIEW_ASK,
@@ -66,9 +68,21 @@ from mm_framework.trading.compiled.layout import (
     Status,
 )
 
-__all__ = ["QUOTED", "TICKER", "TOUCHED", "apply", "settle", "show"]
+__all__ = [
+    "QUOTED",
+    "SHARED",
+    "TICKER",
+    "TOUCHED",
+    "apply",
+    "apply_told",
+    "describe",
+    "settle",
+    "show",
+    "tell_best",
+]
 
 TICKER: Final = 1
+SHARED: Final = 2
 """Of SLOT_SOURCE; 0 is the book."""
 TOUCHED: Final = -1
 QUOTED: Final = -2
@@ -147,6 +161,29 @@ def apply(run: int, slot: int, entry: int) -> int:
 
 
 @inline
+def tell_best(slot: int, entry: int) -> None:
+    """Keep with a message what the venue's book is after it."""
+    store_8(entry + TAPE_EPOCH, load_i8(slot + SLOT_EPOCH))
+    for word in range(0, 32, 8):
+        store_8(entry + TAPE_BEST + word, load_i8(slot + SLOT_BID + word))
+
+
+@inline
+def apply_told(slot: int, entry: int) -> int:
+    """`apply` of a message to a market here which has no book: what the venue kept with it."""
+    kind = load_i8(entry + TAPE_KIND)
+    synced = kind == _SYNC_CHANGE
+    if not synced and kind != _LEVEL and kind != _SNAPSHOT_START:
+        return 0
+    if synced:
+        store_8(slot + SLOT_STATE, load_i8(load_i8(entry + TAPE_ROWS) + ROW_SIZE))
+    store_8(slot + SLOT_EPOCH, load_i8(entry + TAPE_EPOCH))
+    for word in range(0, 32, 8):
+        store_8(slot + SLOT_TICKER + word, load_i8(entry + TAPE_BEST + word))
+    return TOUCHED if synced else QUOTED
+
+
+@inline
 def _best(side: int, sign: int) -> tuple[int, int]:
     """The best level of one side of a book; NULL, 0 when it is empty."""
     if load_i8(side + SUMMARY) == 0:
@@ -163,7 +200,7 @@ def _new_version(slot: int) -> None:
 @helper
 def _take(slot: int) -> int:
     """The best prices of a trusted market; On.MARKET when they are others."""
-    if load_i8(slot + SLOT_SOURCE) == TICKER:
+    if load_i8(slot + SLOT_SOURCE) != 0:
         ticker = slot + SLOT_TICKER
         bid, bid_size = load_i8(ticker), load_i8(ticker + 8)
         ask, ask_size = load_i8(ticker + 16), load_i8(ticker + 24)
@@ -220,13 +257,23 @@ def settle(slot: int) -> int:
 # what strategies see
 
 
+@inline
+def _show_one(slot: int, best: int, prices: int, sizes: int) -> int:
+    """The best level of a side into two arrays of one; how many there are."""
+    price = load_i8(slot + best)
+    shown = load_i8(slot + SLOT_CURRENT) == 1 and price != NULL
+    store_8(prices, price if shown else 0)
+    store_8(sizes, load_i8(slot + best + 8) if shown else 0)
+    return 1 if shown else 0
+
+
 @helper
 def _show_levels(run: int, slot: int, sign: int, prices: int, sizes: int) -> int:
     """The best levels of a side into two arrays; how many there are."""
     depth, count = load_i8(run + RUN_DEPTH), 0
     best = slot + (SLOT_BID if sign > 0 else SLOT_ASK)
     if load_i8(slot + SLOT_CURRENT) == 1 and load_i8(best) != NULL:
-        if depth == 1 or load_i8(slot + SLOT_SOURCE) == TICKER:
+        if load_i8(slot + SLOT_SOURCE) == TICKER:
             count = 1
             store_8(prices, load_i8(best))
             store_8(sizes, load_i8(best + 8))
@@ -261,11 +308,21 @@ def show(run: int, slot: int) -> None:
     store_8(view + VIEW_TRUSTED, load_i8(slot + SLOT_TRUSTED))
     _show_best(slot + SLOT_BID, view + VIEW_HAS_BID, view + VIEW_BID)
     _show_best(slot + SLOT_ASK, view + VIEW_HAS_ASK, view + VIEW_ASK)
+    prices, sizes = load_i8(view + VIEW_BID_PRICES), load_i8(view + VIEW_BID_SIZES)
+    ask_prices, ask_sizes = load_i8(view + VIEW_ASK_PRICES), load_i8(view + VIEW_ASK_SIZES)
+    if load_i8(run + RUN_DEPTH) == 1:
+        store_8(view + VIEW_BIDS, _show_one(slot, SLOT_BID, prices, sizes))
+        store_8(view + VIEW_ASKS, _show_one(slot, SLOT_ASK, ask_prices, ask_sizes))
+    else:
+        store_8(view + VIEW_BIDS, _show_levels(run, slot, 1, prices, sizes))
+        store_8(view + VIEW_ASKS, _show_levels(run, slot, -1, ask_prices, ask_sizes))
+
+
+@helper
+def describe(slot: int) -> None:
+    """What a definition says of a market, for strategies to see."""
+    view = load_i8(slot + SLOT_VIEW)
     store_8(view + VIEW_TICK, load_i8(slot + SLOT_TICK))
     store_8(view + VIEW_LOT, load_i8(slot + SLOT_LOT))
     store_8(view + VIEW_PRICE_SCALE, load_i8(slot + SLOT_PRICE_SCALE))
     store_8(view + VIEW_SIZE_SCALE, load_i8(slot + SLOT_SIZE_SCALE))
-    prices, sizes = load_i8(view + VIEW_BID_PRICES), load_i8(view + VIEW_BID_SIZES)
-    store_8(view + VIEW_BIDS, _show_levels(run, slot, 1, prices, sizes))
-    prices, sizes = load_i8(view + VIEW_ASK_PRICES), load_i8(view + VIEW_ASK_SIZES)
-    store_8(view + VIEW_ASKS, _show_levels(run, slot, -1, prices, sizes))

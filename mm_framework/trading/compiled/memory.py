@@ -23,6 +23,7 @@ __all__ = ["Column", "Half", "Numbers", "Part", "Parts", "Places", "Pool", "Run"
 Table = npt.NDArray[np.int64]
 
 _WORD: Final = 8
+_TICKER, _SHARED = 1, 2
 
 
 def _table(memory: Buffer, record_words: int) -> Table:
@@ -231,10 +232,13 @@ def _word(value: int | None) -> int:
 
 
 class Half:
-    """The markets of one clock: SLOTs, and a `Slot` beside each that is brought up to date by `pull`."""
+    """The markets of one clock: SLOTs, and a `Slot` beside each that is brought up to date by `pull`.
 
-    def __init__(self, run: Run, offset: int, slots: int, depth: int = 0) -> None:
-        self._run = run
+    ``shared``: they keep no books, the kernels bring them what the venue's say.
+    """
+
+    def __init__(self, run: Run, offset: int, slots: int, depth: int = 0, *, shared: bool = False) -> None:
+        self._run, self._shared = run, shared
         self._buffer = Buffer(slots * layout.SLOT_BYTES)
         self._words = self._buffer.words()
         self.slots: list[Slot] = []
@@ -261,7 +265,7 @@ class Half:
         for field in (layout.SLOT_BOUND_BID, layout.SLOT_BOUND_ASK, layout.SLOT_MOMENT, layout.SLOT_CAP):
             self._set(slot, field, NULL)
         self._set(slot, layout.SLOT_INDEX, slot.index)
-        self._set(slot, layout.SLOT_SOURCE, int(source == TICKER))
+        self._set(slot, layout.SLOT_SOURCE, _TICKER if source == TICKER else _SHARED if self._shared else 0)
         self._set(slot, layout.SLOT_SHOWN, -1)
         if self._views is not None:
             self._set(slot, layout.SLOT_VIEW, self._views.address + slot.index * self._view_bytes)

@@ -126,7 +126,8 @@ class CompiledRun:
         self._ids = {definition.number: definition.id for definition in rows.definitions.values()}
         ids = len(set(self._ids.values()))
         self._venue = Half(self.run, layout.RUN_VENUE_SLOTS, ids)
-        self._here = Half(self.run, layout.RUN_HERE_SLOTS, ids, desk.depth)
+        shared = desk.depth == 1 and ids == len(self._ids)
+        self._here = Half(self.run, layout.RUN_HERE_SLOTS, ids, desk.depth, shared=shared)
         self._make_buffers(ids)
         rules.set_execution(self.run, execution)
         rules.set_clocks(self.run, clocks)

@@ -219,26 +219,29 @@ def _read_on(run: int) -> int:
             return code
 
 
-@inline
-def _earliest(run: int, row: int) -> int:
-    """A time before which the message of a row was not at the venue."""
-    kind, recv_ns, told_ns = load_u1(row + ROW_KIND), load_i8(row + ROW_RECV), load_i8(row + ROW_VENUE)
-    least = recv_ns - load_i8(run + RUN_LONGEST)
-    if kind not in (_LEVEL, _SNAPSHOT_START, _TRADE, _TOP):
-        return least
-    assumed, theta = load_i8(run + RUN_ASSUMED), load_i8(run + RUN_THETA)
-    told = recv_ns - assumed if told_ns == NULL else told_ns - theta
-    return max(min(told, recv_ns - LEAST_LATENCY_NS), least)
-
-
 @kernel
 def survey(run: int, rows: int, end: int, out: int) -> int:
-    """Write RUN_SURVEY of the rows of a block; how many numbers that are."""
+    """Write RUN_SURVEY of the rows of a block; how many numbers that are.
+
+    A message without a time of its own may have that of one which was received with it: never is it at the
+    venue before all of these. Those received with the first row may have begun in the block before.
+    """
     count, size = 0, SURVEYED * ROW_BYTES
+    longest, assumed, theta = load_i8(run + RUN_LONGEST), load_i8(run + RUN_ASSUMED), load_i8(run + RUN_THETA)
+    moment_ns = load_i8(rows + ROW_RECV)
+    moment = moment_ns - longest
     for first in range(rows, end, size):
         earliest = MAX
         for row in range(first, min(end, first + size), ROW_BYTES):
-            earliest = min(earliest, _earliest(run, row))
+            recv_ns, told_ns = load_i8(row + ROW_RECV), load_i8(row + ROW_VENUE)
+            if recv_ns != moment_ns:
+                moment_ns, moment = recv_ns, MAX
+            told = recv_ns - assumed if told_ns == NULL else told_ns - theta
+            told = max(min(told, recv_ns - LEAST_LATENCY_NS), recv_ns - longest)
+            if load_u1(row + ROW_KIND) == _DEFINITION:
+                told = recv_ns - longest
+            moment = min(moment, told)
+            earliest = min(earliest, moment)
         store_8(out + count * 8, earliest)
         count += 1
     following = load_i8(run + RUN_BEYOND)

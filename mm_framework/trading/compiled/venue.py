@@ -55,7 +55,7 @@ from mm_framework.trading.compiled.layout import (
     TAPE_ROWS,
     TAPE_SEQ,
 )
-from mm_framework.trading.compiled.market import TICKER, apply, settle
+from mm_framework.trading.compiled.market import TICKER, apply, settle, tell_best
 from mm_framework.trading.compiled.places import add_lots, drop_place, drop_slot, lots_at
 from mm_framework.trading.compiled.queues import at_price, kept, lots, moved
 from mm_framework.trading.compiled.venue_orders import end_order, fill_resting, order_lot
@@ -294,6 +294,7 @@ def _market_message(run: int, slot: int, entry: int, kind: int, seq: int, now_ns
     if code > 0:
         return code
     settle(slot)
+    tell_best(slot, entry)
     if kind == _SNAPSHOT_START:
         book = load_i8(slot + SLOT_BOOK)
         store_8(slot + SLOT_BOUND_BID, book_worst(book, 1))
