@@ -57,7 +57,7 @@ def _levels(draw: random.Random, mid: int, sign: int) -> list[tuple[str, str]]:
     return [(f"{mid + sign * (k + 1) * 0.25:.2f}", str(draw.randrange(1, 4))) for k in range(count)]
 
 
-def restless(wakes: int = 255) -> Strategy:
+def restless(wakes: int = 255, depth: int = 2) -> Strategy:
     """Does anything, from its own random stream."""
 
     def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
@@ -86,4 +86,4 @@ def restless(wakes: int = 255) -> Strategy:
         elif u < 0.9:
             out.timer(wake.now_ns + int(1 + wake.uniform() * 1_000_000_000))
 
-    return Strategy(decide, wakes=wakes, state={"calls": "i8"}, tags=("t", "m"), depth=2)
+    return Strategy(decide, wakes=wakes, state={"calls": "i8"}, tags=("t", "m"), depth=depth)
