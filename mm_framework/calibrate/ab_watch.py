@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from mm_framework.calibrate.ab import METRICS, AbFill, AbRun, Rollback
 from mm_framework.calibrate.chunk import Chunk, Filled, Tick
-from mm_framework.calibrate.prometheus import Family, Row
+from mm_framework.calibrate.families import Family, Row
 from mm_framework.calibrate.run_log import Deadline, slip_bps
 
 __all__ = ["AbWatch"]
@@ -48,7 +48,7 @@ class AbWatch:
         self._ended(self.run)
 
     def families(self) -> Iterable[Family]:
-        """What the page of metrics shows of the test: `prometheus.Source`."""
+        """What the page of metrics shows of the test: `families.Source`."""
         run = self.run
         gates = run.gates.values()
         yield Family("mm_ab_rollback", "Whether everything is back in A", [Row(float(run.rolled_back))])

@@ -252,9 +252,10 @@ class ChunkWriter:
 
     def _fill(self, booked: _Booked) -> None:
         fill, slot = booked.fill, self._desk.markets.by_id[booked.fill.instrument]
-        wall_ns = self._reach(fill.mono_ns)
         price = _price(fill.price, slot)
+        # Before time goes on: what has ended is forgotten with the chunk.
         quote = self._quotes.get((fill.strategy, fill.order), _Quote(fill.mono_ns, price, None, None))
+        wall_ns = self._reach(fill.mono_ns)
         self._fills.append(
             Filled(
                 wall_ns,

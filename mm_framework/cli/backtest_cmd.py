@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import click
 
+from mm_framework.calibrate.ab_settings import AbSettings
+from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import (
     Chosen,
@@ -16,14 +18,17 @@ from mm_framework.cli.backtest_jobs import (
     configured,
     data_options,
     first_error,
+    overridden,
     override,
     results_folder,
     run_options,
 )
-from mm_framework.cli.options import PluginCommand, json_option
+from mm_framework.cli.calibration_options import Wish, calibration_options
+from mm_framework.cli.options import PluginCommand, json_option, settings_options
 from mm_framework.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mm_framework.cli.run_calibration import Calibration
     from mm_framework.replay.tape import Tape
     from mm_framework.results.bundle import Result
     from mm_framework.results.play import Played
@@ -35,6 +40,9 @@ __all__ = ["command"]
 @click.command("backtest", cls=PluginCommand)
 @data_options
 @run_options
+@calibration_options
+@settings_options(CalibrationSettings)
+@settings_options(AbSettings)
 @click.option(
     "--set",
     "overrides",
@@ -69,13 +77,35 @@ def command(app: App, /, **options: Any) -> int:
     setup = build(app.plugins, configuration, "the command line")
     started = datetime.now(UTC)
     folder = _folder(app, options["result_id"], options["strategies"], started)
-    result = _played(app, chosen, setup, scales, versions_of(app.plugins, configuration), started)
+    calibration = _calibration(app, options, overrides, folder.name)
+    if calibration is not None:
+        from mm_framework.cli.backtest_calibration import with_arms
+
+        if calibration.test is not None and scales:
+            raise ConfigError("--latency-ladder would repeat the A/B test: leave out one of them", key="ab")
+        setup = with_arms(app, setup, calibration)
+    versions = versions_of(app.plugins, configuration)
+    result = _played(app, chosen, setup, calibration, scales, versions, started)
     result = write_result(folder, result.document, result.tables)
     page = None if options["no_report"] else _page(app, result)
-    app.out.emit(_document(result, page), lambda: _shown(app, result, page))
+    told = _document(result, page) | ({} if calibration is None else calibration.document())
+    app.out.emit(told, lambda: _shown(app, result, page))
     if error := first_error(result.document["errors"]):
         raise error
     return 0
+
+
+def _calibration(
+    app: App, options: dict[str, Any], overrides: list[tuple[str, str]], name: str
+) -> Calibration | None:
+    """The logs and the A/B test that are asked for. Raises ConfigError, PluginError."""
+    wish = Wish(options["calibration_logs"], options["ab"])
+    if not wish.given(app):
+        return None
+    from mm_framework.cli.run_calibration import calibration_of
+
+    with overridden(app, options["strategies"], options["fee_model"], overrides):
+        return calibration_of(app, options["strategies"], wish, name, "backtest")
 
 
 def _ladder(text: str | None) -> list[float]:
@@ -107,7 +137,13 @@ def _folder(app: App, given: str | None, strategies: tuple[str, ...], started: d
 
 
 def _played(
-    app: App, chosen: Chosen, setup: Setup, scales: list[float], versions: dict[str, str], started: datetime
+    app: App,
+    chosen: Chosen,
+    setup: Setup,
+    calibration: Calibration | None,
+    scales: list[float],
+    versions: dict[str, str],
+    started: datetime,
 ) -> Result:
     from mm_framework.replay.tape import load_tape
     from mm_framework.results.play import play, result_of
@@ -115,7 +151,12 @@ def _played(
     with chosen_store(app, chosen) as store:
         tape = load_tape(store, chosen.request(), setup.trading.price_source, setup.trading.price_sources)
         with app.out.progress("playing", unit="messages") as advance:
-            played = play(tape, setup, progress=advance)
+            if calibration is None:
+                played = play(tape, setup, progress=advance)
+            else:
+                from mm_framework.cli.backtest_calibration import play_watched
+
+                played = play_watched(app, tape, setup, calibration, advance)
             ladder = [_rung(play, tape, setup, scale, advance) for scale in scales]
         return result_of(played, versions, run=chosen.run, ladder=ladder, started=started)
 

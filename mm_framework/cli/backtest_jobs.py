@@ -28,6 +28,7 @@ __all__ = [
     "chosen_store",
     "configured",
     "data_options",
+    "overridden",
     "override",
     "results_folder",
     "run_options",
@@ -122,16 +123,25 @@ def configured(
     """
     if len(set(strategies)) != len(strategies):
         raise ConfigError(f"--strategy names one twice: {', '.join(strategies)}", key="strategy")
-    kept = {section: dict(given) for section, given in app.flags.items()}
-    try:
-        for path, value in overrides:
-            cls, key = _setting_of(app, strategies, fee_model, path)
-            app.flags.setdefault(section_of(cls), {})[key] = Given(value, f"flag --set {path}")
+    with overridden(app, strategies, fee_model, overrides):
         return {
             "strategies": {name: _plugin_values(app, "strategies", name) for name in sorted(strategies)},
             "fee_model": {"name": fee_model, "settings": _plugin_values(app, "fee_models", fee_model)},
             **{section_of(cls): values_of(app.load(cls).value) for cls in SECTIONS},
         }
+
+
+@contextlib.contextmanager
+def overridden(
+    app: App, strategies: Sequence[str], fee_model: str, overrides: Sequence[tuple[str, str]]
+) -> Iterator[None]:
+    """``--set`` counts as flags meanwhile. Raises ConfigError, PluginError."""
+    kept = {section: dict(given) for section, given in app.flags.items()}
+    try:
+        for path, value in overrides:
+            cls, key = _setting_of(app, strategies, fee_model, path)
+            app.flags.setdefault(section_of(cls), {})[key] = Given(value, f"flag --set {path}")
+        yield
     finally:
         app.flags = kept
 

@@ -5,9 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import attrs
 import click
 
-__all__ = ["calibration_options"]
+from mm_framework.calibrate.log_settings import CalibrationSettings
+from mm_framework.cli.app import App
+
+__all__ = ["Wish", "calibration_options"]
+
+
+@attrs.frozen
+class Wish:
+    """The options: ``logs`` is the folder of --calibration-logs, empty for that of the settings, None for no
+    logs; ``ab`` the files of the two arms.
+    """
+
+    logs: str | None
+    ab: tuple[str, str] | None
+
+    def given(self, app: App) -> bool:
+        """Whether anything is asked for, by an option or by the settings."""
+        return self.logs is not None or self.ab is not None or app.load(CalibrationSettings).value.log
+
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -25,24 +25,16 @@ from mm_framework.calibrate.log import CalibrationLog
 from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.calibrate.run_log import Deadline, RunLog, RunName
 from mm_framework.cli.app import App
+from mm_framework.cli.calibration_options import Wish
 from mm_framework.contracts.strategy import Strategy
-from mm_framework.errors import ConfigError
+from mm_framework.errors import ConfigError, PluginError
+from mm_framework.results.setup import built, values_of
 from mm_framework.settings import ConfigFile, load, nearest, section_of
 
-__all__ = ["Calibration", "Wish", "calibration_of"]
+__all__ = ["Calibration", "calibration_of", "strategy_of"]
 
 ROOT = "strategy"
 """The only tables that the file of an arm may have are ``[strategy.NAME]``."""
-
-
-@attrs.frozen
-class Wish:
-    """The options: ``logs`` is the folder of --calibration-logs, empty for that of the settings, None for no
-    logs; ``ab`` the files of the two arms.
-    """
-
-    logs: str | None
-    ab: tuple[str, str] | None
 
 
 @attrs.frozen
@@ -82,6 +74,17 @@ class Calibration:
         if self.logs is not None:
             found.append(RunLog(CalibrationLog(self.logs), self.name, deadline, self.settings.log_every))
         return found
+
+    def configuration(self) -> dict[str, Any]:
+        """What a result says of the test beside the settings of A, as JSON values; empty without one."""
+        if self.test is None:
+            return {}
+        sides = {"a": 0, "b": 1}
+        arms = {
+            side: {name: values_of(both[place]) for name, both in self.arms.items()}
+            for side, place in sides.items()
+        }
+        return {"ab": {**arms, "settings": values_of(self.test.settings)}}
 
     def document(self) -> dict[str, Any]:
         """The keys that the JSON line of a run has more."""
@@ -124,6 +127,17 @@ def calibration_of(
         if mode == "live" and judged.mode == "online":
             check_stage(settings.reports_dir, judged.salt)
     return Calibration(RunName(run_id, mode, digest), settings, logs, test, arms)
+
+
+def strategy_of(app: App, name: str, settings: object) -> Strategy:
+    """A strategy with these settings. Raises PluginError for what its factory raises, or gives."""
+    strategy = built(app.plugins.get("strategies", name), settings)
+    if not isinstance(strategy, Strategy):
+        raise PluginError(
+            f"strategy {name!r}: its factory gave {type(strategy).__name__}, expected a Strategy",
+            phase="factory",
+        )
+    return strategy
 
 
 def _arms(app: App, strategies: Sequence[str], a: Path, b: Path) -> dict[str, tuple[object, object]]:

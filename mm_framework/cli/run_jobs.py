@@ -15,13 +15,14 @@ from mm_framework.bundle.run import Run
 from mm_framework.capture.clock import RealClock
 from mm_framework.cli.app import App
 from mm_framework.cli.bundles import kits_of, new_run, opened
+from mm_framework.cli.calibration_options import Wish
 from mm_framework.cli.live import LiveRequest, run_live
-from mm_framework.cli.run_calibration import Calibration, Wish, calibration_of
+from mm_framework.cli.run_calibration import Calibration, calibration_of, strategy_of
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
-from mm_framework.errors import ConfigError, PluginError
+from mm_framework.errors import ConfigError
 from mm_framework.replay.source import replay
 from mm_framework.results.setup import built
 from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
@@ -163,7 +164,7 @@ def _parts(app: App, options: RunOptions, calibration: Calibration | None) -> Pa
     names = options.strategies
     if len(set(names)) != len(names):
         raise ConfigError(f"--strategy names one twice: {', '.join(names)}", key="strategy")
-    arms = {} if calibration is None else calibration.strategies(partial(_strategy_of, app))
+    arms = {} if calibration is None else calibration.strategies(partial(strategy_of, app))
     parts = Parts(
         {name: arms.get(name) or _strategy(app, name) for name in names},
         _fee_model(app, options.fee_model),
@@ -233,17 +234,7 @@ def _take_overrides(app: App, options: RunOptions) -> None:
 
 def _strategy(app: App, name: str) -> Strategy:
     spec = app.plugins.get("strategies", name)
-    return _strategy_of(app, name, None if spec.settings is None else app.load(spec.settings).value)
-
-
-def _strategy_of(app: App, name: str, settings: object) -> Strategy:
-    strategy = built(app.plugins.get("strategies", name), settings)
-    if not isinstance(strategy, Strategy):
-        raise PluginError(
-            f"strategy {name!r}: its factory gave {type(strategy).__name__}, expected a Strategy",
-            phase="factory",
-        )
-    return strategy
+    return strategy_of(app, name, None if spec.settings is None else app.load(spec.settings).value)
 
 
 def _fee_model(app: App, name: str) -> Any:
