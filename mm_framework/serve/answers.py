@@ -196,14 +196,13 @@ class Quality(Struct, frozen=True):
     partitions: list[Judged]
 
 
-class SymbolNow(Struct, frozen=True):
+class SymbolNow(Status, frozen=True):
     """An instrument of a source, as its status messages say, with its best prices while SYNCED."""
 
     exchange: str
     symbol: str
     bid: str | None
     ask: str | None
-    status: Status
 
 
 class GateNow(Struct, frozen=True):

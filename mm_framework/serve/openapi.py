@@ -5,7 +5,7 @@ An `Operation` names its path, its parameters and the type of its answer; `docum
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -16,7 +16,7 @@ from mm_framework.serve.parameters import Parameter
 
 __all__ = ["Answerer", "Operation", "document"]
 
-Answerer = Callable[[Any, Mapping[str, Any]], Any]
+Answerer = Callable[[Any, Mapping[str, Any]], Awaitable[Any]]
 """Gives the answer, or a `guard.Refusal`, for a context and the values of the parameters."""
 
 _REFERENCE: Final = "#/components/schemas/{name}"
@@ -31,10 +31,7 @@ _REFUSALS: Final[Mapping[int, str]] = {
 
 @attrs.frozen
 class Operation:
-    """A GET. ``path`` as OpenAPI writes it; ``blocking``: it reads files, and is called in a thread.
-
-    ``answer``: its type, a union with None where there may be nothing to tell.
-    """
+    """A GET. ``path`` as OpenAPI writes it; ``answer``: its type, with None where there may be nothing."""
 
     path: str
     name: str
@@ -42,7 +39,6 @@ class Operation:
     answer: Any
     call: Answerer
     parameters: tuple[Parameter, ...] = ()
-    blocking: bool = False
 
     @property
     def route(self) -> str:

@@ -121,6 +121,25 @@ class Past:
             rows += _rows(table, at_ms, order)
         return rows, to_ms
 
+    def latest(self, id: str, limit: int, policy: Policy) -> list[TradeRow]:
+        """The last trades of the last day that has any."""
+        last_ms = self.last_ms(id)
+        if last_ms is None:
+            return []
+        begin_ms, end_ms = last_ms // DAY_MS * DAY_MS, last_ms + SLACK_MS
+        rows: list[TradeRow] = []
+        for table, *_ in self._days(id, begin_ms, end_ms, policy):
+            at_ms, order = _order(table, begin_ms, end_ms)
+            rows = _rows(table, at_ms, order[max(0, len(order) - limit) :])
+        return rows
+
+    def last_ms(self, id: str) -> int | None:
+        """When its last row was received, None if the store has none."""
+        store = self.store()
+        parts = [] if store is None or id not in store.instruments else store.partitions([id])
+        stretches = (one for stored in parts for part in stored.parts for one in part.stretches)
+        return max((one.last_ns // MS for one in stretches if one.instrument == id), default=None)
+
     def closes(self, id: str, day: int) -> npt.NDArray[np.float64]:
         """The last price of each minute of a day (counted from 1970), NaN where there was no trade."""
         found = np.full(DAY_MINUTES, np.nan)
