@@ -23,6 +23,7 @@ from mm_framework.model.book import Level as LevelInts
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, SyncState
 from mm_framework.model.instrument import Definition, parse_id
 from mm_framework.serve.ages import Ages
+from mm_framework.serve.bars import MinuteBars
 from mm_framework.serve.book import Book
 from mm_framework.serve.messages import (
     Data,
@@ -70,7 +71,10 @@ Said = tuple[str, int, Data]
 
 
 class Market:
-    """``id`` is ours, ``venue_symbol`` the venue's name. ``trades`` are kept, ``levels`` told a second."""
+    """``id`` is ours, ``venue_symbol`` the venue's name. ``trades`` are kept, ``levels`` told a second.
+
+    ``bars``: candles of the trades, of a minute each.
+    """
 
     def __init__(self, id: str, venue_symbol: str, *, trades: int = 1000, levels: int = 20) -> None:
         self.id, self.venue_symbol = id, venue_symbol
@@ -78,6 +82,7 @@ class Market:
         self.messages = self.traded = self.gaps = self.mismatches = self.resyncs = 0
         self.seq = 0
         self.ages = Ages()
+        self.bars = MinuteBars()
         self._book: Book | None = None
         self._state = SyncState.CONNECTING
         self._epoch = 1
@@ -237,12 +242,15 @@ class Market:
         if book is None:
             return
         self._age(row)
+        venue_ms = _venue_ms(row)
         self.traded += 1
         self._volume.add(ts_ms, row.price, row.size)
+        scales = book.definition.price_scale, book.definition.size_scale
+        self.bars.add(ts_ms if venue_ms is None else venue_ms, row.price, row.size, scales)
         trade = Trade(
             epoch=self._epoch,
             seq=self.traded,
-            venue_ms=_venue_ms(row),
+            venue_ms=venue_ms,
             price=book.price(row.price),
             size=book.size(row.size),
             side={BID: "buy", ASK: "sell"}.get(row.side),  # type: ignore[arg-type]  # these words only
