@@ -41,7 +41,7 @@ def save(
         numbers=definitions.numbers,
         definitions=definitions.all,
         links=list(session.links.values()),
-        streams=list(session.streams.values()),
+        streams=list(session.known.values()),
         depths=[(*key, depth) for key, depth in roster.depths.items()],
         infos=list(roster.infos.values()),
         instruments=[
@@ -100,7 +100,7 @@ def restore(
     session.refreshes.from_ns = state.refresh_from_ns
     session.links.update({link.index: link for link in state.links})
     for stream in state.streams:
-        session.streams[stream.subscription.instrument, stream.subscription.channel] = stream
+        session.add(stream)
     for info in state.infos:
         roster.infos[roster.id_of(info.venue_symbol)] = info
     for kept in state.instruments:
@@ -109,6 +109,7 @@ def restore(
     for stream in state.streams:
         wanted = stream.subscription
         roster.by_symbol[wanted.venue_symbol] = roster.by_id[wanted.instrument]
+    roster.rest(state.streams)
     session.rearm()
 
 

@@ -7,6 +7,7 @@ reference path looks at them. Books, rows and messages exist once, in memory tha
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -81,7 +82,7 @@ class Compiled:
         self._shapes = compiled_shapes(shapes)
         self._table = NameTable(len(self._shapes.channels))
         self._slots: dict[int, int] = {}
-        self._streams: list[Stream] = []
+        self._streams: list[Stream | None] = []  # by place; None: free
         self._places: dict[str, list[int]] = {}  # of an instrument's streams
         self._words: dict[str, Buffer] = {}
         self._texts: dict[str, Buffer] = {}
@@ -214,6 +215,7 @@ class Compiled:
 
     def _pull_stream(self, slot: int) -> None:
         stream, words = self._streams[slot], self._stream_words.words()
+        assert stream is not None
         base = slot * layout.STREAM_BYTES // 8
         words[base + layout.STREAM_DIRTY // 8] = 0
         stream.last_ns = words[base + layout.STREAM_LAST // 8]
@@ -259,9 +261,9 @@ class Compiled:
         self._put(layout.CTX_BOUND, session.bound_ns)
         self._push_output()
         self._push_links()
-        if self._stale is None or len(session.streams) != len(self._streams):
+        if self._stale is None or len(session.streams) != len(self._slots):
             self._push_streams()
-            self._stale = set(range(len(self._streams)))
+            self._stale = set(self._slots.values())
         for slot in self._stale:
             self._push_stream(slot)
         for name in self._names:
@@ -269,7 +271,7 @@ class Compiled:
                 number = self._shapes.channels.index(name.channel)
                 text = name.text.encode("utf-8", "surrogatepass")
                 missing = layout.NOBODY if name.nobody else -1
-                slot = missing if name.stream is None else self._slots[id(name.stream)]
+                slot = missing if name.stream is None else self._slots.get(id(name.stream), missing)
                 self._table.add(number, text, slot, name.connection)
         self._names.clear()
         self._current = True
@@ -292,11 +294,18 @@ class Compiled:
         self._put(layout.CTX_N_LINKS, len(words))
 
     def _push_streams(self) -> None:
-        """Places for all streams; a stream keeps its own."""
+        """Places for all streams; a stream keeps its own, until nobody looks at it any more."""
+        present = {id(stream) for stream in self._session.streams.values()}
+        for key in self._slots.keys() - present:
+            self._free(self._slots.pop(key))
+        free = [place for place, stream in enumerate(self._streams) if stream is None][::-1]
         for stream in self._session.streams.values():
             if id(stream) not in self._slots:
-                place = self._slots[id(stream)] = len(self._streams)
-                self._streams.append(stream)
+                if not free:
+                    free.append(len(self._streams))
+                    self._streams.append(None)
+                place = self._slots[id(stream)] = free.pop()
+                self._streams[place] = stream
                 self._places.setdefault(stream.subscription.instrument, []).append(place)
         needed = len(self._streams)
         if needed * layout.STREAM_BYTES > self._stream_words.size:
@@ -305,8 +314,22 @@ class Compiled:
         self._put(layout.CTX_STREAMS, self._stream_words.address)
         self._put(layout.CTX_DIRTY, self._dirty.address)
 
+    def _free(self, place: int) -> None:
+        """A stream's place, whose names stand for nothing any more; its instrument's words with the last."""
+        stream = self._streams[place]
+        assert stream is not None
+        self._streams[place] = None
+        words, base = self._stream_words.words(), place * layout.STREAM_BYTES // 8
+        words[base : base + layout.STREAM_BYTES // 8] = array("q", bytes(layout.STREAM_BYTES))
+        instrument = stream.subscription.instrument
+        self._places[instrument].remove(place)
+        if not self._places[instrument]:
+            for kept in (self._places, self._words, self._texts, self._symbols):
+                kept.pop(instrument, None)
+
     def _push_stream(self, slot: int) -> None:
         stream = self._streams[slot]
+        assert stream is not None
         own = self._push_instrument(stream)
         words, base = self._stream_words.words(), slot * layout.STREAM_BYTES // 8
         # A retry that is due on a connection that ends is left as it is, but counts as a deadline.

@@ -92,13 +92,13 @@ class Controls:
 
     def _meant(self, event: Subscribed, instrument_id: str | None) -> list[Stream]:
         """The streams that an acknowledgement is about: its symbol's, else all that the request asked for."""
-        connection, streams = self._turn.connection, self._session.streams
+        connection, session = self._turn.connection, self._session
         if instrument_id is not None:
-            stream = streams.get((instrument_id, event.channel))
+            stream = session.known.get((instrument_id, event.channel))
             return [] if stream is None else [stream]
         if event.req_id is None:
             return []
-        return [stream for stream in streams.values() if stream.awaits(connection, event.req_id)]
+        return [stream for stream in session.streams.values() if stream.awaits(connection, event.req_id)]
 
     def _refused(self, event: Refused) -> None:
         """A refusal names its symbol, or else the request: all that it asked for is refused."""
@@ -150,6 +150,7 @@ class Controls:
         streams = self._roster.end(instrument)
         self._notices.append(StatusChanged(event.text, online=False, instrument=instrument.id))
         self._session.unfollow(streams, phase="ended")
+        self._roster.rest(streams)
 
     def _id(self, venue_symbol: str | None) -> str | None:
         return None if venue_symbol is None else self._roster.id_of(venue_symbol)

@@ -181,7 +181,7 @@ class Feed:
         if sequence is not None and sequence.scope == "connection" and not self.counts.sequence_applied:
             # Nobody asked for numbers on these connections.
             proofs = {name: "none" if kind == "sequence" else kind for name, kind in proofs.items()}
-        followed = {channel for _, channel in self._session.streams}
+        followed = {channel for _, channel in self._session.known}
         return sorted(name for name in followed if proofs.get(name, "none") == "none")
 
     def checkpoint(self) -> bytes:
@@ -279,7 +279,9 @@ class Feed:
                 self._session.follow([one for one in followed if one is not None], record.mono_ns)
             case log_bodies.Unfollow(subscriptions):
                 left = [self._roster.unfollow(one) for one in subscriptions]
-                self._session.unfollow([one for one in left if one is not None])
+                gone = [one for one in left if one is not None]
+                self._session.unfollow(gone)
+                self._roster.rest(gone)
             case log_bodies.Rotation(reason):
                 self._session.rotate(Reason[reason], record.mono_ns)
             case log_bodies.Stop():
@@ -393,7 +395,7 @@ class Feed:
         self._session = session = Session(kit.adapter, kit.rules, config, self._commands, notices)
         make_book, make_witness = self._compile(config, kit, session)
         self._roster = roster = Roster(
-            kit, config, session, self._definitions, counts, make_book, make_witness
+            kit, config, session, self._definitions, counts, make_book, make_witness, self._names
         )
         controls = Controls(session, roster, emitter, counts, notices, turn)
         self._witnesses = witnesses = Witnesses(session, kit.rules.hash)

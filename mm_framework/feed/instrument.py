@@ -51,6 +51,7 @@ class Instrument:
     """An instrument that the shard follows. ``definition`` is None until its scales are chosen.
 
     ``trades`` is the numbering of ``trade_channel``, ``more_trades`` of any other channel with trades.
+    ``resting``: nothing of it is followed any more.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Instrument:
         self.more_trades: dict[str, TradeSync] = {}
         self._make_trades = partial(TradeSync, emitter, counts, numbered=rules.trade_ids)
         self._make_witness = make_witness
+        self.resting = False
         self.witness = make_witness()
 
     def trades_on(self, channel: str) -> TradeSync:
@@ -172,6 +174,18 @@ class Instrument:
             self.book.s.epoch,
         )
         self.forget_tickers()  # they were told at the old scales
+
+    def rest(self) -> None:
+        """Nothing of it is followed any more: it gives up the memory that books and tickers need."""
+        self.resting = True
+        self.book.rest()
+        self.witness = TopWitness()
+
+    def wake(self) -> None:
+        """It is followed again."""
+        self.resting = False
+        self.book.wake()
+        self.forget_tickers()
 
     def forget_tickers(self) -> None:
         """Tickers told so far are compared with no book any more."""

@@ -165,19 +165,19 @@ class Intake:
     ) -> Instrument | None:
         """The followed instrument of a wire name; None when nobody asked for it here."""
         instrument = self._roster.find(venue_symbol)
-        known = None if instrument is None else self._session.streams.get((instrument.id, channel))
+        known = None if instrument is None else self._session.known.get((instrument.id, channel))
         if instrument is None or (known is None and not self._config.discover):
             if self._names is not None and wire is None and not self._config.discover:
                 self._names.ignore(channel, venue_symbol)
             return None
         stream = known or self._roster.add_stream(Subscription(instrument.id, venue_symbol, channel), carries)
         connection = self._turn.connection
-        if self._names is not None:
-            self._names.learn(channel, wire or venue_symbol, connection if wire else -1, stream)
         self._turn.touched.add(instrument.id)
         if stream.over:
             self._counts.unfollowed_frames += 1
             return None
+        if self._names is not None:
+            self._names.learn(channel, wire or venue_symbol, connection if wire else -1, stream)
         if not self._may_feed(stream, snapshot=snapshot):
             self._counts.foreign_frames += 1
             return None
@@ -194,7 +194,7 @@ class Intake:
 
     def _attach(self, instrument: Instrument, channel: str) -> None:
         """The present connection feeds the stream: nobody did, or a snapshot hands it over."""
-        stream = self._session.streams[instrument.id, channel]
+        stream = self._session.known[instrument.id, channel]
         helps = stream.spare is not None and stream.spare.connection == self._turn.connection
         if self._turn.record.kind == RecordKind.FRAME and not helps:
             stream.connection = self._turn.connection

@@ -42,7 +42,7 @@ class Messages:
             if isinstance(pending, BookDelta):
                 self._witnesses.answered(pending.instrument, pending.message, self._turn.now_ns)
             return
-        stream = self._session.streams[pending.instrument.id, pending.channel]
+        stream = self._session.known[pending.instrument.id, pending.channel]
         if not self._admission.admits(stream, pending):
             self._counts.foreign_frames += 1
             return

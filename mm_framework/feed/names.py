@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from mm_framework.feed.links import Stream
@@ -40,6 +42,13 @@ class Names:
     def forget(self, connection: int) -> None:
         """Channel numbers of a connection may stand for something else from now on: learn them anew."""
         for key in [key for key in self._known if key[2] == connection]:
+            del self._known[key]
+            self.fresh.append(Name(*key, None))
+
+    def leave(self, streams: Iterable[Stream]) -> None:
+        """Names of these streams stand for nothing, until they are learned anew."""
+        gone = {id(stream) for stream in streams}
+        for key in [key for key, stream in self._known.items() if id(stream) in gone]:
             del self._known[key]
             self.fresh.append(Name(*key, None))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from mm_framework.contracts.adapter import Subscription
 from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.feed.config import FeedConfig, VenueKit
 from mm_framework.feed.instrument import Definitions, Instrument
 from mm_framework.feed.links import Stream
+from mm_framework.feed.names import Names
 from mm_framework.feed.session import Session
 from mm_framework.model.book import Book
 from mm_framework.model.events import Reason
@@ -32,7 +33,9 @@ class Roster:
         counts: Counts,
         make_book: Callable[[], Book],
         make_witness: Callable[[], Witness],
+        names: Names,
     ) -> None:
+        self._names = names
         self._kit, self._config, self._session = kit, config, session
         self._definitions, self._counts = definitions, counts
         self._make_book, self._make_witness = make_book, make_witness
@@ -47,17 +50,21 @@ class Roster:
 
     def follow(self, subscription: Subscription) -> Stream | None:
         """Follow an instrument on a channel; its stream, None when it is followed already."""
-        known = self._session.streams.get((subscription.instrument, subscription.channel))
+        key = subscription.instrument, subscription.channel
+        known = self._session.known.get(key)
         if known is not None and not known.over:
             return None
         instrument = self.by_id.get(subscription.instrument)
         if instrument is None:
             instrument = self.add(subscription.instrument, subscription.venue_symbol)
+        elif instrument.resting:
+            instrument.wake()
         # A subscription knows the id of its symbol, which the symbol alone may not tell.
         self.by_symbol[subscription.venue_symbol] = instrument
         if known is None:
             channel = subscription.channel
             return self.add_stream(subscription, self._carries.get(channel, channel))
+        self._session.wake(key)
         known.follow(subscription)
         if known.carries == "book":
             instrument.book.follow()
@@ -65,7 +72,7 @@ class Roster:
 
     def unfollow(self, subscription: Subscription) -> Stream | None:
         """Follow it no longer; the stream, None when it is not followed. Its book stops."""
-        stream = self._session.streams.get((subscription.instrument, subscription.channel))
+        stream = self._session.known.get((subscription.instrument, subscription.channel))
         if stream is None or stream.phase == "unfollowed":
             return None
         self._forget(self.by_id[subscription.instrument], stream, Reason.UNSUBSCRIBED)
@@ -78,6 +85,14 @@ class Roster:
             self._forget(instrument, stream, Reason.ENDED)
         return ended
 
+    def rest(self, left: Iterable[Stream]) -> None:
+        """These streams are followed no more: instruments of which nothing is left keep next to nothing."""
+        resting = self._session.rest(one.subscription.instrument for one in left)
+        for name in dict.fromkeys(one.subscription.instrument for one in resting):
+            self.by_id[name].rest()
+        if resting:
+            self._names.leave(resting)
+
     def _forget(self, instrument: Instrument, stream: Stream, reason: Reason) -> None:
         """What a stream has built is gone."""
         if stream.carries == "book":
@@ -89,7 +104,7 @@ class Roster:
     def add_stream(self, subscription: Subscription, carries: str) -> Stream:
         """A subscription that nobody has asked for yet."""
         stream = Stream(subscription, carries)
-        self._session.streams[subscription.instrument, subscription.channel] = stream
+        self._session.add(stream)
         return stream
 
     def add(self, instrument_id: str, venue_symbol: str) -> Instrument:
@@ -152,7 +167,7 @@ class Roster:
         instrument_id = self.id_of(venue_symbol)
         self.depths[instrument_id, channel] = depth
         instrument = self.by_id.get(instrument_id)
-        stream = self._session.streams.get((instrument_id, channel))
+        stream = self._session.known.get((instrument_id, channel))
         keeps = self._kit.rules.keeps_depth
         if instrument is not None and stream is not None and stream.carries == "book" and keeps:
             instrument.deepen(depth)
@@ -166,7 +181,7 @@ class Roster:
         levels: int | None,
     ) -> None:
         """Choose the scales before the first value is read; know the depth before the first book."""
-        adapter, stream = self._kit.adapter, self._session.streams[instrument.id, channel]
+        adapter, stream = self._kit.adapter, self._session.known[instrument.id, channel]
         if stream.carries == "book" and depth is None:
             depth = stream.subscription.depth or self.depths.get((instrument.id, channel))
             if depth is None and levels is not None:

@@ -49,7 +49,8 @@ class Watch(Protocol):
 class Session:
     """All connections and subscriptions of a shard. Commands and notices go to the given lists.
 
-    ``watched``: what else has deadlines.
+    ``streams``: those that may have something to say or to await; ``known``: all that ever were, in the order
+    in which they were followed first. ``watched``: what else has deadlines.
 
     ``fetched``: books begin with a snapshot over REST (`SequenceSpec.bridge`).
     """
@@ -69,6 +70,7 @@ class Session:
         self.instruments: dict[str, Instrument] = {}
         self.links: dict[int, Link] = {}
         self.streams: dict[tuple[str, str], Stream] = {}
+        self.known: dict[tuple[str, str], Stream] = {}
         self.handover, self.refreshes = Handover(self), Refreshes(self)
         self.watched: list[Watch] = [self.handover]
         self._first_s = max(config.settings.ack_timeout_s, adapter.limits.first_data_s)
@@ -511,6 +513,25 @@ class Session:
         self.commands.append(Reconnect(link.index, reason))
 
     # subscriptions
+
+    def add(self, stream: Stream) -> None:
+        """A stream that was not known."""
+        key = stream.subscription.instrument, stream.subscription.channel
+        self.streams[key] = self.known[key] = stream
+
+    def rest(self, instruments: Iterable[str]) -> list[Stream]:
+        """Look no more at the streams of those among these instruments of which nothing is followed."""
+        busy = {one.subscription.instrument for one in self.streams.values() if not one.over}
+        gone = set(instruments) - busy
+        resting = [one for one in self.streams.values() if one.subscription.instrument in gone]
+        for one in resting:
+            del self.streams[one.subscription.instrument, one.subscription.channel]
+        return resting
+
+    def wake(self, key: tuple[str, str]) -> None:
+        """Look at a known stream again, in its old place."""
+        if key not in self.streams:
+            self.streams = {one: s for one, s in self.known.items() if one == key or one in self.streams}
 
     def follow(self, streams: Sequence[Stream], now_ns: int) -> None:
         """Ask for streams that are new, now or as soon as there is a connection."""

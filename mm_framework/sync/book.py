@@ -142,6 +142,7 @@ class BookSync:
     ) -> None:
         self.owner, self.rules, self.emitter, self.counts = owner, rules, emitter, counts
         self.stable_ns = stable_ns
+        self._make_book = make_book
         self.book = make_book()
         self.s = BookState()
         self.proofs = Proofs()
@@ -407,6 +408,14 @@ class BookSync:
         self.book.clear()
         epoch = min(s.epoch + s.built, MAX_EPOCH)
         self.s = BookState(SyncState.STOPPED, epoch, seen_price=s.seen_price, seen_size=s.seen_size)
+
+    def rest(self) -> None:
+        """A book that nobody follows holds no levels: an empty plain one is kept in its place."""
+        self.book = OrderBook()
+
+    def wake(self) -> None:
+        """There will be levels again."""
+        self.book = self._make_book()
 
     def follow(self) -> None:
         """The book is followed again."""
