@@ -16,7 +16,7 @@ Rows of a bundle are made by reading every record again: a bundle holds what the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,7 @@ def backtest(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     *,
     fee_model: str = "flat",
+    execution: Sequence[str] = (),
     progress: Callable[[int], object] = lambda messages: None,
 ) -> Result:
     """Play a strategy on recorded data; the result is in memory, ``result.write(folder)`` keeps it.
@@ -93,14 +94,15 @@ def backtest(
     ``strategy``: the name of an installed one, or a `Strategy` (called ``strategy``), or several by name.
     ``data``: a store, its path or URL (all of quality ``pass``), or what ``store.events(...)`` selects.
     ``settings``: section -> key -> value over those of the configuration file and variables; a strategy's
-    section is its name, a fee model's is ``fee.NAME``. A strategy that fails is stopped; see ``result.ok``.
+    section is its name, a fee model's is ``fee.NAME``, that of a plugin's latency or queue model, named in
+    ``execution``, is ``execution.NAME``. A strategy that fails is stopped; see ``result.ok``.
     Raises ConfigError, PluginError, ReplayError, StoreError.
     """
     from mm_framework.results import program
 
     opened = open_store(data) if isinstance(data, (str, os.PathLike)) else data
     return program.backtest(
-        _plugins(None), _settings_of, strategy, opened, settings or {}, fee_model, progress
+        _plugins(None), _settings_of, strategy, opened, settings or {}, fee_model, execution, progress
     )
 
 

@@ -134,8 +134,9 @@ def mm_register_emulators() -> list[EmulatorSpec]:  # type: ignore[empty-body]  
 
 @hookspec
 def mm_register_execution_models() -> list[ExecutionModelSpec]:  # type: ignore[empty-body]  # as above
-    """Latency and queue models of the simulated exchange (`contracts.execution_model`).
+    """Latency and queue models of the simulated exchange, chosen with ``mm backtest --execution NAME``.
 
-    The spec's ``role`` says which of the two it is. Called once, when a command first needs plugins; if
-    it raises, the plugin fails and a run that names one of its models ends with exit code 3.
+    The spec's ``role`` says which of the two it is (`contracts.execution_model`). Called once, when a
+    command first needs plugins; if it raises, the plugin fails and a run that names one of its models ends
+    with exit code 3.
     """

@@ -14,6 +14,7 @@ from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import (
     Chosen,
+    Named,
     chosen_store,
     configured,
     data_options,
@@ -73,11 +74,12 @@ def command(app: App, /, **options: Any) -> int:
     chosen = Chosen(**{field.name: options[field.name] for field in attrs.fields(Chosen)})
     scales = _ladder(options["latency_ladder"])
     overrides = [override(one) for one in options["overrides"]]
-    configuration = configured(app, options["strategies"], options["fee_model"], overrides)
+    named = Named(options["strategies"], options["fee_model"], options["executions"])
+    configuration = configured(app, named, overrides)
     setup = build(app.plugins, configuration, "the command line")
     started = datetime.now(UTC)
     folder = _folder(app, options["result_id"], options["strategies"], started)
-    calibration = _calibration(app, options, overrides, folder.name)
+    calibration = _calibration(app, options, named, overrides, folder.name)
     if calibration is not None:
         from mm_framework.cli.backtest_calibration import with_arms
 
@@ -96,7 +98,7 @@ def command(app: App, /, **options: Any) -> int:
 
 
 def _calibration(
-    app: App, options: dict[str, Any], overrides: list[tuple[str, str]], name: str
+    app: App, options: dict[str, Any], named: Named, overrides: list[tuple[str, str]], name: str
 ) -> Calibration | None:
     """The logs and the A/B test that are asked for. Raises ConfigError, PluginError."""
     wish = Wish(options["calibration_logs"], options["ab"])
@@ -104,7 +106,7 @@ def _calibration(
         return None
     from mm_framework.cli.run_calibration import calibration_of
 
-    with overridden(app, options["strategies"], options["fee_model"], overrides):
+    with overridden(app, named, overrides):
         return calibration_of(app, options["strategies"], wish, name, "backtest")
 
 

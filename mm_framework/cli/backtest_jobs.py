@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Chosen",
+    "Named",
     "chosen_store",
     "configured",
     "data_options",
@@ -59,6 +60,15 @@ class Chosen:
         )
 
 
+@attrs.frozen
+class Named:
+    """The components of plugins that a run was asked to use, by name."""
+
+    strategies: tuple[str, ...]
+    fee_model: str
+    executions: tuple[str, ...]
+
+
 def data_options(function: F) -> F:
     """Decorator: which data a run is played on, as the fields of `Chosen`."""
     for option in (
@@ -79,6 +89,13 @@ def run_options(function: F) -> F:
     for option in (
         click.option(
             "--fee-model", default="flat", show_default=True, metavar="NAME", help="What a fill costs."
+        ),
+        click.option(
+            "--execution",
+            "executions",
+            multiple=True,
+            metavar="NAME",
+            help="A plugin's latency or queue model in place of the settings'; repeats.",
         ),
         click.option(
             "--strategy",
@@ -114,32 +131,31 @@ def chosen_store(app: App, chosen: Chosen) -> Iterator[Store]:
         yield store
 
 
-def configured(
-    app: App, strategies: Sequence[str], fee_model: str, overrides: Sequence[tuple[str, str]] = ()
-) -> dict[str, Any]:
+def configured(app: App, named: Named, overrides: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
     """The configuration that `results.setup.build` takes, from flags, variables, file and defaults.
 
     ``overrides``: ``--set`` as `override` splits it. Raises ConfigError, PluginError.
     """
-    if len(set(strategies)) != len(strategies):
-        raise ConfigError(f"--strategy names one twice: {', '.join(strategies)}", key="strategy")
-    with overridden(app, strategies, fee_model, overrides):
+    for flag, names in (("--strategy", named.strategies), ("--execution", named.executions)):
+        if len(set(names)) != len(names):
+            raise ConfigError(f"{flag} names one twice: {', '.join(names)}", key=flag.removeprefix("--"))
+    fee_model = named.fee_model
+    with overridden(app, named, overrides):
         return {
-            "strategies": {name: _plugin_values(app, "strategies", name) for name in sorted(strategies)},
+            "strategies": _values_by_name(app, "strategies", named.strategies),
             "fee_model": {"name": fee_model, "settings": _plugin_values(app, "fee_models", fee_model)},
+            "execution": _values_by_name(app, "execution_models", named.executions),
             **{section_of(cls): values_of(app.load(cls).value) for cls in SECTIONS},
         }
 
 
 @contextlib.contextmanager
-def overridden(
-    app: App, strategies: Sequence[str], fee_model: str, overrides: Sequence[tuple[str, str]]
-) -> Iterator[None]:
+def overridden(app: App, named: Named, overrides: Sequence[tuple[str, str]]) -> Iterator[None]:
     """``--set`` counts as flags meanwhile. Raises ConfigError, PluginError."""
     kept = {section: dict(given) for section, given in app.flags.items()}
     try:
         for path, value in overrides:
-            cls, key = _setting_of(app, strategies, fee_model, path)
+            cls, key = _setting_of(app, named, path)
             app.flags.setdefault(section_of(cls), {})[key] = Given(value, f"flag --set {path}")
         yield
     finally:
@@ -154,16 +170,19 @@ def override(text: str) -> tuple[str, str]:
     return path, value
 
 
-def _setting_of(app: App, strategies: Sequence[str], fee_model: str, path: str) -> tuple[type[Any], str]:
+def _setting_of(app: App, named: Named, path: str) -> tuple[type[Any], str]:
     """The settings class and key that a path means: ``KEY``, ``STRATEGY.KEY``, ``SECTION.KEY``."""
     name, dot, key = path.rpartition(".")
     if not dot:
-        if len(strategies) != 1:
-            raise ConfigError(f"--set {path}: say of which strategy: {strategies[0]}.{path}", key="set")
-        name = strategies[0]
+        if len(named.strategies) != 1:
+            example = f"{named.strategies[0]}.{path}"
+            raise ConfigError(f"--set {path}: say of which strategy: {example}", key="set")
+        name = named.strategies[0]
     classes: dict[str, type[Any] | None] = {section_of(one): one for one in SECTIONS}
-    classes[f"fee.{fee_model}"] = app.plugins.get("fee_models", fee_model).settings
-    classes |= {one: app.plugins.get("strategies", one).settings for one in strategies}
+    plugins = app.plugins
+    classes[f"fee.{named.fee_model}"] = plugins.get("fee_models", named.fee_model).settings
+    classes |= {f"execution.{one}": plugins.get("execution_models", one).settings for one in named.executions}
+    classes |= {one: plugins.get("strategies", one).settings for one in named.strategies}
     if name not in classes:
         raise ConfigError(
             f"--set {path}: nothing here is called {name!r}; {nearest(name, classes)}", key="set"
@@ -173,6 +192,10 @@ def _setting_of(app: App, strategies: Sequence[str], fee_model: str, path: str) 
     if cls is None or key not in keys:
         raise ConfigError(f"{name} has no setting {key!r}; {nearest(key, keys)}", key=path)
     return cls, key
+
+
+def _values_by_name(app: App, kind: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    return {name: _plugin_values(app, kind, name) for name in sorted(names)}
 
 
 def _plugin_values(app: App, kind: str, name: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import click
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import (
     Chosen,
+    Named,
     chosen_store,
     configured,
     data_options,
@@ -136,10 +137,11 @@ def _points(
     from mm_framework.results.sweep import Point
 
     components = InstalledComponents(app.config)
+    named = Named(options["strategies"], options["fee_model"], options["executions"])
     found = []
     for number, values in enumerate(combinations):
         overrides = [*fixed, *values.items()]
-        configuration = configured(app, options["strategies"], options["fee_model"], overrides)
+        configuration = configured(app, named, overrides)
         data = _data(chosen, store, configuration["trading"])
         found.append(Point(number, values, configuration, data, components))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["LatencyModel", "QueueModel"]
+__all__ = ["LatencyModel", "OrderLatency", "QueueModel"]
 
 
 class LatencyModel(Protocol):
@@ -15,9 +15,26 @@ class LatencyModel(Protocol):
         ...
 
 
-class QueueModel(Protocol):
-    """Lots ahead of a resting order at its price."""
+class OrderLatency(Protocol):
+    """Both ways of an order: what the factory of a plugin's ``latency`` model makes."""
 
-    def advance(self, ahead: int, old: int, new: int, printed: int) -> int:
-        """The lots ahead after the level went from ``old`` to ``new`` with ``printed`` lots traded."""
+    @property
+    def entry(self) -> LatencyModel:
+        """From the decision to the matching engine; ``now_ns`` is the time of the decision."""
+        ...
+
+    @property
+    def response(self) -> LatencyModel:
+        """From the matching engine back; ``now_ns`` is the time there."""
+        ...
+
+
+class QueueModel(Protocol):
+    """Lots ahead of a resting order at its price; what the factory of a ``queue`` model makes."""
+
+    def advance(self, ahead: float, old: int, new: int, printed: int) -> float:
+        """The lots ahead after the level went from ``old`` to ``new`` with ``printed`` lots traded.
+
+        0 or more; prints at the price were already taken off ``ahead``.
+        """
         ...

@@ -103,7 +103,10 @@ class EmulatorSpec(Spec):
 
 @attrs.frozen
 class ExecutionModelSpec(Spec):
-    """A latency or queue model of the simulated exchange; ``role`` is ``latency`` or ``queue``."""
+    """A model of the simulated exchange, of `contracts.execution_model`; ``role`` says which:
+
+    ``latency``: ``factory(settings) -> OrderLatency``; ``queue``: ``factory(settings) -> QueueModel``.
+    """
 
     kind: ClassVar[str] = "execution_models"
 

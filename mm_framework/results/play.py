@@ -29,7 +29,6 @@ from mm_framework.results.watchdog import watchdog
 from mm_framework.trading.backtest import Outcome
 from mm_framework.trading.engine import Engine
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, by_quote
-from mm_framework.trading.models import execution_of, latencies_of
 from mm_framework.trading.results import money_text
 from mm_framework.trading.settings import BacktestSettings
 from mm_framework.trading.timeline import Clocks
@@ -65,14 +64,14 @@ def play(
     """Run a setup on a tape. ``grid``: whether the equity is kept; ``engine`` replaces the one that the
     settings choose. A strategy that fails is stopped only.
     """
-    latencies = latencies_of(setup.latency, setup.measured)
+    latencies = setup.latencies()
     make = engine or functools.partial(Engine, choice=setup.backtest.engine)
     run = make(
         setup.strategies,
         setup.fee_model,
         entry=latencies.entry,
         response=latencies.response,
-        execution=execution_of(setup.matching, setup.trading),
+        execution=setup.rules(),
         clocks=clocks_of(tape, setup.backtest),
         settings=attrs.evolve(setup.trading, price_sources=tape.sources),
         limits=setup.limits,
@@ -113,7 +112,7 @@ def result_of(
     started: datetime | None = None,
 ) -> Result:
     """The result of a run, in memory. ``run``: the bundle that it was played from, if it was no store."""
-    tape, outcome = played.tape, played.outcome
+    tape, outcome, plugged = played.tape, played.outcome, played.setup.execution
     paths = paths_of_tape(tape, played.setup) if paths is None else paths
     found = tables_of(outcome, tape.instruments, {one.id: _quote(one) for one in tape.instruments})
     tables: dict[str, pa.Table] = {**attrs.asdict(found, recurse=False), "tops": table_of(paths)}
@@ -130,7 +129,8 @@ def result_of(
         "models": {
             "latency": values_of(played.setup.latency),
             "latency_table_sha256": played.setup.table,
-            "queue": played.setup.matching.queue,
+            "queue": queue.name if (queue := plugged.get("queue")) else played.setup.matching.queue,
+            "plugins": {role: one.name for role, one in sorted(plugged.items())},
             "fee": played.setup.fee_model.name,
             "self_impact": "none: history does not react to our orders",
         },

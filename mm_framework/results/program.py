@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -28,6 +28,7 @@ def backtest(
     data: Store | Selection,
     settings: Mapping[str, Mapping[str, Any]],
     fee_model: str,
+    execution: Sequence[str],
     progress: Callable[[int], object],
 ) -> Result:
     """See `api.backtest`. ``settings_of``: settings as they are without ``settings``."""
@@ -36,6 +37,10 @@ def backtest(
     sections = {name: components.get("strategies", name).settings for name in names}
     fee = f"fee.{fee_model}"
     sections[fee] = components.get("fee_models", fee_model).settings
+    models = {name: f"execution.{name}" for name in execution}
+    sections |= {
+        section: components.get("execution_models", name).settings for name, section in models.items()
+    }
     sections |= {section_of(cls): cls for cls in SECTIONS}
     for name in settings:
         if name not in sections:
@@ -46,6 +51,7 @@ def backtest(
     configuration = {
         "strategies": {name: values[name] for name in names},
         "fee_model": {"name": fee_model, "settings": values[fee]},
+        "execution": {name: values[section] for name, section in models.items()},
         **{section_of(cls): values[section_of(cls)] for cls in SECTIONS},
     }
     setup = build(components, configuration, "settings")

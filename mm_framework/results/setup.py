@@ -1,8 +1,8 @@
 """What a backtest is run with: a configuration, as JSON values, and what is built from it.
 
     configuration = {"strategies": {"toy_spread": {...}}, "fee_model": {"name": "flat", "settings": {...}},
-                     "trading": {...}, "limits": {...}, "order-latency": {...}, "matching": {...},
-                     "backtest": {...}}
+                     "execution": {"my_queue": {...}}, "trading": {...}, "limits": {...},
+                     "order-latency": {...}, "matching": {...}, "backtest": {...}}
     setup = build(plugins, configuration)
 
 Every run is built from such a document, so that the one in a result runs again as it did.
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -26,6 +26,9 @@ from mm_framework.errors import ConfigError, MMError, PluginError
 from mm_framework.model.fixed import BadNumber, InexactValue, ValueOverflow
 from mm_framework.settings import ConfigFile, load, section_of
 from mm_framework.trading.latency import Measured
+from mm_framework.trading.matching import Execution
+from mm_framework.trading.models import Latencies, execution_of, latencies_of
+from mm_framework.trading.plugin_models import check_latency, check_queue, guarded_latency, guarded_queue
 from mm_framework.trading.settings import (
     BacktestSettings,
     LatencySettings,
@@ -35,7 +38,7 @@ from mm_framework.trading.settings import (
 )
 from mm_framework.values import to_json
 
-__all__ = ["SECTIONS", "Components", "Setup", "build", "built", "values_of", "versions_of"]
+__all__ = ["SECTIONS", "Components", "Plugged", "Setup", "build", "built", "values_of", "versions_of"]
 
 T = TypeVar("T")
 
@@ -47,6 +50,9 @@ SECTIONS: Final[tuple[type[Any], ...]] = (
     BacktestSettings,
 )
 """The settings classes of a backtest, beside those of its strategies and its fee model."""
+
+_CHECKS: Final[Mapping[str, Callable[[str, Any], Any]]] = {"latency": check_latency, "queue": check_queue}
+"""The roles of execution models, and what looks whether a factory's object can play them."""
 
 _COLUMNS = ("request_ns", "venue_ns", "response_ns")
 
@@ -65,9 +71,17 @@ class Components(Protocol):
 
 
 @attrs.frozen
+class Plugged:
+    """An execution model of a plugin: an `OrderLatency` or a `QueueModel`."""
+
+    name: str
+    model: Any
+
+
+@attrs.frozen
 class Setup:
     """All that plays on a tape. ``configuration``: what it was built from, as JSON values; ``table``: the
-    SHA-256 of the table of latencies, if there is one.
+    SHA-256 of the table of latencies, if there is one. ``execution``: the models of plugins by role.
     """
 
     strategies: Mapping[str, Strategy]
@@ -80,6 +94,22 @@ class Setup:
     configuration: Mapping[str, Any]
     measured: tuple[Measured, ...] = ()
     table: str | None = None
+    execution: Mapping[str, Plugged] = attrs.field(factory=dict)
+
+    def latencies(self) -> Latencies:
+        """Both ways of an order, as the settings or a plugin's model say."""
+        plugged = self.execution.get("latency")
+        if plugged is None:
+            return latencies_of(self.latency, self.measured)
+        return guarded_latency(plugged.name, plugged.model, self.latency.scale)
+
+    def rules(self) -> Execution:
+        """The rules of the venue, as the settings or a plugin's queue model say."""
+        rules = execution_of(self.matching, self.trading)
+        plugged = self.execution.get("queue")
+        if plugged is None:
+            return rules
+        return attrs.evolve(rules, queue=guarded_queue(plugged.name, plugged.model))
 
 
 def build(
@@ -97,7 +127,17 @@ def build(
     }
     fee_model = _component(components, "fee_models", fee["name"], fee["settings"], origin)
     return Setup(
-        strategies, fee_model, trading, limits, latency, matching, backtest, configuration, rows, table
+        strategies,
+        fee_model,
+        trading,
+        limits,
+        latency,
+        matching,
+        backtest,
+        configuration,
+        rows,
+        table,
+        _plugged(components, configuration.get("execution", {}), origin),
     )
 
 
@@ -105,6 +145,7 @@ def versions_of(components: Components, configuration: Mapping[str, Any]) -> dic
     """Distribution -> version of the core and of the plugins that a configuration uses."""
     used = {("strategies", name) for name in configuration["strategies"]}
     used.add(("fee_models", configuration["fee_model"]["name"]))
+    used |= {("execution_models", name) for name in configuration.get("execution", {})}
     found = {"mm-framework": __version__}
     for one in components.loaded:
         if not used.isdisjoint(one.registers):
@@ -141,6 +182,26 @@ def _strategy(components: Components, name: str, values: Mapping[str, Any], orig
             phase="factory",
         )
     return strategy
+
+
+def _plugged(
+    components: Components, chosen: Mapping[str, Mapping[str, Any]], origin: str
+) -> dict[str, Plugged]:
+    """The execution models of plugins by role, at most one of each."""
+    found: dict[str, Plugged] = {}
+    for name, values in chosen.items():
+        role = str(getattr(components.get("execution_models", name), "role", ""))
+        if role not in _CHECKS:
+            raise PluginError(
+                f"execution model {name!r} has the role {role!r}, expected latency or queue", phase="register"
+            )
+        if role in found:
+            raise ConfigError(
+                f"--execution names two models of the {role}: {found[role].name} and {name}", key="execution"
+            )
+        made = _component(components, "execution_models", name, values, origin)
+        found[role] = Plugged(name, _CHECKS[role](name, made))
+    return found
 
 
 def _component(components: Components, kind: str, name: str, values: Mapping[str, Any], origin: str) -> Any:

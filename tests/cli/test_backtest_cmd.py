@@ -197,6 +197,17 @@ def test_the_summary_names_what_a_fill_costs(tmp_path: Path, model: str, told: s
     assert line.removeprefix("fees").strip().startswith(told)
 
 
+def test_a_model_of_a_plugin_takes_the_place_of_the_settings(book_store: Path) -> None:
+    how = ("--store", str(book_store), "--strategy", "trader", "--qa", "any", "--execution", "front")
+    document = played(*how, "--set", "execution.front.lots=7", "--id", "front")
+    assert document["timing"]["engine"]["name"] == "interpreted"
+    kept = json.loads(Path("data/results/front/result.json").read_text())
+    assert kept["configuration"]["execution"] == {"front": {"lots": 7}}
+    assert (kept["models"]["queue"], kept["models"]["plugins"]) == ("front", {"queue": "front"})
+    told = CliRunner().invoke(main, ["report", "front", "--explain", "1", "--json"])
+    assert told.exit_code == 0, told.stderr
+
+
 def test_a_ladder_without_factors_has_the_usual_ones(tmp_path: Path) -> None:
     document = played(*taker(l1_store(tmp_path), "--latency-ladder"))
     assert [rung["scale"] for rung in document["ladder"]] == [0.0, 2.0, 5.0]
@@ -238,6 +249,19 @@ REFUSALS = [
     (("--strategy", "trader", "--set", "order-latency.model=table"), 2, "belong together"),
     (("--strategy", "unbuilt"), 3, "cannot be built: ZeroDivisionError"),
     (("--strategy", "nothing"), 3, "expected a Strategy"),
+]
+
+
+REFUSALS += [
+    (("--strategy", "trader", "--execution", "fronk"), 2, "did you mean 'front'?"),
+    (("--strategy", "trader", "--execution", "front", "--execution", "front"), 2, "names one twice"),
+    (("--strategy", "trader", "--execution", "none"), 3, "expected a queue model"),
+    (("--strategy", "trader", "--execution", "broken"), 3, "'broken': latency raised ZeroDivisionError"),
+    (
+        ("--strategy", "trader", "--execution", "front", "--set", "execution.front.lot=1"),
+        2,
+        "did you mean 'lots'?",
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from toy_venue import VENUE, ToyAdapter, ToyNormalizer, toy_rules
 from mm_framework.builtins import mm_register_fee_models
 from mm_framework.contracts.spec import (
     AdapterSpec,
+    ExecutionModelSpec,
     FeeModelSpec,
     NormalizerSpec,
     StrategySpec,
@@ -77,9 +78,41 @@ def toy_plugins() -> Plugins:
         StrategySpec("unbuilt", lambda settings: 1 / 0),
         StrategySpec("nothing", lambda settings: None),
         FeeModelSpec("free", lambda settings: Free()),
+        ExecutionModelSpec("front", Front, FrontSettings, role="queue"),
+        ExecutionModelSpec("broken", lambda settings: Ways(), role="latency"),
+        ExecutionModelSpec("none", lambda settings: None, role="queue"),
         *mm_register_fee_models(),
     )
     return Plugins((LoadedPlugin(Candidate("toy", "1", "toy", "toy_plugins"), 0.0, specs),))
+
+
+@section("execution.front")
+@attrs.frozen
+class FrontSettings:
+    lots: int = setting(0, help="Always so many are ahead.")
+
+
+@attrs.frozen
+class Front:
+    """A queue model: always the same lots are ahead."""
+
+    settings: FrontSettings
+
+    def advance(self, ahead: float, old: int, new: int, printed: int) -> float:
+        return self.settings.lots
+
+
+class Ways:
+    """A latency model that fails."""
+
+    @property
+    def entry(self) -> Ways:
+        return self
+
+    response = entry
+
+    def latency(self, now_ns: int, feed_latency_ns: int, order_number: int) -> int:
+        return 1 // 0
 
 
 class Free:
