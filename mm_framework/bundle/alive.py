@@ -12,7 +12,7 @@ from mm_framework.bundle.manifest import MANIFEST, Manifest
 from mm_framework.bundle.tables import RUNLOG
 from mm_framework.errors import EnvironmentFailed, StoreError
 
-__all__ = ["LivingRun", "living_run"]
+__all__ = ["LivingRun", "is_written", "living_run"]
 
 
 @attrs.frozen
@@ -31,15 +31,25 @@ def living_run(
     return min(found, key=lambda run: run.silent_s, default=None)
 
 
+def is_written(path: Path) -> bool:
+    """Whether the run of this folder is being written now: a killed one is not, whatever its manifest says.
+
+    Raises StoreError for a manifest that cannot be read.
+    """
+    if Manifest.read(path).state != "running":
+        return False
+    try:
+        FolderLock(path).release()
+    except EnvironmentFailed:  # another process holds it
+        return True
+    return False
+
+
 def _living(path: Path, now_s: float, wanted: Callable[[Manifest], bool]) -> LivingRun | None:
     try:
-        manifest = Manifest.read(path)
-        if manifest.state != "running" or not wanted(manifest):
+        if not (wanted(Manifest.read(path)) and is_written(path)):
             return None
-        FolderLock(path).release()
     except StoreError:
         return None
-    except EnvironmentFailed:  # another process holds it: it is being written
-        log = path / RUNLOG
-        return LivingRun(path.name, max(0.0, now_s - log.stat().st_mtime)) if log.exists() else None
-    return None
+    log = path / RUNLOG
+    return LivingRun(path.name, max(0.0, now_s - log.stat().st_mtime)) if log.exists() else None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BLOCK_BYTES",
+    "CUT_SHORT",
     "SEGMENT_HEADER_BYTES",
     "Cursor",
     "Fault",

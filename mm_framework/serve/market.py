@@ -92,6 +92,8 @@ class Market:
         self._volume = DayVolume()
         self._levels = levels
         self._told: dict[str, object] = {}
+        self.teller: object | None = None
+        """The run that tells of it: of several, the one that began last."""
 
     # what is known now
 
@@ -180,6 +182,12 @@ class Market:
         self._epoch += 1
         self._told.clear()
         yield "event", ts_ms, Event("state_change", self._epoch, Reason.START.name, old, self.state)
+
+    def end(self, ts_ms: int) -> Iterator[Said]:
+        """The run is over, perhaps without a word: nothing proves the book any more."""
+        if self._book is not None and self._state is not SyncState.STOPPED:
+            old, self._state = self.state, SyncState.STOPPED
+            yield "event", ts_ms, Event("state_change", self._epoch, Reason.ENDED.name, old, self.state)
 
     def status_told(self, status: str, ts_ms: int) -> Iterator[Said]:
         """The venue says how it, or this market, is."""

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from mm_framework.bundle.run import Run
 from mm_framework.errors import ConfigError
-from mm_framework.feed import Feed, VenueKit
-from mm_framework.model.frame import HEADER, RecordKind
+from mm_framework.feed import VenueKit
+from mm_framework.model.frame import HEADER
 from mm_framework.serve.hub import Hub
-from mm_framework.serve.translate import Translator
+from mm_framework.serve.run_reader import RunReader
 
 __all__ = ["Playback"]
 
@@ -32,38 +32,27 @@ class Playback:
                 key="speed",
                 value=speed,
             )
-        self._run, self._kits, self._speed = run, kits, speed
-        self._translator = Translator(hub)
+        self._run, self._speed = run, speed
+        self._reader = RunReader(run, kits, hub)
         self._state = "waiting"
-        self._records = 0
 
     async def run(self) -> None:
         """See `Source`. Raises CorruptFrame at damage."""
-        feeds = {reader.shard: Feed(self._kits, reader.shard) for reader in self._run.shards}
-        loop, started = asyncio.get_running_loop(), set[int]()
+        loop = asyncio.get_running_loop()
         begin_s, first_ns = loop.time(), None
         self._state = "live"
-        for shard, record in self._run.records():
-            _, _, kind, _, _, _, mono_ns, _ = HEADER.unpack_from(record)
+        for number, (shard, record) in enumerate(self._run.records()):
+            mono_ns = HEADER.unpack_from(record)[6]
             first_ns = mono_ns if first_ns is None else first_ns
             ahead_s = begin_s + (mono_ns - first_ns) / 1e9 / self._speed - loop.time() if self._speed else 0
-            if ahead_s > 0 or self._records % TURN == 0:
+            if ahead_s > 0 or number % TURN == 0:
                 await asyncio.sleep(max(0, ahead_s))
-            output = feeds[shard].feed(record)
-            if kind == RecordKind.CHECKPOINT and shard not in started:
-                self._translator.restore(feeds[shard], mono_ns)
-            started.add(shard)
-            self._translator.on_output(shard, record, mono_ns, output)
-            self._records += 1
+            self._reader.tell(shard, record)
+        self._reader.end()
         self._state = "ended"
 
     def to_json(self) -> dict[str, Any]:
         """See `Source`."""
-        return {
-            "kind": "playback",
-            "state": self._state,
-            "run": self._run.path.name,
-            "records": self._records,
-            "frames": self._translator.frames,
-            "now_ms": self._translator.now_ms,
-        }
+        translator = self._reader.translator
+        counts = {"records": self._reader.records, "frames": translator.frames, "now_ms": translator.now_ms}
+        return {"kind": "playback", "state": self._state, "run": self._run.path.name, **counts}

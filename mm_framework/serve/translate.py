@@ -3,7 +3,7 @@
     on_output(shard, record, mono_ns, output) -> messages -> Market -> Hub
 
 One `Translator` for each run: when another run tells of the same instrument, its epochs go on behind
-those of the run before.
+those of the run before, and what an older run still says of it is not heard.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Translator:
         if len(output.messages):
             for message in iter_messages(output.messages):
                 market = self._numbers.get(message.instrument)
-                if market is not None:
+                if market is not None and market.teller is self:
                     self._hub.say(market, _told(market, message, output, self.now_ms))
         self._hub.flush()
 
@@ -65,7 +65,8 @@ class Translator:
         for view in feed.instruments():
             market = self._market(view.id, view.definition.venue_symbol)
             self._numbers[view.definition.number] = market
-            self._hub.say(market, market.restore(view, self.now_ms))
+            if market.teller is self:
+                self._hub.say(market, market.restore(view, self.now_ms))
         self._hub.flush()
 
     def next_timer_ns(self) -> int | None:
@@ -73,7 +74,11 @@ class Translator:
         return None
 
     def on_end(self, mono_ns: int) -> None:
-        """See `Listener`."""
+        """See `Listener`: books that the run did not stop itself are not proved any more."""
+        for market in self._markets.values():
+            if market.teller is self:
+                self._hub.say(market, market.end(self.now_ms))
+        self._hub.flush()
 
     def _begin(self, shard: int, block: Block) -> None:
         order = read_control(next(iter_records(block)))
@@ -93,18 +98,21 @@ class Translator:
 
     def _define(self, definition: Definition) -> None:
         market = self._numbers[definition.number] = self._market(definition.id, definition.venue_symbol)
-        self._hub.say(market, market.define(definition, self.now_ms))
+        if market.teller is self:
+            self._hub.say(market, market.define(definition, self.now_ms))
 
     def _tell_status(self, shard: int, notice: StatusChanged) -> None:
         """Of one market, or of the venue: then all of its markets hear it."""
         for market in self._markets.values():
-            if notice.instrument in (None, market.id) and market.exchange == self._venues[shard]:
+            meant = notice.instrument in (None, market.id) and market.exchange == self._venues[shard]
+            if meant and market.teller is self:
                 self._hub.say(market, market.status_told(notice.text, self.now_ms))
 
     def _market(self, id: str, venue_symbol: str) -> Market:
         market = self._markets.get(id)
         if market is None:
             market = self._markets[id] = self._hub.market(id, venue_symbol)
+            market.teller = self
             self._hub.say(market, market.begin(self.now_ms))
         return market
 
