@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,7 +45,7 @@ from mm_framework.feed.clock_offset import ClockSettings
 from mm_framework.kernels.loader import active
 from mm_framework.quality.rolling import AgeSummary
 
-__all__ = ["LiveRequest", "run_live"]
+__all__ = ["LiveRequest", "prepared", "run_live"]
 
 logger = logging.getLogger("mm_framework.capture")
 
@@ -96,6 +96,25 @@ def run_live(
     what `Capture.run` raises.
     """
     settings = app.load(CaptureSettings).value
+    fine = settings.runtime_windows_high_res_timer if listeners else settings.windows_high_res_timer
+    with prepared(app, request, listeners, wrap_kit=wrap_kit, progress=progress) as run, fine_timers(fine):
+        try:
+            return asyncio.run(_run(run, request))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+
+
+@contextlib.contextmanager
+def prepared(
+    app: App,
+    request: LiveRequest,
+    listeners: Sequence[Listener] = (),
+    *,
+    wrap_kit: Callable[[VenueKit], VenueKit] = lambda kit: kit,
+    progress: Callable[[Beat], None] | None = None,
+) -> Iterator[Capture]:
+    """A capture that is ready to run within the block, with its bundle and its sinks; see `run_live`."""
+    settings = app.load(CaptureSettings).value
     feed_settings = app.load(FeedSettings).value
     clock_settings = app.load(ClockSettings).value
     choice = chosen(app, request)
@@ -111,7 +130,7 @@ def run_live(
     told = contextlib.nullcontext(progress) if progress else telling(app, run_id, live=request.view)
     with told as tell, live_sinks(app, request.sinks, plan, stamp, run_id) as sinks:
         writer = None if request.record is None else _writer(app, request.record, plan, stamp)
-        run = Capture(
+        yield Capture(
             plan,
             kits,
             transport,
@@ -127,12 +146,6 @@ def run_live(
             alerts=_alerts(app, request),
             keeper=keeper_of(app, choice),
         )
-        try:
-            fine = settings.runtime_windows_high_res_timer if listeners else settings.windows_high_res_timer
-            with fine_timers(fine):
-                return asyncio.run(_run(run, request))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
 
 
 def chosen(app: App, request: LiveRequest) -> Choice:
