@@ -41,7 +41,12 @@ _ENVIRONMENT = (
     errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC,
     errno.EMFILE,
 )
-_NOISY = ("asyncio", "picows", "uvicorn.error", "websockets")
+_NOISY = {
+    "asyncio": logging.WARNING,
+    "picows": logging.WARNING,
+    "uvicorn.error": logging.ERROR,  # what strangers send is counted, not logged
+    "websockets": logging.WARNING,
+}
 _PLAIN_WIDTH = 1000  # of tables that go to a file or a pipe: lines are not cut there
 _PLAIN_EVERY_S = 5.0
 
@@ -131,8 +136,8 @@ class Output:
         levels = {name: logging.getLogger(name).level for name in ("", *_NOISY)}
         root.addHandler(handler)
         root.setLevel(level)
-        for name in _NOISY:
-            logging.getLogger(name).setLevel(max(level, logging.WARNING))
+        for name, least in _NOISY.items():
+            logging.getLogger(name).setLevel(max(level, least))
         try:
             yield
         finally:

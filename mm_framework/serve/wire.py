@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
@@ -68,11 +69,31 @@ def websocket_protocol(settings: ServeSettings) -> type[asyncio.Protocol]:
                 extensions: dict[str, Any] = self.scope["extensions"]
                 extensions[EXTENSION] = {"outlet": outlet}
 
+        def send_receive_event_to_app(self) -> None:
+            if self.curr_msg_data_type == "text" and not _is_utf8(b"".join(self.frames)):
+                self.conn.fail(1007, "not UTF-8")
+                self.handle_parser_exception()
+            else:
+                super().send_receive_event_to_app()
+
+        async def send(self, message: ASGISendEvent) -> None:
+            await super().send(message)
+            if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+                self.handshake_complete = True  # by a refusal
+
         def keepalive_timeout(self) -> None:
             super().keepalive_timeout()
             self.transport.abort()  # what waits for a client that is gone would keep the socket for ever
 
     return Wire
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class FrameOutlet:
