@@ -11,6 +11,7 @@ that was given already is left out.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from mm_framework.sinks.files import line_number
@@ -34,29 +35,31 @@ class LiveTail:
     def read(self) -> list[str]:
         """The lines that are new and whole, without their ends. Raises OSError."""
         lines: list[str] = []
-        numbers = self._numbers()
-        if numbers and numbers[-1] < self._renamed:
-            self._renamed = self._offset = 0  # all were removed, and another run counts from 1
-        for number in numbers:
-            if number > self._renamed:
-                found, _ = self._whole(self._numbered(number), self._offset)
-                lines += self._news(found)
-                self._renamed, self._offset = number, 0
-        before = self._numbers()
-        if before and before[-1] != self._renamed:
-            return lines  # it was renamed again: the next call goes on there
+        while (number := self._next()) is not None:
+            lines += self._news(self._whole(self._numbered(number), self._offset)[0])
+            self._renamed, self._offset = number, 0
         found, size = self._whole(self.path, self._offset)
-        if self._numbers() == before or not found:
+        if not self._numbered(self._renamed + 1).exists():  # it was this file, all the time
             lines += self._news(found)
             self._offset += size
         return lines
 
-    def _numbers(self) -> list[int]:
-        """The numbers of the renamed files that are there, ascending."""
-        if not self.path.parent.is_dir():
-            return []
-        matches = map(self._name.fullmatch, (one.name for one in self.path.parent.iterdir()))
-        return sorted(int(match[1]) for match in matches if match is not None)
+    def _next(self) -> int | None:
+        """The number of the first renamed file that was not read to its end, None without one."""
+        if self._numbered(self._renamed + 1).exists():
+            return self._renamed + 1
+        highest = max(self._numbers(), default=0)
+        if 0 < highest < self._renamed:
+            self._renamed = self._offset = 0  # all were removed, and another run counts from 1
+        # A list that was made while files were renamed may lack some: each is looked for by its name.
+        numbers = range(self._renamed + 1, highest + 1)
+        return next((number for number in numbers if self._numbered(number).exists()), None)
+
+    def _numbers(self) -> Iterator[int]:
+        """The numbers of renamed files."""
+        if self.path.parent.is_dir():
+            matches = map(self._name.fullmatch, (one.name for one in self.path.parent.iterdir()))
+            yield from (int(match[1]) for match in matches if match is not None)
 
     def _numbered(self, number: int) -> Path:
         return self.path.with_name(f"{self.path.name}.{number}")

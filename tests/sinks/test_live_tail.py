@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 from mm_framework.sinks.live_stream import LiveStream
@@ -40,6 +41,7 @@ def test_a_reader_beside_a_writer_of_a_thousand_rotations_sees_each_line_once(tm
     writer.start()
     while not done.is_set():
         seen += seqs(tail.read())
+        time.sleep(0.001)
         if seen:
             read.set()
     writer.join()
