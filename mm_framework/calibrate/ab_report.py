@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mm_framework.calibrate.ab import GATES, METRICS, AbRun
+from mm_framework.calibrate.ab import GATES, METRICS, AbRun, GateState
 from mm_framework.calibrate.lines import iso
 
 __all__ = ["document", "markdown"]
@@ -33,6 +33,7 @@ def document(run: AbRun, symbols: tuple[str, ...] = ()) -> dict[str, Any]:
             gate.name: {
                 "metric": GATES[gate.name],
                 "passed": gate.tripped_ms is None,
+                "status": _status(gate),
                 "violations": gate.violations,
                 "looks": gate.looks,
                 "violated_since": None if gate.since_ms is None else iso(gate.since_ms),
@@ -58,12 +59,12 @@ def markdown(run: AbRun, name: str, symbols: tuple[str, ...] = (), earlier: Sequ
             _number(values["a"]),
             _number(values["b"]),
             _number(values["delta"]),
-            "-" if metric not in watched else _word(told["gates"][watched[metric]]["passed"]),
+            "-" if metric not in watched else told["gates"][watched[metric]]["status"],
         )
         for metric, values in told["metrics"].items()
     ]
     gates = [
-        (gate, _word(state["passed"]), f"{state['violations']} of {state['looks']}", state["tripped"] or "-")
+        (gate, state["status"], f"{state['violations']} of {state['looks']}", state["tripped"] or "-")
         for gate, state in told["gates"].items()
     ]
     return (
@@ -102,8 +103,13 @@ def _delta(a: float | None, b: float | None) -> float | None:
     return None if a is None or b is None else b - a
 
 
-def _word(passed: bool) -> str:
-    return "pass" if passed else "FAIL"
+def _status(gate: GateState) -> str:
+    """``FAIL``: it acted; ``violated``: it was about to; ``no data``: too little to be judged; ``pass``."""
+    if gate.tripped_ms is not None:
+        return "FAIL"
+    if gate.looks == 0:
+        return "no data"
+    return "pass" if gate.since_ms is None else "violated"
 
 
 def _number(value: float | None) -> str:

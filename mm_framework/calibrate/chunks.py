@@ -96,12 +96,14 @@ class ChunkWriter:
         fetched: Callable[[Slot], Fetched | None] | None = None,
         *,
         venue: MatchingEngine | None = None,
+        wall: bool = False,
     ) -> None:
         """The run that is watched, and the venue where its orders wait; ``fetched``: what its cache did
-        for the wake-up of a slot.
+        for the wake-up of a slot. ``wall``: the times of the desk are wall times, as in a backtest.
         """
         self._watched = desk
         self._venue = desk.venue if isinstance(desk, QueuedPipeline) else venue
+        self._offset_ns = 0 if wall else None
         desk.woken = self.woken
         self._fetched = fetched or self._fetched
 

@@ -49,7 +49,7 @@ def play_watched(
     writer = ChunkWriter(attrs.evolve(calibration, name=named).observers(app))
 
     def observe(desk: Desk, venue: MatchingEngine) -> Observer:
-        writer.attach(desk, venue=venue)
+        writer.attach(desk, venue=venue, wall=True)
         return writer
 
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -233,7 +234,7 @@ def _run(app: App, options: RunOptions) -> int:
     app.out.json = True
     app.out.emit(document, sort_keys=True)
     if human and job is not None and error is None:
-        _tell(app, job)
+        _tell(app, job, extra)
     if error is None and pipeline is not None and pipeline.errors:
         error = pipeline.errors[0]
     if error is not None:
@@ -241,7 +242,7 @@ def _run(app: App, options: RunOptions) -> int:
     return 0
 
 
-def _tell(app: App, job: Job) -> None:
+def _tell(app: App, job: Job, extra: Mapping[str, Any]) -> None:
     """The short summary for people, on stderr."""
     from rich.console import Console
 
@@ -266,5 +267,9 @@ def _tell(app: App, job: Job) -> None:
         rows.append(("note", "no best price was seen: does --trading-price-source fit the recording?"))
     if job.writer is not None:
         rows.append(("results", job.writer.folder))
+    if logs := extra.get("calibration_logs"):
+        rows.append(("logs", logs))
+    if test := extra.get("ab"):
+        rows.append(("A/B", f"{test['mode']}: {test['reason'] or 'no gate acted'}; {test['report']}"))
     width = None if sys.stderr.isatty() else PLAIN_WIDTH
     Console(stderr=True, highlight=False, width=width).print(app.out.table(("", ""), rows))

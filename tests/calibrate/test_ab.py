@@ -137,4 +137,7 @@ def test_the_report_has_six_metrics_four_gates_and_the_rollback() -> None:
     assert "| latency_regression | FAIL |" in text
     assert "| slippage_degradation | pass |" in text
     assert "## Rollback: yes (latency_regression: A " in text
-    assert "## Rollback: no\n" in markdown(AbRun(Routing()), "r2")
+    quiet = markdown(AbRun(Routing()), "r2", earlier=["20 % to B, dry, run r1"])
+    assert "## Rollback: no\n" in quiet
+    assert "| latency_regression | no data | 0 of 0 | - |" in quiet
+    assert "## Earlier runs of this salt\n\n- 20 % to B, dry, run r1\n" in quiet

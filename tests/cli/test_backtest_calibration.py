@@ -48,8 +48,8 @@ def backtest(name: str, *arguments: str, exit_code: int = 0) -> dict[str, Any]:
     return mm("backtest", *words, *more, *LATENCY, *arguments, exit_code=exit_code)
 
 
-def fills(folder: Path) -> list[dict[str, Any]]:
-    whole = b"".join(path.read_bytes() for path in sorted(folder.glob("fills_*.jsonl")))
+def lines(folder: str, kind: str) -> list[dict[str, Any]]:
+    whole = b"".join(path.read_bytes() for path in sorted(Path(folder).glob(f"{kind}_*.jsonl")))
     return [json.loads(line) for line in whole.splitlines()]
 
 
@@ -59,8 +59,10 @@ def test_its_logs_are_those_of_a_run_on_the_same_recording(recording: Path) -> N
     tested = backtest("one", "--calibration-logs", "tested")
     assert tested["calibration_logs"] == "tested"
     assert tested["hashes"]["intents"] == ran["final_hash"]
-    assert fills(Path("tested")) == fills(Path("ran"))
-    assert len(fills(Path("tested"))) == tested["summary"]["fills"] > 5
+    assert lines("tested", "fills") == lines("ran", "fills")
+    assert lines("tested", "pipeline_ticks") == lines("ran", "pipeline_ticks")
+    assert len(lines("tested", "fills")) == tested["summary"]["fills"] > 5
+    assert sum(one["ticks"] for one in lines("tested", "pipeline_ticks")) > 50
     (run,) = [json.loads(line) for line in Path("tested/runs.jsonl").read_bytes().splitlines()]
     assert (run["run_id"], run["mode"], len(run["digest"])) == ("one", "backtest", 64)
 
