@@ -138,6 +138,9 @@ class BboCsv:
         if self._source != "ticker":
             self._books.take(seen)
         self._prices(seen)
+        for gone in seen.unfollowed:
+            if gone.carries == "book":
+                self._books.forget(gone.subscription.instrument)
 
     def close(self) -> None:
         """See the contract. A file without a record is not left behind."""

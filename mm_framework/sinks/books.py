@@ -129,6 +129,12 @@ class BookTracker:
                 book.define(definition)
             self._apply(book, message, seen)
 
+    def forget(self, instrument: str) -> None:
+        """Nobody follows its book any more."""
+        self.books.pop(instrument, None)
+        for key in [key for key in self._channels if key[0] == instrument]:
+            del self._channels[key]
+
     def best(self, instrument: str) -> BestTexts | None:
         """The best prices and sizes as text, None while they are not proved."""
         book = self.books[instrument]

@@ -52,7 +52,7 @@ class DayFiles:
         self._logs = beside / self._settings.log_dir
         self._places: dict[str, DayPlace] = places(one.instrument for one in run.subscriptions)
         self._tapes: dict[str, _Kept] = {}
-        self._symbols: dict[tuple[int, str], str] = {}
+        self._symbols: dict[tuple[int | None, str], str] = {}
         self._time_ns = NEVER
         self._open_members: list[tuple[int, str]] = []
         self._has_open: set[str] = set()
@@ -73,8 +73,9 @@ class DayFiles:
         self._flush(now_ns)
         if recv_ns // DAY_NS != self._day and not self._settings.folder_date:
             self._turn(recv_ns)
+            self._tapes = {name: kept for name, kept in self._tapes.items() if kept.folder is not None}
             for kept in self._tapes.values():
-                kept.folder.close()
+                kept.close()
                 kept.folder = self._folder(kept.tape)
                 self._add(kept, kept.tape.begin_folder(recv_ns), now_ns, recv_ns)
         for followed in seen.followed:
@@ -91,11 +92,14 @@ class DayFiles:
             if tape.rearmed:
                 tape.rearmed = False
                 self._time_ns = min(self._time_ns, tape.due_ns or NEVER)
+        for gone in seen.unfollowed:
+            self._unfollow(gone)
 
     def settle(self) -> None:
         """See `contracts.sink.Settling`: readers of live files see what came."""
         for kept in self._unsettled:
-            kept.folder.settle()
+            if kept.folder is not None:
+                kept.folder.settle()
         self._unsettled.clear()
 
     def close(self) -> None:
@@ -104,7 +108,7 @@ class DayFiles:
         first: MMError | None = None
         for kept in self._tapes.values():
             try:
-                kept.folder.close()
+                kept.close()
             except MMError as error:
                 first = first or error
         self._tapes = {}
@@ -128,12 +132,13 @@ class DayFiles:
         return [kept for kept in found if kept.shard == seen.shard]
 
     def _pass_time(self, now_ns: int, recv_ns: int) -> None:
-        for kept in self._tapes.values():
+        followed = [kept for kept in self._tapes.values() if kept.folder is not None]
+        for kept in followed:
             self._add(kept, kept.tape.pass_time(now_ns, recv_ns), now_ns, recv_ns)
-        self._time_ns = min((kept.tape.due_ns or NEVER for kept in self._tapes.values()), default=NEVER)
+        self._time_ns = min((kept.tape.due_ns or NEVER for kept in followed), default=NEVER)
 
     def _add(self, kept: _Kept, out: list[Line | Snapshot], now_ns: int, recv_ns: int) -> None:
-        if out:
+        if out and kept.folder is not None:
             kept.folder.add(out, now_ns, recv_ns // 1_000_000)
             self._unsettled.add(kept)
             if kept.tape.instrument not in self._has_open:
@@ -141,7 +146,7 @@ class DayFiles:
 
     def _wait_for(self, kept: _Kept) -> None:
         """Note when the first of a folder's open members is to be closed; those it opens later are later."""
-        due_ns = kept.folder.due_ns
+        due_ns = None if kept.folder is None else kept.folder.due_ns
         if due_ns is not None:
             heapq.heappush(self._open_members, (due_ns, kept.tape.instrument))
             self._has_open.add(kept.tape.instrument)
@@ -151,9 +156,10 @@ class DayFiles:
         while self._open_members and self._open_members[0][0] <= now_ns:
             _, instrument = heapq.heappop(self._open_members)
             self._has_open.remove(instrument)
-            kept = self._tapes[instrument]
-            kept.folder.flush_if_due(now_ns)
-            self._wait_for(kept)
+            kept = self._tapes.get(instrument)
+            if kept is not None and kept.folder is not None:
+                kept.folder.flush_if_due(now_ns)
+                self._wait_for(kept)
 
     def _turn(self, recv_ns: int) -> None:
         self._day = recv_ns // DAY_NS
@@ -163,8 +169,23 @@ class DayFiles:
         one = followed.subscription
         kept = self._kept(one.instrument, one.venue_symbol)
         kept.shard = seen.shard
+        if kept.folder is None:
+            lines = kept.tape.lines
+            told = lines.recv_seq, lines.event_id
+            kept.folder = self._folder(kept.tape)
+            lines.recv_seq, lines.event_id = max(told[0], lines.recv_seq), max(told[1], lines.event_id)
         self._symbols[seen.shard, one.venue_symbol] = one.instrument
         kept.tape.follow(followed)
+
+    def _unfollow(self, followed: Followed) -> None:
+        """With its last channel an instrument's files are closed, until it is followed again."""
+        one = followed.subscription
+        kept = self._tapes.get(one.instrument)
+        if kept is not None and not kept.tape.unfollow(followed):
+            self._symbols.pop((kept.shard, one.venue_symbol), None)
+            kept.tape.rest()
+            kept.shard = None
+            kept.close()
 
     def _restore(self, seen: Seen) -> None:
         state = seen.restored
@@ -227,8 +248,15 @@ class LiveFiles(DayFiles):
 
 
 class _Kept:
-    """An instrument's tape, its open folder, and the shard that carries it."""
+    """An instrument's tape, and, while it is followed, its open folder and the shard that carries it."""
 
     def __init__(self, tape: DayTape, folder: DayFolder) -> None:
-        self.tape, self.folder = tape, folder
+        self.tape = tape
+        self.folder: DayFolder | None = folder
         self.shard: int | None = None
+
+    def close(self) -> None:
+        """Close the folder, if it is open. Raises EnvironmentFailed."""
+        folder, self.folder = self.folder, None
+        if folder is not None:
+            folder.close()

@@ -93,6 +93,18 @@ class DayTape:
         self._channels[followed.subscription.channel] = followed.carries
         self._has_book = self._has_book or followed.carries == "book"
 
+    def unfollow(self, followed: Followed) -> bool:
+        """A channel is followed no longer; whether another one is."""
+        self._channels.pop(followed.subscription.channel, None)
+        self._has_book = "book" in self._channels.values()
+        return bool(self._channels)
+
+    def rest(self) -> None:
+        """Nothing of it is followed: no time passes, and the book holds nothing."""
+        self._timers, self.rearmed = _Timers(), True
+        if self.book is not None:
+            self.book.load((), ())
+
     def restore(self, kept: InstrumentState, definition: Definition, links: set[int]) -> None:
         """Begin with the book of a checkpoint."""
         self.book = Book(definition)

@@ -15,10 +15,11 @@ import attrs
 import pytest
 from sink_runs import SinkTape, emulated_venue, sink_run, tree
 
+from mm_framework.bundle.disk import FolderLock
 from mm_framework.contracts.adapter import Subscription
 from mm_framework.errors import ConfigError, EnvironmentFailed
 from mm_framework.feed import Feed
-from mm_framework.model.frame import encode_record, iter_records
+from mm_framework.model.frame import RecordKind, encode_json, encode_record, iter_records
 from mm_framework.sinks.day_files import DayFiles, LiveFiles
 from mm_framework.sinks.day_settings import DaySettings
 from mm_framework.sinks.driver import SinkSet
@@ -473,3 +474,44 @@ def test_rotated_live_files_are_removed_after_their_time(runs: dict[str, SinkTap
     numbers = sorted(int(name.rpartition(".")[2]) for name in names)
     assert numbers[0] > 1
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
+
+
+def test_who_is_followed_no_longer_has_no_open_files_and_goes_on_when_followed_again(
+    runs: dict[str, SinkTape], tmp_path: Path
+) -> None:
+    tape = runs["kraken"]
+    kits, records = emulated_venue("kraken").kits, tape.simulation.tape.records
+    both = [attrs.asdict(one) for one in subscriptions(kits) if one.instrument == "kraken:MINA/GBP"]
+    parts = len(records) // 3
+    feed, sinks = Feed(kits), SinkSet([DayFiles()], kits)
+    sinks.open([sink_run(kits, tmp_path / "files")])
+
+    def take(some: list[bytes]) -> None:
+        for record in some:
+            sinks.take(0, record, feed.feed(record).kept())
+
+    def control(after: bytes, op: str) -> bytes:
+        (last,) = iter_records(after)
+        body = encode_json({"op": op, "subscriptions": both})
+        stamps = {"mono_ns": last.mono_ns + 1, "wall_ns": last.wall_ns}
+        return encode_record(RecordKind.CONTROL, body, index=last.index, **stamps)
+
+    folders = {name: Folder(tmp_path / "files" / "kraken" / name / DATE) for name in ("MINAGBP", "BTCEUR")}
+    take([*records[:parts], control(records[parts - 1], "unfollow")])
+    FolderLock(folders["MINAGBP"].path).release()
+    gone = tree(folders["MINAGBP"].path)
+    told, last = folders["MINAGBP"].rows("events")[-2:]
+    assert (told["type"], last["type"]) == ("unfollow", "state_change")
+    take(records[parts : 2 * parts])
+    assert tree(folders["MINAGBP"].path) == gone
+    take([control(records[2 * parts - 1], "follow"), *records[2 * parts :]])
+    sinks.close()
+    events = folders["MINAGBP"].rows("events")
+    place = events.index(last)
+    assert events[place + 1]["type"] == "follow"
+    assert [int(one["event_id"]) for one in events] == list(range(1, len(events) + 1))
+    assert int(events[place + 1]["recv_seq"]) == int(last["recv_seq"]) + 1
+    assert events[-1]["type"] == "run_stop"
+    assert folders["BTCEUR"].text("orderbook_ws_depth") == Folder(tape.out / "kraken" / "BTCEUR" / DATE).text(
+        "orderbook_ws_depth"
+    )
