@@ -9,14 +9,11 @@ among those of the sources and of the store; a name never becomes a path.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final
 
 import attrs
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -24,24 +21,17 @@ from starlette.routing import BaseRoute, Route
 from mm_framework import __version__
 from mm_framework.contracts.history import INTERVALS_MS, Candle
 from mm_framework.errors import MMError
-from mm_framework.model.instrument import Definition
 from mm_framework.serve import answers
 from mm_framework.serve.bars import MINUTE_MS, joined
-from mm_framework.serve.captures import Captures
 from mm_framework.serve.guard import Refusal
+from mm_framework.serve.known import Known, find, known_of, latest_ms, now_ms
 from mm_framework.serve.market import Market, TradeNow
 from mm_framework.serve.openapi import Operation, document
 from mm_framework.serve.parameters import Parameter, choice, integer, path_text, read, refused, text
-from mm_framework.serve.past import DAY_MS, Past
+from mm_framework.serve.past import DAY_MS
 from mm_framework.serve.serving import Serving
 
-__all__ = ["OPERATIONS", "Known", "Sight", "routes"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-AT_A_TIME: Final = 4
-"""Requests that read files are answered so many at a time."""
+__all__ = ["OPERATIONS", "routes"]
 
 MOST_MS: Final = 31 * DAY_MS
 """An answer covers at most so much of the past."""
@@ -50,91 +40,15 @@ LAST_MS: Final = 4_102_444_800_000
 """2100-01-01: times after it are refused."""
 
 
-@attrs.frozen
-class Known:
-    """An instrument that is known: by a source (``market``), by the store (``stored``), or by both."""
-
-    id: str
-    market: Market | None
-    stored: Definition | None
-
-    @property
-    def exchange(self) -> str:
-        """The venue."""
-        return self.id.partition(":")[0]
-
-    @property
-    def symbol(self) -> str:
-        """Our name of it."""
-        return self.id.partition(":")[2]
-
-    @property
-    def definition(self) -> Definition | None:
-        """The latest definition."""
-        live = None if self.market is None else self.market.definition
-        return live or self.stored
-
-
-@attrs.frozen(eq=False)
-class Sight:
-    """All that answers are made from. ``now_ms``: the wall clock."""
-
-    serving: Serving
-    past: Past
-    captures: Captures
-    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
-    gate: asyncio.Semaphore = attrs.field(factory=lambda: asyncio.Semaphore(AT_A_TIME))
-
-    @classmethod
-    def of(cls, serving: Serving) -> Sight:
-        """That of a server."""
-        return cls(serving, Past(serving.store_root), Captures(serving.data_dir))
-
-    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call what reads files, in a thread."""
-        async with self.gate:
-            return await run_in_threadpool(function, *args, **kwargs)
-
-    async def known(self) -> list[Known]:
-        """All instruments, sorted."""
-        stored = await self.read(self.past.definitions)
-        live = {market.id: market for market in self.serving.hub.markets()}
-        return [Known(id, live.get(id), stored.get(id)) for id in sorted({*stored, *live})]
-
-    async def find(self, exchange: str, symbol: str) -> Known | Refusal:
-        """An instrument by our symbol or the venue's, in any case."""
-        stored = await self.read(self.past.definitions)
-        market = self.serving.hub.view(exchange, symbol)
-        if market is not None:
-            return Known(market.id, market, stored.get(market.id))
-        wanted = exchange.lower(), symbol.upper()
-        for id, definition in stored.items():
-            venue, _, name = id.partition(":")
-            if any((venue, one.upper()) == wanted for one in (name, definition.venue_symbol)):
-                return Known(id, None, definition)
-        return refused(
-            "unknown_instrument",
-            f"nothing is known of {exchange[:40]!r} {symbol[:80]!r}",
-            "an instrument of /v1/instruments",
-            404,
-        )
-
-    async def latest_ms(self, known: Known) -> int:
-        """When the data of an instrument ends: of a source that tells it, else of the store."""
-        if known.market is not None and known.market.ts_ms is not None:
-            return known.market.ts_ms
-        return await self.read(self.past.last_ms, known.id) or self.now_ms()
-
-
 # what each operation answers
 
 
-async def _venues(sight: Sight, given: Mapping[str, Any]) -> answers.Venues:
-    return msgspec.convert({"venues": list(await sight.read(sight.serving.venues))}, answers.Venues)
+async def _venues(serving: Serving, given: Mapping[str, Any]) -> answers.Venues:
+    return msgspec.convert({"venues": list(await serving.read(serving.venues))}, answers.Venues)
 
 
-async def _instruments(sight: Sight, given: Mapping[str, Any]) -> answers.Instruments:
-    return answers.Instruments([_instrument(one) for one in await sight.known()])
+async def _instruments(serving: Serving, given: Mapping[str, Any]) -> answers.Instruments:
+    return answers.Instruments([_instrument(one) for one in await known_of(serving)])
 
 
 def _instrument(one: Known) -> answers.InstrumentNow:
@@ -154,8 +68,8 @@ def _venue_symbol(one: Known) -> str | None:
     return None if one.definition is None else one.definition.venue_symbol
 
 
-async def _book(sight: Sight, given: Mapping[str, Any]) -> answers.BookAnswer | Refusal:
-    market = sight.serving.hub.view(given["venue"], given["symbol"])
+async def _book(serving: Serving, given: Mapping[str, Any]) -> answers.BookAnswer | Refusal:
+    market = serving.hub.view(given["venue"], given["symbol"])
     if market is None:
         return refused(
             "unknown_instrument",
@@ -176,12 +90,12 @@ async def _book(sight: Sight, given: Mapping[str, Any]) -> answers.BookAnswer | 
     )
 
 
-async def _snapshot(sight: Sight, given: Mapping[str, Any]) -> answers.BookAnswer | Refusal:
-    return await _book(sight, {**given, "venue": given["exchange"]})
+async def _snapshot(serving: Serving, given: Mapping[str, Any]) -> answers.BookAnswer | Refusal:
+    return await _book(serving, {**given, "venue": given["exchange"]})
 
 
-async def _trades(sight: Sight, given: Mapping[str, Any]) -> answers.Trades | Refusal:
-    known = await sight.find(given["venue"], given["symbol"])
+async def _trades(serving: Serving, given: Mapping[str, Any]) -> answers.Trades | Refusal:
+    known = await find(serving, given["venue"], given["symbol"])
     if isinstance(known, Refusal):
         return known
     from_ms, limit = given["from_ms"], given["limit"]
@@ -189,13 +103,13 @@ async def _trades(sight: Sight, given: Mapping[str, Any]) -> answers.Trades | Re
     if from_ms is None and recent:
         rows, end_ms = [_trade(one) for one in recent], None
     else:
-        end_ms = await sight.latest_ms(known) + 1
+        end_ms = await latest_ms(serving, known) + 1
         if from_ms is None:
-            rows = await sight.read(sight.past.latest, known.id, limit, given["quality"])
+            rows = await serving.read(serving.past.latest, known.id, limit, given["quality"])
         else:
             until_ms = max(from_ms, min(end_ms, from_ms + DAY_MS))
             asked = (known.id, from_ms, until_ms, limit, given["quality"])
-            rows, end_ms = await sight.read(sight.past.trades, *asked)
+            rows, end_ms = await serving.read(serving.past.trades, *asked)
     return answers.Trades(known.exchange, _called(known, given), from_ms, end_ms, rows)
 
 
@@ -205,18 +119,18 @@ def _trade(one: TradeNow) -> answers.TradeRow:
     return answers.TradeRow(at_ms, one.ts_ms, told.price, told.size, told.side, told.trade_id)
 
 
-async def _candles(sight: Sight, given: Mapping[str, Any]) -> answers.Candles | Refusal:
-    known = await sight.find(given["venue"], given["symbol"])
+async def _candles(serving: Serving, given: Mapping[str, Any]) -> answers.Candles | Refusal:
+    known = await find(serving, given["venue"], given["symbol"])
     if isinstance(known, Refusal):
         return known
     step_ms, limit = INTERVALS_MS[given["interval"]], given["limit"]
-    latest_ms = await sight.latest_ms(known)
-    from_ms = latest_ms - (limit - 1) * step_ms if given["from_ms"] is None else given["from_ms"]
+    last_ms = await latest_ms(serving, known)
+    from_ms = last_ms - (limit - 1) * step_ms if given["from_ms"] is None else given["from_ms"]
     from_ms = max(0, from_ms - from_ms % step_ms)
     to_ms = from_ms + min(limit, max(1, MOST_MS // step_ms)) * step_ms
     if given["from_ms"] is None:
         from_ms = max(from_ms, to_ms - max(step_ms, MOST_MS // step_ms * step_ms))
-    stored = await sight.read(sight.past.candles, known.id, step_ms, from_ms, to_ms, given["quality"])
+    stored = await serving.read(serving.past.candles, known.id, step_ms, from_ms, to_ms, given["quality"])
     live = [] if known.market is None else live_candles(known.market, step_ms, from_ms, to_ms)
     rows = together(stored, live, _whole_from(known.market))
     return answers.Candles(known.exchange, _called(known, given), given["interval"], from_ms, to_ms, rows)
@@ -250,21 +164,21 @@ def _called(known: Known, given: Mapping[str, Any]) -> str:
     return known.symbol if known.market is None else known.market.called(given["symbol"])
 
 
-async def _runs(sight: Sight, given: Mapping[str, Any]) -> answers.Runs:
-    return answers.Runs((await sight.read(sight.captures.runs))[: given["limit"]])
+async def _runs(serving: Serving, given: Mapping[str, Any]) -> answers.Runs:
+    return answers.Runs((await serving.read(serving.captures.runs))[: given["limit"]])
 
 
-async def _qa(sight: Sight, given: Mapping[str, Any]) -> answers.Quality:
-    return answers.Quality((await sight.read(sight.past.verdicts))[: given["limit"]])
+async def _qa(serving: Serving, given: Mapping[str, Any]) -> answers.Quality:
+    return answers.Quality((await serving.read(serving.past.verdicts))[: given["limit"]])
 
 
-async def _status(sight: Sight, given: Mapping[str, Any]) -> answers.StatusAnswer:
-    counters, captures = sight.serving.counters, await sight.read(sight.captures.now)
+async def _status(serving: Serving, given: Mapping[str, Any]) -> answers.StatusAnswer:
+    counters, captures = serving.counters, await serving.read(serving.captures.now)
     return answers.StatusAnswer(
-        ts_ms=sight.now_ms(),
-        symbols=[_symbol(market) for market in sight.serving.hub.markets()],
+        ts_ms=now_ms(),
+        symbols=[_symbol(market) for market in serving.hub.markets()],
         captures=captures,
-        sources=[_source(source.to_json()) for source in sight.serving.sources],
+        sources=[_source(source.to_json()) for source in serving.sources],
         server=answers.ServerNow(
             clients=counters.clients,
             requests=counters.requests,
@@ -387,28 +301,27 @@ OPERATIONS: Final = (
 
 def routes(serving: Serving) -> Sequence[BaseRoute]:
     """A route for each operation, and the OpenAPI document."""
-    sight = Sight.of(serving)
     told = msgspec.json.encode(document(OPERATIONS, __version__, token=serving.access.token is not None))
 
     async def openapi(request: Request) -> Response:
         return Response(told, media_type="application/json")
 
     return [
-        *(Route(one.route, _endpoint(sight, one), methods=["GET"]) for one in OPERATIONS),
+        *(Route(one.route, _endpoint(serving, one), methods=["GET"]) for one in OPERATIONS),
         Route("/openapi.json", openapi, methods=["GET"]),
     ]
 
 
-def _endpoint(sight: Sight, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(serving: Serving, operation: Operation) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         found: Any = read(operation.parameters, request.path_params, request.query_params)
         if not isinstance(found, Refusal):
             try:
-                found = await operation.call(sight, found)
+                found = await operation.call(serving, found)
             except MMError as error:
                 found = refused("unreadable", str(error), "data that can be read", 503)
         if isinstance(found, Refusal):
-            sight.serving.counters.refused[found.code] += 1
+            serving.counters.refused[found.code] += 1
             return JSONResponse(found.to_json(), found.status)
         return Response(msgspec.json.encode(found), media_type="application/json")
 

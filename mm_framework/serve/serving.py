@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 import attrs
+from starlette.concurrency import run_in_threadpool
 
+from mm_framework.calibrate import families
+from mm_framework.serve.captures import Captures
 from mm_framework.serve.counters import ServeCounters
 from mm_framework.serve.guard import Access
 from mm_framework.serve.hub import Hub
+from mm_framework.serve.past import Past
 from mm_framework.serve.settings import ServeSettings
 
 __all__ = ["Serving", "Source"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AT_A_TIME: Final = 4
 
 
 class Source(Protocol):
@@ -32,6 +42,7 @@ class Source(Protocol):
 class Serving:
     """``data_dir`` holds ``runs``; ``store_root`` is the store's folder or URL. ``venues``: what `mm venues`
     says of the installed plugins, asked when it is needed. ``sources`` in the order of the command.
+    ``metrics``: what others than the server show to Prometheus. ``gate``: so many read files at a time.
     """
 
     hub: Hub
@@ -40,6 +51,18 @@ class Serving:
     sources: Sequence[Source] = ()
     access: Access = attrs.field()
     venues: Callable[[], Sequence[Mapping[str, Any]]] = tuple
+    metrics: Sequence[families.Source] = ()
+    past: Past = attrs.field(init=False)
+    captures: Captures = attrs.field(init=False)
+    gate: asyncio.Semaphore = attrs.field(init=False, factory=lambda: asyncio.Semaphore(AT_A_TIME))
+
+    @past.default
+    def _past(self) -> Past:
+        return Past(self.store_root)
+
+    @captures.default
+    def _captures(self) -> Captures:
+        return Captures(self.data_dir)
 
     @access.default
     def _access(self) -> Access:
@@ -54,3 +77,8 @@ class Serving:
     def counters(self) -> ServeCounters:
         """What the server counts of itself."""
         return self.hub.counters
+
+    async def read(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call what reads files, in a thread."""
+        async with self.gate:
+            return await run_in_threadpool(function, *args, **kwargs)
