@@ -37,6 +37,11 @@ class Known:
         return self.id.partition(":")[2]
 
     @property
+    def names(self) -> tuple[str, str]:
+        """Both."""
+        return self.exchange, self.symbol
+
+    @property
     def definition(self) -> Definition | None:
         """The latest definition."""
         live = None if self.market is None else self.market.definition
