@@ -33,8 +33,16 @@ class Chart {
     this.options = options;
     this.drawnMs = 0;
     this.#make([[], ...options.series.slice(1).map(() => [])]);
-    new ResizeObserver(() => this.plot.setSize(this.#size())).observe(this.place);
-    window.addEventListener("mm-theme", () => this.plot.redraw());
+    this.observer = new ResizeObserver(() => this.plot.setSize(this.#size()));
+    this.observer.observe(this.place);
+    this.recolour = () => this.plot.redraw();
+    window.addEventListener("mm-theme", this.recolour);
+  }
+
+  remove() {
+    this.observer.disconnect();
+    window.removeEventListener("mm-theme", this.recolour);
+    this.plot.destroy();
   }
 
   // Whether it was drawn: not again before its time.

@@ -148,7 +148,7 @@ function takeStatus(told) {
   books = told.symbols;
   fillPicker();
   page.showBooks(books, chosen, choose);
-  page.showCaptures(told.captures ?? []);
+  page.showCaptures(told.captures, told.sources);
   if (chosen.exchange === null && books.length) {
     const query = new URLSearchParams(location.search);
     const named = ({ symbol, venue_symbol: venue }) => [symbol, venue].includes(query.get("symbol"));

@@ -175,34 +175,35 @@ export function showBooks(books, chosen, choose) {
 
 const VERDICTS = { PASS: "good", FAIL: "bad", WARN: "wait" };
 
-export function showCaptures(captures) {
-  const place = at("capture");
-  if (!captures.length) {
-    place.replaceChildren(make("p", "no capture is known here", "soft"));
-    return;
-  }
-  place.replaceChildren(...captures.flatMap((one) => {
-    const head = make("p", undefined, "soft");
-    head.append(make("b", one.run_id), `  ${captureWords(one)}`);
-    return one.gates?.length ? [head, gates(one)] : [head];
-  }));
+export function showCaptures(captures, sources) {
+  const parts = sources.map((one) => headed(one.kind, [one.state, ...toldWords(one.told)]));
+  for (const one of captures) parts.push(headed(one.run_id, captureWords(one)), gates(one));
+  at("capture").replaceChildren(...(parts.length ? parts : [make("p", "no capture is known here", "soft")]));
 }
+
+function headed(name, words) {
+  const line = make("p", undefined, "soft");
+  line.append(make("b", name), ` ${words.join(", ")}`);
+  return line;
+}
+
+const toldWords = (told) => Object.entries(told).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
 
 function captureWords(one) {
   const told = [one.running ? "recording" : "ended"];
-  if (one.elapsed_s != null) told.push(`${Math.round(one.elapsed_s)} s`);
-  if (one.frames_per_s != null) told.push(`${one.frames_per_s.toFixed(0)} frames a second`);
-  if (one.reconnects != null) told.push(`reconnects ${one.reconnects}`);
-  return told.join(", ");
+  if (one.elapsed_s !== null) told.push(`${Math.round(one.elapsed_s)} s`);
+  if (one.frames_per_s !== null) told.push(`${one.frames_per_s.toFixed(0)} frames a second`);
+  if (one.connected !== null) told.push(`connections ${one.connected}`);
+  told.push(`reconnects ${one.reconnects}`);
+  return told;
 }
 
 function gates({ run_id: run, gates: all }) {
-  const table = make("table"), body = table.createTBody();
+  const table = make("table", undefined, "gates"), body = table.createTBody();
   table.append(make("caption", `Gates of ${run}`, "hidden"));
-  for (const gate of all) {
+  for (const { name, status, text: told } of all) {
     const row = body.insertRow();
-    for (const value of [gate.name, gate.status, gate.value, gate.limit]) row.append(make("td", String(value ?? DASH)));
-    row.cells[1].className = VERDICTS[gate.status] ?? "soft";
+    row.append(make("td", name), make("td", status, VERDICTS[status] ?? "soft"), make("td", told, "soft"));
   }
   return table;
 }

@@ -17,11 +17,12 @@ export class Strategy {
   take(told, nowMs) {
     this.plots.hidden = told === null;
     if (told === null) return;
-    const names = told.arms.map(nameOf);
+    const names = told.arms.map((arm) => `${nameOf(arm)} ${arm.exchange}:${arm.symbol}`);
     const key = [told.run_id, ...names].join("\n");
     if (key !== this.key) this.#begin(key, names);
     this.#table(told);
-    const values = (field) => Object.fromEntries(told.arms.map((arm, at) => [names[at], Number(arm[field])]));
+    const number = (text) => (text === null ? null : Number(text));
+    const values = (field) => Object.fromEntries(told.arms.map((arm, at) => [names[at], number(arm[field])]));
     this.equity.put(told.ts_ms, values("equity"));
     this.held.put(told.ts_ms, values("inventory"));
     this.pnl.draw(() => this.equity.last(SHOWN_S), nowMs);
@@ -32,7 +33,8 @@ export class Strategy {
     this.key = key;
     this.equity = new Series(names, SLOT_MS, MOST_ROWS);
     this.held = new Series(names, SLOT_MS, MOST_ROWS);
-    for (const id of ["pnl", "inventory"]) document.getElementById(id).replaceChildren();
+    this.pnl?.remove();
+    this.inventory?.remove();
     this.pnl = armsChart("pnl", names);
     this.inventory = armsChart("inventory", names);
   }
@@ -48,12 +50,12 @@ export class Strategy {
     }
     for (const [place, arm] of arms.entries()) {
       const row = body.insertRow();
-      const values = [nameOf(arm), `${arm.exchange} ${arm.symbol}`, arm.inventory, `${arm.equity} ${arm.quote}`,
+      const values = [nameOf(arm), `${arm.exchange} ${arm.symbol}`, arm.inventory, arm.equity === null ? null : `${arm.equity} ${arm.quote ?? ""}`,
         arm.realized, arm.unrealized, arm.fees, arm.fills, arm.orders_open];
       for (const value of values) row.insertCell().textContent = String(value ?? "-");
       row.cells[0].className = "arm";
       row.cells[0].style.setProperty("--arm", `var(--${ARMS[place % ARMS.length]})`);
-      row.cells[3].className = Number(arm.equity) < 0 ? "loss" : "gain";
+      row.cells[3].className = Number(arm.equity ?? 0) < 0 ? "loss" : "gain";
     }
     const words = document.createElement("p");
     words.className = "soft";
