@@ -1,4 +1,7 @@
-"""A server of one instrument whose every message the test says itself: real sockets, no venue, no clock."""
+"""A server whose every message the test says itself: real sockets, no venue, no clock.
+
+It knows two instruments, and tells of one.
+"""
 
 from __future__ import annotations
 
@@ -121,6 +124,7 @@ def desk(
     hub, spoken = Hub(ServeSettings(port=port, origins=origins)), _Spoken()
     market = hub.market(DEFINITION.id, DEFINITION.venue_symbol)
     hub.say(market, market.define(DEFINITION, START_MS))
+    hub.market("binance:SOL/USDC", "SOLUSDC")
     access = Access(hub.settings, token)
     with running(Serving(hub, data_dir, str(data_dir / "store"), [spoken], access)) as place:
         yield Desk(hub, market, spoken.loop.result(60), int(place.rpartition(":")[2]))

@@ -153,7 +153,7 @@ function takeStatus(told) {
     const query = new URLSearchParams(location.search);
     const named = ({ symbol, venue_symbol: venue }) => [symbol, venue].includes(query.get("symbol"));
     const wanted = books.find((one) => one.exchange === query.get("exchange") && named(one));
-    const { exchange, symbol } = wanted ?? books[0];
+    const { exchange, symbol } = wanted ?? books.find(({ state }) => state === "SYNCED") ?? books[0];
     choose(exchange, symbol);
   }
 }

@@ -4,7 +4,7 @@ import { Book } from "./book.js";
 import { Series } from "./series.js";
 
 const SLOT_MS = 200, MOST_ROWS = 4600; // a little more than 15 minutes
-const TRADES = 18, EVENTS = 12;
+const TRADES = 18, EVENTS = 10;
 const ANEW_MS = 60_000; // a step back of the time by more is a playback that began anew
 const NOTHING = { bid: null, ask: null, micro: null, mid: null };
 

@@ -58,7 +58,7 @@ export function showBook(market) {
 function fill(body, levels, totals, most) {
   const shown = rows(body, levels.length, 3);
   levels.forEach(({ price, size }, place) => {
-    line(shown[place], [price, size, brief(totals[place], 5)]);
+    line(shown[place], [price, size, brief(totals[place], 4)]);
     shown[place].style.setProperty("--share", `${((100 * totals[place]) / most).toFixed(1)}%`);
   });
 }
@@ -109,7 +109,8 @@ function showFacts({ status, volume }) {
 
 // A server that began an hour ago knows the trades of an hour.
 function volumeWords({ base, covered_s: covered }) {
-  return covered >= 86_400 ? base : `${base} in ${Math.ceil(covered / 60)} min`;
+  const sum = brief(Number(base));
+  return covered >= 86_400 ? sum : `${sum} in ${Math.ceil(covered / 60)} min`;
 }
 
 export function showEvents({ events }) {
