@@ -38,7 +38,6 @@ PICTURES = Path(__file__).resolve().parent / "pictures"
 WIDTH = 104
 SECONDS = 24.0
 LAST_S = 1.5
-SHOWN_S = 16.0
 
 # The library's template loads a font from the network; the reader's own will do.
 TEMPLATE = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
@@ -142,8 +141,8 @@ def chart(folder: Path, run: str) -> Path:
     return picture
 
 
-def dashboard(folder: Path, run: str, chromium: str, seconds: float = SHOWN_S) -> bytes:
-    """The page of ``mm serve`` as PNG, when it has shown a run for some seconds."""
+def dashboard(folder: Path, run: str, chromium: str) -> bytes:
+    """The page of ``mm serve`` as PNG: the run of the demonstration when its book was built anew twice."""
     from playwright.sync_api import sync_playwright
 
     command = [sys.executable, "-m", "mm_framework", "serve", "--playback", run, "--json"]
@@ -158,8 +157,8 @@ def dashboard(folder: Path, run: str, chromium: str, seconds: float = SHOWN_S) -
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 1010})
             page.goto(url)
-            page.wait_for_timeout(seconds * 1000)
-            page.wait_for_selector("#state[data-tone=good]")
+            page.wait_for_selector("#state:text('SYNCED, epoch 3')")
+            page.wait_for_timeout(LAST_S * 1000)
             return page.screenshot()
     finally:
         process.kill()

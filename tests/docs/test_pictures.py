@@ -43,6 +43,13 @@ def words(svg: str) -> str:
     return html.unescape(re.sub(r"<[^>]+>", " ", svg)).replace("\xa0", " ")
 
 
+def test_the_dashboard_is_there_and_shows_more_than_a_ground(repository: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    with image.open(repository / "docs" / "pictures" / "dashboard.png") as picture:
+        assert picture.width == 1280
+        assert len(picture.convert("RGB").getcolors(1 << 24) or ()) > 100
+
+
 @pytest.mark.parametrize(("name", "expected"), [("live-view", LIVE), ("doctor", DOCTOR)])
 def test_a_committed_picture_shows_what_it_should_and_loads_nothing(
     repository: Path, name: str, expected: tuple[str, ...]

@@ -39,6 +39,12 @@ function line(row, values) {
 const decimals = (value) => (value.split(".")[1] ?? "").length;
 const brief = (value, digits = 6) => Number(value.toPrecision(digits)).toString();
 
+// At most 7 letters: the width of a column.
+function short(value) {
+  const found = [4, 2].map((digits) => brief(value, digits)).find((one) => one.length <= 7);
+  return found ?? value.toExponential(1);
+}
+
 // ---- the book ----------------------------------------------------------------------------------
 
 const LEVELS = 14;
@@ -58,7 +64,7 @@ export function showBook(market) {
 function fill(body, levels, totals, most) {
   const shown = rows(body, levels.length, 3);
   levels.forEach(({ price, size }, place) => {
-    line(shown[place], [price, size, brief(totals[place], 4)]);
+    line(shown[place], [price, size, short(totals[place])]);
     shown[place].style.setProperty("--share", `${((100 * totals[place]) / most).toFixed(1)}%`);
   });
 }
