@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
@@ -24,6 +24,7 @@ __all__ = [
     "DiskFile",
     "DiskLock",
     "FolderLock",
+    "move_all",
     "replace_file",
     "sync_folder",
     "writing",
@@ -144,6 +145,20 @@ def replace_file(path: Path, data: bytes, disk: Disk | None = None) -> None:
     """`Disk.replace`; raises EnvironmentFailed."""
     with writing(path):
         (disk or DISK).replace(path, data)
+
+
+def move_all(targets: Mapping[Path, Path]) -> None:
+    """Give each path its new name, or none of them when one cannot be moved. Raises OSError."""
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for path, target in targets.items():
+            path.rename(target)
+            moved.append((path, target))
+    except OSError:
+        for path, target in moved:
+            with contextlib.suppress(OSError):
+                target.rename(path)
+        raise
 
 
 class FolderLock:

@@ -19,7 +19,7 @@ from typing import Final
 import attrs
 
 from mm_framework.bundle.binance_files import Archive, archive_lines
-from mm_framework.bundle.disk import writing
+from mm_framework.bundle.disk import move_all, writing
 from mm_framework.contracts.history import Candle
 from mm_framework.errors import ConfigError, StoreError
 from mm_framework.formats.binance_data import time_ns
@@ -95,7 +95,7 @@ def write_candles(root: Path, series: Iterable[CandleSeries]) -> tuple[list[Path
         with writing(root):
             for file in files:
                 (root / file).parent.mkdir(parents=True, exist_ok=True)
-                (made / file).rename(root / file)
+            move_all({made / file: root / file for file in files})
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return [root / file for file in files], count

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from mm_framework.bundle.disk import writing
+from mm_framework.bundle.disk import move_all, writing
 from mm_framework.bundle.run import Run
 from mm_framework.contracts.sink import Sink, SinkRun
 from mm_framework.errors import ConfigError
@@ -78,7 +78,8 @@ def export(
         targets = {path: out.parent / path.name for path in sorted(made.iterdir())}
         _refuse(targets.values())
         with writing(out):
-            return [path.rename(target) for path, target in targets.items()]
+            move_all(targets)
+        return list(targets.values())
 
 
 def _refuse(paths: Iterable[Path]) -> None:
