@@ -72,6 +72,7 @@ CORE_SECTIONS: Mapping[str, str] = {
     "limits": "mm_framework.trading.settings",
     "market": "mm_framework.emulator.settings",
     "matching": "mm_framework.trading.settings",
+    "md_cache": "mm_framework.calibrate.settings",
     "order-latency": "mm_framework.trading.settings",
     "plant": "mm_framework.capture.settings",
     "plugins": "mm_framework.plugins.settings",

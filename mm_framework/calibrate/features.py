@@ -24,16 +24,16 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left, insort
 from collections import deque
 from typing import Final, NamedTuple
 
 import attrs
 
 from mm_framework.calibrate.chunk import Filled, Tick
+from mm_framework.calibrate.ranked import WINDOW, Ranked
 from mm_framework.calibrate.settings import CollectorSettings
 
-__all__ = ["FEATURES", "WINDOW", "SymbolFeatures"]
+__all__ = ["FEATURES", "SymbolFeatures"]
 
 FEATURES: Final = (
     "vol_realized",
@@ -47,9 +47,6 @@ FEATURES: Final = (
     "slippage_bps",
     "adverse_move_bps",
 )
-
-WINDOW: Final = 1000
-"""Samples of a window."""
 
 _MAX_PENDING: Final = 250
 """Fills that wait for their horizon; beyond that the oldest one is let go."""
@@ -66,28 +63,6 @@ class _Ema:
 
     def add(self, new: float) -> None:
         self.value = new if self.value is None else self.value + self._alpha * (new - self.value)
-
-
-class _Ranked:
-    """The last samples and their order: a ring and a sorted copy of it, 16 KB."""
-
-    __slots__ = ("_next", "_ring", "_sorted")
-
-    def __init__(self) -> None:
-        self._ring, self._sorted, self._next = array("d"), array("d"), 0
-
-    def add(self, value: float) -> None:
-        if len(self._ring) < WINDOW:
-            self._ring.append(value)
-        else:
-            del self._sorted[bisect_left(self._sorted, self._ring[self._next])]
-            self._ring[self._next] = value
-            self._next = (self._next + 1) % WINDOW
-        insort(self._sorted, value)
-
-    def p95(self) -> float | None:
-        count = len(self._sorted)
-        return self._sorted[math.ceil(0.95 * count) - 1] if count else None
 
 
 class _Ratio:
@@ -158,7 +133,7 @@ class SymbolFeatures:
         self._variance, self._depth, self._pnl_dev = _Ema(alpha), _Ema(alpha), _Ema(alpha)
         self._absorbed, self._elapsed, self._eta = _Ema(alpha), _Ema(alpha), _Ema(alpha)
         self._slippage, self._adverse = _Ema(alpha), _Ema(alpha)
-        self._latency, self._fill_rate, self._takers = _Ranked(), _Ratio(), _Ratio()
+        self._latency, self._fill_rate, self._takers = Ranked(), _Ratio(), _Ratio()
         self._new_fills = 0
         self._queue: tuple[tuple[str, int], float, int] | None = None
         self._pending: deque[_Pending] = deque(maxlen=_MAX_PENDING)

@@ -9,7 +9,7 @@ import attrs
 
 from mm_framework.settings import section, setting
 
-__all__ = ["CollectorSettings", "PrometheusSettings", "ScoreboardSettings"]
+__all__ = ["CollectorSettings", "MdCacheSettings", "PrometheusSettings", "ScoreboardSettings"]
 
 MAX_PORT = 65_535
 
@@ -59,6 +59,30 @@ class CollectorSettings:
         1.0,
         help="Time after a fill at which adverse_move_bps looks at the mid, seconds.",
         validator=_positive,
+    )
+
+
+@section("md_cache")
+@attrs.frozen
+class MdCacheSettings:
+    """The market-data cache of a run."""
+
+    enabled: bool = setting(
+        False,
+        help="Decide nothing on stale books: they are asked for anew over REST, where the venue has it.",
+    )
+    ttl_ms: float = setting(100.0, help="Age from which a book is stale.", validator=_positive)
+    fresh_ms_for_pricing: float = setting(
+        60.0, help="Age from which a book is stale for pricing; tested before the other.", validator=_positive
+    )
+    stale_ok: bool = setting(
+        True, help="A general request is given a stale book, which is refreshed behind its back."
+    )
+    invalidate_on_ws_gap_ms: float = setting(
+        300.0, help="Length of a loss of the stream after which its book is forgotten.", validator=_weight
+    )
+    guard_timeout_ms: float = setting(
+        50.0, help="Time that an order waits for a fresh book; then it is refused.", validator=_positive
     )
 
 

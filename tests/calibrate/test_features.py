@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from mm_framework.calibrate.chunk import Filled, Tick
-from mm_framework.calibrate.features import FEATURES, WINDOW, SymbolFeatures
+from mm_framework.calibrate.features import FEATURES, SymbolFeatures
+from mm_framework.calibrate.ranked import WINDOW
 from mm_framework.calibrate.settings import CollectorSettings
 
 S = 1_000_000_000
