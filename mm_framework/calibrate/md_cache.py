@@ -137,7 +137,7 @@ class MdCache:
     # what is known
 
     def put(self, symbol: str, book: Book, now_ns: int, *, number: int | None = None) -> bool:
-        """A book as of now; ``number`` is the venue's. False where that or time goes back: nothing is kept."""
+        """A book as of now, of the venue's ``number``. False, and nothing is kept, where that goes back."""
         entry = self._entry(symbol)
         rewound = number is not None and entry.number is not None and number < entry.number
         if rewound or (entry.book is not None and now_ns < entry.ts_ns):

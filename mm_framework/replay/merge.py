@@ -3,7 +3,7 @@
 Stamps are strictly increasing over all shards of one process, so that ``mono_ns`` alone decides; the
 other two make the order total for recordings whose stamps are not. Consecutive records of one shard
 come as one batch, as far as their block goes; a record that begins or ends something a listener has
-to know of on its own (LOST, CHECKPOINT) is a batch by itself.
+to know of on its own (LOST, CHECKPOINT, HTTP) is a batch by itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mm_framework.model.frame import HEADER, RecordKind
 
 __all__ = ["Batch", "merge"]
 
-_ALONE = (RecordKind.LOST, RecordKind.CHECKPOINT)
+_ALONE = (RecordKind.LOST, RecordKind.CHECKPOINT, RecordKind.HTTP)
 
 _Key = tuple[int, int, int]
 

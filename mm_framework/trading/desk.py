@@ -39,7 +39,7 @@ from mm_framework.trading.positions import Positions
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.views import Request
 
-__all__ = ["Desk", "Observer", "Probe", "restless"]
+__all__ = ["Desk", "Guard", "Observer", "Probe", "restless"]
 
 Probe = Callable[[str], None]
 """Called at each step of the way with its name: state, strategy, allocator, execution, emitted, done."""
@@ -67,6 +67,30 @@ class Observer(Protocol):
         ...
 
 
+class Guard(Protocol):
+    """Lets orders go out on fresh markets only. An order that it holds back waits, and so does its strategy."""
+
+    def heard(self, slot: Slot, now_ns: int) -> None:
+        """There is news of a trusted market."""
+        ...
+
+    def untrusted(self, slot: Slot, now_ns: int) -> None:
+        """A market is not trusted any more."""
+        ...
+
+    def look(self, slot: Slot, now_ns: int) -> None:
+        """Strategies are about to look at a market."""
+        ...
+
+    def admit(self, slot: Slot, now_ns: int) -> int | None:
+        """None where an order may go out now; else until when it waits for that, a time to come."""
+        ...
+
+    def timed_out(self, slot: Slot, now_ns: int) -> None:
+        """An order has waited in vain: it is refused."""
+        ...
+
+
 @attrs.frozen
 class _Call:
     """A wake-up to come."""
@@ -80,6 +104,16 @@ class _Call:
     refusal: int = 0
 
 
+@attrs.frozen
+class _Held:
+    """A strategy that waits for a market: its requests from that on, and the wake-ups that it would have had."""
+
+    slot: Slot
+    until_ns: int
+    wishes: list[tuple[_Call, Request]] = attrs.field(factory=list)
+    calls: list[_Call] = attrs.field(factory=list)
+
+
 class Desk:
     """Strategies by name and all that they see. ``only``: the instruments to follow, all when empty.
 
@@ -87,7 +121,7 @@ class Desk:
     ``done`` says that nothing more will happen. ``canonical_events``: changes of best prices;
     ``deliveries``: these, prints and resyncs, and book changes where a strategy asks for them.
     ``rounded``: numbers that the view of an observer rounds. ``woken``: told the market and the time of each
-    delivery, once all that follows from it is done.
+    delivery, once all that follows from it is done. ``guard``: holds orders back; None: none is.
     """
 
     def __init__(
@@ -102,6 +136,7 @@ class Desk:
         max_events: int | None = None,
         observer: Observer | None = None,
         probe: Probe | None = None,
+        guard: Guard | None = None,
     ) -> None:
         settings = settings or TradingSettings()
         self.markets = Markets(settings.price_source, settings.price_sources, only)
@@ -115,6 +150,8 @@ class Desk:
         self.done = max_events == 0
         self._by_name = {actor.name: actor for actor in self.actors}
         self._max_events, self._observer, self._probe = max_events, observer, probe
+        self._guard = guard
+        self._held: dict[str, _Held] = {}
         self._counted = _EVENTS | _all_wakes(self.actors) & On.BOOK
         self.last_seq = 0
         self.woken: Callable[[Slot, int], None] | None = None
@@ -169,6 +206,8 @@ class Desk:
                     self.allocator.quoted(change.slot, self._now_ns)
         if self.allocator.losses.limited:
             self._look_at_losses([change.slot for change in changes if change.reasons & On.BOOK])
+        if self._guard is not None:
+            self._tell_guard(self._guard, changes)
         for change in changes:
             if self.done:
                 return
@@ -187,22 +226,40 @@ class Desk:
         self._by_name[strategy].stop(error)
 
     def next_timer_ns(self) -> int | None:
-        """When the next timer is due; None when there is none or the run is done."""
-        return self._timers[0][0] if self._timers and not self.done else None
+        """When the next timer is due, or an order has waited too long; None for never."""
+        due_ns = self._timers[0][0] if self._timers else None
+        if self._held:
+            held_ns = min(held.until_ns for held in self._held.values())
+            due_ns = held_ns if due_ns is None else min(due_ns, held_ns)
+        return None if self.done else due_ns
+
+    def recheck(self, slot: Slot) -> None:
+        """A market may be fresh again: try the orders that wait for it."""
+        for name, held in sorted(self._held.items()):
+            if held.slot is slot:
+                self._release(name, refused=False)
 
     def fire_timers(self, before_ns: int) -> None:
         """Wake strategies whose timers are due before a time, each at its own."""
-        while self._timers and self._timers[0][0] < before_ns and not self.done:
-            self._now_ns = due_ns = self._timers[0][0]
+        while (due_ns := Desk.next_timer_ns(self)) is not None and due_ns < before_ns:
+            self._now_ns = due_ns
+            for name, held in sorted(self._held.items()):
+                if held.until_ns <= due_ns:
+                    self._give_up(name, held)
             due = set()
             while self._timers and self._timers[0][0] == due_ns:
                 due.add(heapq.heappop(self._timers)[1])
+            if self._guard is not None and due:
+                for slot in self.markets.slots:
+                    self._guard.look(slot, due_ns)
             self._carry_out([_Call(self.actors[index], -1, int(On.TIMER)) for index in sorted(due)])
 
     def end(self, mono_ns: int) -> None:
         """The run ends; strategies that wish it are woken a last time."""
         if not self.done and self.reach(mono_ns):
             self.fire_timers(mono_ns + 1)
+        for name, held in sorted(self._held.items()):
+            self._give_up(name, held)
         self.done = True
         wishing = [actor for actor in self.actors if actor.strategy.wakes & On.END]
         self._carry_out([_Call(actor, -1, int(On.END)) for actor in wishing])
@@ -231,6 +288,8 @@ class Desk:
             for actor in self.actors
             if (reasons := change.reasons & actor.strategy.wakes)
         ]
+        if self._guard is not None:
+            self._guard.look(change.slot, self._now_ns)
         self._carry_out(calls)
         if self.woken is not None:
             self.woken(change.slot, self._now_ns)
@@ -273,10 +332,13 @@ class Desk:
             for order in list(self.exchange.orders(slot.id)):
                 if any(stop.covers(order.strategy, slot) for stop in stops):
                     call = _Call(self._by_name[order.strategy], slot.index, 0)
-                    calls += self._submit(call, Request(IntentKind.CANCEL, order.number))
+                    calls += self._decide(call, Request(IntentKind.CANCEL, order.number))
         self._carry_out(calls)
 
     def _wake(self, call: _Call) -> list[Request]:
+        if self._held and call.actor.name in self._held:
+            self._held[call.actor.name].calls.append(call)
+            return []
         self._point("strategy")
         requests, timers = call.actor.call(
             self._now_ns,
@@ -295,12 +357,19 @@ class Desk:
 
     def _submit(self, call: _Call, wish: Request) -> list[_Call]:
         """One intent through hash, allocator, exchange and ledger; the wake-ups that follow from it."""
+        if self._guard is not None and self._holds(self._guard, call, wish):
+            return []
+        return self._decide(call, wish)
+
+    def _decide(self, call: _Call, wish: Request, refusal: Refusal | None = None) -> list[_Call]:
         actor, slot = call.actor, self._slot_of(call.actor, wish)
         intent = _intent(wish, actor.name, self._seq_of(call), slot)
         self.intents.add(intent)
         self._point("allocator")
         if slot is None:
             answer = Answer(intent.order, OrderState.REJECTED, Refusal.UNKNOWN_ORDER)
+        elif refusal is not None:
+            answer = Answer(intent.order, OrderState.REJECTED, refusal)
         else:
             answer = self._execute(intent, slot, actor)
         if self._observer is not None:
@@ -319,6 +388,54 @@ class Desk:
         answer = self.exchange.submit(intent, slot, self._now_ns)
         self._note(actor, slot, answer)
         return answer
+
+    # orders that wait for a market
+
+    def _tell_guard(self, guard: Guard, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.reasons & On.BOOK:
+                guard.heard(change.slot, self._now_ns)
+                self.recheck(change.slot)
+            elif change.reasons & On.RESYNC and not change.slot.trusted:
+                guard.untrusted(change.slot, self._now_ns)
+
+    def _holds(self, guard: Guard, call: _Call, wish: Request) -> bool:
+        """Whether a request waits: for its market, or behind one of its strategy that does."""
+        name = call.actor.name
+        if name not in self._held:
+            slot = None if wish.kind is IntentKind.CANCEL else self._slot_of(call.actor, wish)
+            until_ns = None if slot is None else guard.admit(slot, self._now_ns)
+            if slot is None or until_ns is None:
+                return False
+            self._held[name] = _Held(slot, until_ns)
+        self._held[name].wishes.append((call, wish))
+        return True
+
+    def _give_up(self, name: str, held: _Held) -> None:
+        if self._guard is not None:
+            self._guard.timed_out(held.slot, self._now_ns)
+        self._release(name, refused=True)
+
+    def _release(self, name: str, *, refused: bool) -> None:
+        """A strategy goes on where it waited: with its requests, then with the wake-ups since then.
+
+        ``refused``: what it asks of the market that it waited for fails, but for cancels.
+        """
+        held = self._held.pop(name)
+        calls: list[_Call] = []
+        for call, wish in held.wishes:
+            fails = refused and wish.kind is not IntentKind.CANCEL
+            if fails and self._slot_of(call.actor, wish) is held.slot:
+                calls += self._decide(call, wish, Refusal.STALE_DATA)
+            else:
+                calls += self._submit(call, wish)
+        calls += held.calls
+        again = self._held.get(name)
+        if again is None:
+            self._carry_out(calls)
+        else:
+            again.calls.extend(call for call in calls if call.actor.name == name)
+            self._carry_out([call for call in calls if call.actor.name != name])
 
     def _note(self, actor: Actor, slot: Slot, answer: Answer) -> None:
         """Orders and position after an answer."""

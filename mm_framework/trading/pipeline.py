@@ -15,7 +15,7 @@ from mm_framework.feed.output import Output
 from mm_framework.model.frame import Block
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill
-from mm_framework.trading.desk import Desk, Observer, Probe
+from mm_framework.trading.desk import Desk, Guard, Observer, Probe
 from mm_framework.trading.exchange import SimulatedExchange, conservative
 from mm_framework.trading.feed_reader import FeedReader, Heard, lost_connection
 from mm_framework.trading.ledger import Ledger
@@ -44,6 +44,7 @@ class Pipeline(Desk):
         max_events: int | None = None,
         observer: Observer | None = None,
         probe: Probe | None = None,
+        guard: Guard | None = None,
     ) -> None:
         settings = settings or TradingSettings()
         super().__init__(
@@ -56,6 +57,7 @@ class Pipeline(Desk):
             max_events=max_events,
             observer=observer,
             probe=probe,
+            guard=guard,
         )
         self.ledger = Ledger.by(fee_model, settings)
         self._reader = FeedReader()

@@ -19,7 +19,7 @@ from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.feed.output import Output
 from mm_framework.model.frame import Block
-from mm_framework.trading.desk import Desk, Observer, Probe
+from mm_framework.trading.desk import Desk, Guard, Observer, Probe
 from mm_framework.trading.feed_reader import FeedReader, Heard, lost_connection
 from mm_framework.trading.gateway import Gateway
 from mm_framework.trading.ledger import Ledger
@@ -54,6 +54,7 @@ class QueuedPipeline(Desk):
         max_events: int | None = None,
         observer: Observer | None = None,
         probe: Probe | None = None,
+        guard: Guard | None = None,
     ) -> None:
         settings = settings or TradingSettings()
         gateway = Gateway(latencies.entry, latencies.response)
@@ -67,6 +68,7 @@ class QueuedPipeline(Desk):
             max_events=max_events,
             observer=observer,
             probe=probe,
+            guard=guard,
         )
         self.ledger = Ledger.by(fee_model, settings)
         self.venue = MatchingEngine(Markets(settings.price_source, settings.price_sources, only), rules)
