@@ -1,6 +1,6 @@
 """The market-data cache at work in a run: orders wait for fresh books, which REST is asked for. Pure.
 
-    pipeline(guard=data) -> heard, look, admit -> MdCache -> Refresh -> `fetch` (live: an HTTP request)
+    pipeline(guard=data) -> heard, look, admit -> MdCache -> Refresh -> `ask` (live: an HTTP request)
     RefreshReader: HTTP record -> book -> data.refreshed -> the orders that waited are decided then
 
 Whatever ends a wait is a record: news of the market, REST's answer, or the tick of the time-out. A replay
@@ -17,7 +17,7 @@ import msgspec
 
 from mm_framework.calibrate.chunk import Fetched
 from mm_framework.calibrate.chunks import Driven
-from mm_framework.calibrate.md_cache import MAX_LEVELS, Held, MdCache, Mode, Refresh
+from mm_framework.calibrate.md_cache import MAX_LEVELS, Held, MdCache, Mode
 from mm_framework.calibrate.settings import MdCacheSettings
 from mm_framework.contracts.normalizer import Control
 from mm_framework.errors import MalformedFrame
@@ -65,13 +65,13 @@ class _Seen:
 
 
 class MarketData:
-    """Implements `desk.Guard`. ``fetch`` makes a request; in a replay nobody does."""
+    """Implements `desk.Guard`. ``ask`` asks REST for a book; in a replay nobody does."""
 
     def __init__(
-        self, settings: MdCacheSettings, fetch: Callable[[Slot, Refresh], None] = lambda slot, refresh: None
+        self, settings: MdCacheSettings, ask: Callable[[Definition], None] = lambda definition: None
     ) -> None:
         self.cache = MdCache(settings)
-        self.fetch = fetch
+        self._ask = ask
         self._live: dict[str, _Live] = {}
         self._seen: dict[str, _Seen] = {}
 
@@ -95,7 +95,7 @@ class MarketData:
         seen, context = self._seen.setdefault(slot.id, _Seen()), answer.context
         seen.hit, seen.age_ns, seen.used_stale = context.hit, context.age_ns, context.used_stale
         if answer.refresh is not None:
-            self.fetch(slot, answer.refresh)
+            self._ask(slot.definition)
 
     def admit(self, slot: Slot, now_ns: int) -> int | None:
         """See `desk.Guard`."""
@@ -104,7 +104,7 @@ class MarketData:
             self._seen.setdefault(slot.id, _Seen()),
         )
         if answer.refresh is not None:
-            self.fetch(slot, answer.refresh)
+            self._ask(slot.definition)
         if answer.wait_until_ns is None:
             self._end_wait(seen, now_ns)
         elif seen.waits_ns is None:
@@ -126,6 +126,17 @@ class MarketData:
         if seen.waits_ns is not None:
             self._seen[slot.id] = _Seen(waits_ns=seen.waits_ns)
         return Fetched(seen.hit, seen.age_ns, seen.used_stale, seen.waited_ns, seen.deadline_miss)
+
+    def document(self) -> dict[str, float | None]:
+        """What the cache did: the value of ``md_cache`` in the JSON line of a run."""
+        cache = self.cache
+        return {
+            "hits": cache.hits,
+            "misses": cache.misses,
+            "hit_ratio": cache.hit_ratio,
+            "stale_uses": cache.stale_uses,
+            "deadline_misses": cache.deadline_misses,
+        }
 
     def _end_wait(self, seen: _Seen, now_ns: int) -> None:
         if seen.waits_ns is not None:

@@ -69,7 +69,8 @@ class MdCacheSettings:
 
     enabled: bool = setting(
         False,
-        help="Decide nothing on stale books: they are asked for anew over REST, where the venue has it.",
+        help="Send no order on a stale book: it is asked for anew over REST first, where the venue has that.",
+        aliases=("md_cache",),
     )
     ttl_ms: float = setting(100.0, help="Age from which a book is stale.", validator=_positive)
     fresh_ms_for_pricing: float = setting(

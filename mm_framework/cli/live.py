@@ -87,17 +87,19 @@ def run_live(
     *,
     wrap_kit: Callable[[VenueKit], VenueKit] = lambda kit: kit,
     progress: Callable[[Beat], None] | None = None,
+    attach: Callable[[Capture], None] = lambda run: None,
 ) -> CaptureResult:
     """Capture until the time is over, a listener is done or a signal comes; a second signal interrupts.
 
     ``wrap_kit`` may put something around the parts of each venue, such as a clock around its normalizer.
-    ``progress`` is given each heartbeat, instead of the operator.
+    ``progress`` is given each heartbeat, instead of the operator; ``attach`` the run, before it begins.
     Raises KeyboardInterrupt when interrupted, ConfigError for what cannot be planned, PluginError, and
     what `Capture.run` raises.
     """
     settings = app.load(CaptureSettings).value
     fine = settings.runtime_windows_high_res_timer if listeners else settings.windows_high_res_timer
     with prepared(app, request, listeners, wrap_kit=wrap_kit, progress=progress) as run, fine_timers(fine):
+        attach(run)
         try:
             return asyncio.run(_run(run, request))
         except asyncio.CancelledError:

@@ -16,7 +16,12 @@ import click
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.calibrate.ab_settings import AbSettings
 from mm_framework.calibrate.log_settings import CalibrationSettings
-from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
+from mm_framework.calibrate.settings import (
+    CollectorSettings,
+    MdCacheSettings,
+    PrometheusSettings,
+    ScoreboardSettings,
+)
 from mm_framework.capture.settings import AlertSettings, CaptureSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.calibration_options import calibration_options
@@ -143,6 +148,7 @@ ARGUMENTS = "mm_framework.run_arguments"
 @settings_options(LatencySettings)
 @settings_options(CalibrationSettings)
 @settings_options(AbSettings)
+@settings_options(MdCacheSettings)
 @settings_options(CollectorSettings)
 @settings_options(ScoreboardSettings)
 @settings_options(PrometheusSettings)

@@ -12,6 +12,9 @@ from typing import Any
 import attrs
 
 from mm_framework.bundle.run import Run
+from mm_framework.calibrate.market_data import MarketData, RefreshReader
+from mm_framework.calibrate.settings import MdCacheSettings
+from mm_framework.capture.book_requests import BookRequests
 from mm_framework.capture.clock import RealClock
 from mm_framework.cli.app import App
 from mm_framework.cli.bundles import kits_of, new_run, opened
@@ -23,9 +26,11 @@ from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError
+from mm_framework.model.instrument import Definition
 from mm_framework.replay.source import replay
 from mm_framework.results.setup import built
 from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
+from mm_framework.trading.desk import Guard
 from mm_framework.trading.models import execution_of, latencies_of
 from mm_framework.trading.paper import Paper
 from mm_framework.trading.pipeline import Observer, Pipeline, Probe
@@ -59,15 +64,17 @@ def _replay_job(app: App, options: RunOptions) -> Job:
     calibration = calibration_of(app, options.strategies, wish, bundle.path.name, "replay")
     parts = _parts(app, options, calibration)
     writer = _writer(app, options)
-    watch = watch_of(app, options, writer, calibration)
-    pipeline = _pipeline(parts, options, writer if watch is None else watch.writer, None)
-    listener = pipeline if watch is None else watch.around(pipeline, pipeline)
+    data = _market_data(app)
+    watch = watch_of(app, options, writer, calibration, data)
+    pipeline = _pipeline(parts, options, writer if watch is None else watch.writer, None, data)
+    heard = pipeline if data is None else RefreshReader(pipeline, pipeline, data, kits)
+    listener = heard if watch is None else watch.around(heard, pipeline, data)
 
     def go() -> dict[str, Any]:
         size = sum(reader.size for reader in bundle.shards)
         with _open(app, watch), app.out.progress("replaying", total=size, unit="bytes") as advance:
             replay(bundle, kits, listener, max_seconds=options.max_seconds, progress=advance)
-        return _watched(watch)
+        return _watched(watch, data)
 
     return Job(pipeline, go, writer)
 
@@ -95,14 +102,23 @@ def _live_job(app: App, options: RunOptions) -> Job:
     calibration = calibration_of(app, options.strategies, wish, name, "live")
     parts = _parts(app, options, calibration)
     writer = _writer(app, options)
-    watch = watch_of(app, options, writer, calibration)
+    books = BookRequests()
+    data = _market_data(app, books.ask)
+    watch = watch_of(app, options, writer, calibration, data)
     observer = writer if watch is None else watch.writer
-    paper = Paper(lambda probe: _pipeline(parts, options, observer, probe), RealClock().mono_ns)
-    listener = paper if watch is None else watch.around(paper, paper.pipeline, paper.stages.measured)
+    paper = Paper(lambda probe: _pipeline(parts, options, observer, probe, data), RealClock().mono_ns)
+    heard = paper if data is None else RefreshReader(paper, paper.pipeline, data, books.kits)
+    listener = heard if watch is None else watch.around(heard, paper.pipeline, data, paper.stages.measured)
 
     def go() -> dict[str, Any]:
         with _open(app, watch):
-            result = run_live(app, request, [listener], wrap_kit=paper.timed)
+            result = run_live(
+                app,
+                request,
+                [listener],
+                wrap_kit=lambda kit: books.know(paper.timed(kit)),
+                attach=books.attach,
+            )
         extra = {
             "reconnects": result.reconnects["total"],
             "decode_errors": result.counts.malformed,
@@ -112,17 +128,24 @@ def _live_job(app: App, options: RunOptions) -> Job:
         }
         if options.print_latency_report_json:
             extra["latency_report"] = paper.stages.report()
-        return extra | _watched(watch)
+        return extra | _watched(watch, data)
 
     return Job(paper.pipeline, go, writer)
+
+
+def _market_data(app: App, ask: Callable[[Definition], None] = lambda definition: None) -> MarketData | None:
+    """The cache, where it is wished for; ``ask`` makes its requests."""
+    settings = app.load(MdCacheSettings).value
+    return MarketData(settings, ask) if settings.enabled else None
 
 
 def _open(app: App, watch: Watch | None) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if watch is None else watch.open(app)
 
 
-def _watched(watch: Watch | None) -> dict[str, Any]:
-    return {} if watch is None else watch.document()
+def _watched(watch: Watch | None, data: MarketData | None) -> dict[str, Any]:
+    found = {} if watch is None else watch.document()
+    return found if data is None else found | {"md_cache": data.document()}
 
 
 def _live_request(app: App, options: RunOptions) -> LiveRequest:
@@ -184,7 +207,11 @@ def _parts(app: App, options: RunOptions, calibration: Calibration | None) -> Pa
 
 
 def _pipeline(
-    parts: Parts, options: RunOptions, observer: Observer | None, probe: Probe | None
+    parts: Parts,
+    options: RunOptions,
+    observer: Observer | None,
+    probe: Probe | None,
+    guard: Guard | None,
 ) -> AnyPipeline:
     only = options.instruments if options.mode == "replay" else ()
     if options.execution == "sim":
@@ -197,6 +224,7 @@ def _pipeline(
             max_events=options.max_events,
             observer=observer,
             probe=probe,
+            guard=guard,
         )
     return QueuedPipeline(
         parts.strategies,
@@ -209,6 +237,7 @@ def _pipeline(
         max_events=options.max_events,
         observer=observer,
         probe=probe,
+        guard=guard,
     )
 
 

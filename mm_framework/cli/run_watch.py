@@ -17,6 +17,7 @@ from mm_framework.calibrate.chunk import ChunkObserver
 from mm_framework.calibrate.chunks import ChunkWriter, Driven, Measured, Watched
 from mm_framework.calibrate.collectors import Collectors
 from mm_framework.calibrate.families import Source
+from mm_framework.calibrate.market_data import MarketData
 from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
 from mm_framework.cli.app import App
 from mm_framework.cli.run_calibration import Calibration
@@ -42,10 +43,14 @@ class Watch:
     features: bool
 
     def around(
-        self, listener: Driven, pipeline: AnyPipeline, measured: Callable[[], Measured] | None = None
+        self,
+        listener: Driven,
+        pipeline: AnyPipeline,
+        data: MarketData | None,
+        measured: Callable[[], Measured] | None = None,
     ) -> Watched:
-        """What stands in the place of the listener of the run."""
-        self.writer.attach(pipeline)
+        """What stands in the place of the listener of the run; ``data``: its cache."""
+        self.writer.attach(pipeline, None if data is None else data.fetched)
         return Watched(listener, pipeline, self.writer, measured)
 
     @contextlib.contextmanager
@@ -67,11 +72,16 @@ class Watch:
 
 
 def watch_of(
-    app: App, options: RunOptions, results: Observer | None, calibration: Calibration | None
+    app: App,
+    options: RunOptions,
+    results: Observer | None,
+    calibration: Calibration | None,
+    data: MarketData | None,
 ) -> Watch | None:
     """``results``: the observer that hears what the desk does, besides. None when nobody watches."""
     observers: list[ChunkObserver] = [] if calibration is None else calibration.observers(app)
     sources: list[Source] = [one.families for one in observers if isinstance(one, AbWatch)]
+    sources += [] if data is None else [data.cache.families]
     port = app.load(PrometheusSettings).value.port
     collectors = None
     if port is not None or options.print_features:

@@ -143,8 +143,9 @@ class Simulation:
 
     ``channels``: names, those of a usual capture when empty; ``result`` is that of `run`; ``rate``: events of
     the market a second and instrument; without ``websocket_pings`` a dead connection shows only by the
-    adapter's own deadlines. ``record``: the folder of a new bundle, written as ``bundle_settings`` say. The
-    oracle compares the levels that the book's proof covers.
+    adapter's own deadlines. ``record``: the folder of a new bundle, written as ``bundle_settings`` say;
+    ``attach`` is given the capture before it begins. The oracle compares the levels that the book's proof
+    covers.
     """
 
     venue: Venue
@@ -158,6 +159,7 @@ class Simulation:
     listeners: Iterable[Listener] = ()
     record: Path | None = None
     bundle_settings: BundleSettings = attrs.field(factory=BundleSettings)
+    attach: Callable[[Capture], None] = lambda run: None
 
     clock: VirtualClock = attrs.field(factory=VirtualClock, init=False)
     emulator: VenueEmulator = attrs.field(init=False)
@@ -202,6 +204,7 @@ class Simulation:
                 feed_settings=self.feed_settings,
                 listeners=[self.tape, self.oracle, *self.listeners],
             )
+            self.attach(capture)
             return await capture.run(self.seconds)
 
         self._result = run_virtual(main, self.clock)

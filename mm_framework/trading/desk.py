@@ -68,7 +68,7 @@ class Observer(Protocol):
 
 
 class Guard(Protocol):
-    """Lets orders go out on fresh markets only. An order that it holds back waits, and so does its strategy."""
+    """Lets orders go out on fresh markets only. While an order waits for that, so does its strategy."""
 
     def heard(self, slot: Slot, now_ns: int) -> None:
         """There is news of a trusted market."""
@@ -106,7 +106,7 @@ class _Call:
 
 @attrs.frozen
 class _Held:
-    """A strategy that waits for a market: its requests from that on, and the wake-ups that it would have had."""
+    """A strategy that waits for a market: its requests from that one on, and the wake-ups meanwhile."""
 
     slot: Slot
     until_ns: int
