@@ -11,6 +11,7 @@ from toy_server import ToyServer, World
 
 from mm_framework.bundle.latency import PRESSURE, STREAK, LatencyTally
 from mm_framework.calibrate.collectors import Collectors
+from mm_framework.calibrate.md_cache import MdCache
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_every_event_of_the_run_log_is_explained(text: str, repository: Path) ->
 def test_every_metric_of_prometheus_is_explained(text: str) -> None:
     collectors = Collectors()
     collectors.close()
-    names = [family.name for family in collectors.families()]
+    names = [family.name for family in [*collectors.families(), *MdCache().families()]]
     assert len(names) > 10
     assert [name for name in names if f"`{name}`" not in text] == []
 
