@@ -25,10 +25,11 @@ RUNS: Final = "runs.jsonl"
 class FillLine(msgspec.Struct, frozen=True):
     """A fill. Prices and sizes are numbers for statistics; money is the ledger's business.
 
-    ``queue_pos_est``: lots ahead when it rested last, None when unknown or for a taker. ``quote_price``: what
-    was asked for. ``mid_at_quote``, ``spread_at_quote_bps``: when it was asked for; ``mid_now``: just before
-    the fill. ``latency_ms``: from the decision to the fill. ``slip_bps``: 1e4 s (price - mid_at_quote) /
-    mid_at_quote, positive is cost. ``fee``: charged for it, in the quote currency; a rebate is negative.
+    ``queue_pos_est``: size ahead of it when it began to rest, None when unknown or for a taker.
+    ``quote_price``: what was asked for. ``mid_at_quote``, ``spread_at_quote_bps``: when it was asked for;
+    ``mid_now``: just before the fill. ``latency_ms``: from the decision to the fill. ``slip_bps``: 1e4 s
+    (price - mid_at_quote) / mid_at_quote, positive is cost. ``fee``: charged for it, in the quote currency; a
+    rebate is negative.
     """
 
     ts: int
