@@ -80,7 +80,6 @@ function draw(now) {
   panels.clear();
   for (const name of waiting) if (PLOTS[name](now)) waiting.delete(name);
   if (waiting.size) changed("");
-  document.body.dataset.frames = String(Number(document.body.dataset.frames ?? 0) + 1);
 }
 
 // ---- the relay -----------------------------------------------------------------------------------
