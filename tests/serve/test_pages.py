@@ -101,10 +101,19 @@ def variables(theme: str) -> dict[str, str]:
     return dict(re.findall(r"--([a-z-]+): (#[0-9a-f]+);", found[1]))
 
 
+def channels(colour: str) -> list[int]:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * one for one in colour[1:])
+    return [int(digits[at : at + 2], 16) for at in (0, 2, 4)]
+
+
+def mixed(one: str, other: str, share: float) -> str:
+    pairs = zip(channels(one), channels(other), strict=True)
+    return "#" + "".join(f"{round(share * a + (1 - share) * b):02x}" for a, b in pairs)
+
+
 def luminance(colour: str) -> float:
     """Relative luminance, as WCAG 2.2 defines it."""
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * one for one in colour[1:])
-    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    parts = [part / 255 for part in channels(colour)]
     red, green, blue = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
@@ -122,6 +131,10 @@ def test_text_can_be_read_and_the_colours_are_those_of_all_charts(theme: str) ->
             assert contrast(own[name], own[ground]) >= 4.5, (theme, name, ground)
     for name in ("good", "wait", "bad"):
         assert contrast(own[name], own[f"{name}-ground"]) >= 4.5, (theme, name)
+    for side in ("bid", "ask"):
+        bar = mixed(own[side], own["panel"], 0.16)
+        assert f"var(--{side}) 16%" in CSS
+        assert min(contrast(own[name], bar) for name in ("text", "soft")) >= 4.5, (theme, side)
     same = ("text", "grid", "bid", "ask", "mid", "spread")
     assert [own[name] for name in same] == [getattr(THEMES[theme], name) for name in same]
 

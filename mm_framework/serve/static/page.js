@@ -48,6 +48,7 @@ function short(value) {
 // ---- the book ----------------------------------------------------------------------------------
 
 const LEVELS = 14;
+const BAR = 68; // percent of the row at most: prices stand beside the bars
 
 export function showBook(market) {
   const { book } = market;
@@ -65,7 +66,7 @@ function fill(body, levels, totals, most) {
   const shown = rows(body, levels.length, 3);
   levels.forEach(({ price, size }, place) => {
     line(shown[place], [price, size, short(totals[place])]);
-    shown[place].style.setProperty("--share", `${((100 * totals[place]) / most).toFixed(1)}%`);
+    shown[place].style.setProperty("--share", `${((BAR * totals[place]) / most).toFixed(1)}%`);
   });
 }
 
