@@ -33,6 +33,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Side, TimeInForce, Urgency
 
 __all__ = [
+    "MAX_ANSWERS",
     "MAX_ROUNDS",
     "NO_TAG",
     "Decide",
@@ -53,6 +54,9 @@ NO_TAG: Final = -1
 
 MAX_ROUNDS: Final = 32
 """How often strategies may answer their own fills and refusals within one event."""
+
+MAX_ANSWERS: Final = 10_000
+"""How many answers one strategy may have at one moment: without latency it might never come to rest."""
 
 _FIELD = re.compile(r"(i8|f8)(?:\[([1-9][0-9]{0,5})\])?")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from mm_framework.contracts.strategy import MAX_ANSWERS
 from mm_framework.errors import StrategyError
 from mm_framework.model.events import Message, Row
 from mm_framework.model.instrument import Definition
@@ -26,13 +27,9 @@ from mm_framework.trading.ledger import Ledger
 from mm_framework.trading.market import Slot
 from mm_framework.trading.matching import MatchingEngine, Report
 
-__all__ = ["FOREVER", "Hears", "Simulation"]
+__all__ = ["FOREVER", "Hears", "Simulation", "overwhelmed"]
 
 FOREVER: Final = 2**63
-
-MAX_ANSWERS: Final = 10_000
-"""How many answers one strategy may have at one moment: without latency it might never come to rest."""
-
 
 Hears = Callable[[Report, int, Slot, int], None]
 """Is told each report in the order of the venue, the fee of its fill (0 without one), its market, and when
@@ -159,8 +156,13 @@ class Simulation:
             self._answered_ns = now_ns
         self._answered[strategy] += 1
         if self._answered[strategy] == MAX_ANSWERS:
-            text = (
-                f"strategy {strategy}: had {MAX_ANSWERS} answers at one moment, after event"
-                f" {self.desk.last_seq}; it would never come to rest"
-            )
-            self.desk.stop(strategy, StrategyError(text, strategy=strategy, seq=self.desk.last_seq))
+            self.desk.stop(strategy, overwhelmed(strategy, self.desk.last_seq))
+
+
+def overwhelmed(name: str, seq: int) -> StrategyError:
+    """What ends a strategy that has answers without end while no time passes."""
+    text = (
+        f"strategy {name}: had {MAX_ANSWERS} answers at one moment, after event {seq}; it would never come to"
+        " rest"
+    )
+    return StrategyError(text, strategy=name, seq=seq)

@@ -53,7 +53,9 @@ CTX_CALLS: Final = 312  # counts, as those of `actor.Actor`
 CTX_INTENTS: Final = 320
 CTX_FILLS: Final = 328
 CTX_REFUSED: Final = 336
-CTX_BYTES: Final = 344
+CTX_ANSWERS: Final = 344  # how many came at CTX_ANSWERED
+CTX_ANSWERED: Final = 352
+CTX_BYTES: Final = 360
 
 OWN_POSITION: Final = 0
 OWN_OPEN: Final = 8
@@ -66,6 +68,7 @@ class Stop(enum.IntEnum):
     ERROR = 1  # of its function: CTX_ERROR says where
     ROUNDS = 2  # it answered its own fills and refusals without end
     PYTHON = 3  # of `start` or `define`
+    ANSWERS = 4  # it had answers without end at one moment
 
 
 def own_bytes(orders: int) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mm_framework.contracts.strategy import MAX_ROUNDS, On
+from mm_framework.contracts.strategy import MAX_ANSWERS, MAX_ROUNDS, On
 from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.layout import ROW_PRICE, ROW_SIDE, ROW_SIZE
 from mm_framework.kernels.memory import copy, load_i8, load_u1, store_8
@@ -20,6 +20,8 @@ from mm_framework.model.orders import IntentKind, Refusal
 from mm_framework.trading.compiled.bits import call
 from mm_framework.trading.compiled.columns import added, room
 from mm_framework.trading.compiled.context import (
+    CTX_ANSWERED,
+    CTX_ANSWERS,
     CTX_CALLS,
     CTX_FILLED,
     CTX_FUNCTION,
@@ -113,6 +115,7 @@ _END: Final = int(On.END)
 _DESK: Final = int(Status.DESK)
 _ERROR: Final = int(Stop.ERROR)
 _ROUNDS: Final = int(Stop.ROUNDS)
+_ANSWERS: Final = int(Stop.ANSWERS)
 
 
 @inline
@@ -265,6 +268,14 @@ def _submit_all(run: int, desk: int, count: int) -> int:
     return followed
 
 
+@inline
+def _stop(run: int, ctx: int, why: int) -> None:
+    """Call a strategy no more, unless it was stopped before."""
+    if load_i8(ctx + CTX_STOPPED) == 0:
+        store_8(ctx + CTX_STOPPED, why)
+        store_8(ctx + CTX_STOP_SEQ, load_i8(run + RUN_SEQ_HERE))
+
+
 @helper
 def _carry_out(run: int, desk: int, count: int) -> int:
     """The calls of DESK_CALLS and all that follows from them; a status."""
@@ -279,10 +290,7 @@ def _carry_out(run: int, desk: int, count: int) -> int:
         if count == 0:
             return 0
     for k in range(count):
-        ctx = load_i8(load_i8(desk + DESK_CALLS) + k * CALL_BYTES + CALL_STRATEGY)
-        if load_i8(ctx + CTX_STOPPED) == 0:
-            store_8(ctx + CTX_STOPPED, _ROUNDS)
-            store_8(ctx + CTX_STOP_SEQ, load_i8(run + RUN_SEQ_HERE))
+        _stop(run, load_i8(load_i8(desk + DESK_CALLS) + k * CALL_BYTES + CALL_STRATEGY), _ROUNDS)
     return 0
 
 
@@ -316,6 +324,18 @@ def desk_changes(run: int) -> int:
     return 0
 
 
+@inline
+def _count_answer(run: int, ctx: int) -> None:
+    """Stop a strategy that goes on answering its own answers while no time passes."""
+    now_ns = load_i8(run + RUN_NOW)
+    if load_i8(ctx + CTX_ANSWERED) != now_ns:
+        store_8(ctx + CTX_ANSWERED, now_ns)
+        store_8(ctx + CTX_ANSWERS, 0)
+    _raise(ctx + CTX_ANSWERS, 1)
+    if load_i8(ctx + CTX_ANSWERS) == MAX_ANSWERS:
+        _stop(run, ctx, _ANSWERS)
+
+
 @helper
 def desk_answer(run: int) -> int:
     """An answer of the venue is here, the report at RUN_ANSWER: own orders, position, who is woken."""
@@ -337,7 +357,9 @@ def desk_answer(run: int) -> int:
         store_8(made + CALL_ORDER, load_i8(report + REPORT_ORDER))
         store_8(made + CALL_REFUSAL, refusal)
         count += 1
-    return _carry_out(run, desk, count) if count else 0
+    code = _carry_out(run, desk, count) if count else 0
+    _count_answer(run, ctx)
+    return code
 
 
 @helper

@@ -36,6 +36,7 @@ from mm_framework.trading.compiled.strategy import CompiledStrategy
 from mm_framework.trading.desk import restless
 from mm_framework.trading.market import Slot
 from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.simulation import overwhelmed
 from mm_framework.trading.views import MAX_WISHES
 
 __all__ = ["CompiledDesk", "unsupported"]
@@ -135,6 +136,8 @@ class CompiledDesk:
                 found.append(raised(strategy.name, "decide", seq, strategy.failure(), strategy.failed_at))
             elif stopped == at.Stop.ROUNDS:
                 found.append(restless(strategy.name, seq))
+            elif stopped == at.Stop.ANSWERS:
+                found.append(overwhelmed(strategy.name, seq))
             elif stopped:
                 found.append(self._raised[index])
         return found

@@ -27,6 +27,7 @@ from mm_framework.trading.backtest import Backtest, Outcome
 from mm_framework.trading.compiled.local import CompiledDesk, unsupported
 from mm_framework.trading.compiled.run import CompiledRun
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
+from mm_framework.trading.latency import Constant
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from tests.support.compiled_desk import rows_of
 from tests.support.random_tapes import random_tape, restless
@@ -128,6 +129,26 @@ def test_strategies_that_fail_end_alone_and_with_the_same_words(seed: int) -> No
     ended = {text.split(":")[0].removeprefix("strategy ") for text in told}
     assert ended == {"argues", "definer", "fails", "starter"}
     assert any(intent.tag == "bye" for intent in compiled.intents)
+
+
+def crosses(state: Any, wake: Any, market: Any, out: Any) -> None:
+    """Answers each refusal of the venue with an order that it refuses, too."""
+    state.n += 1
+    out.place(0, Side.BUY, 2 * market[0].ask, 1000)
+
+
+def test_answers_without_latency_end_a_strategy() -> None:
+    market = random_tape(0, steps=6, rescales=False)
+    strategies = {
+        "crosses": Strategy(crosses, wakes=On.MARKET | On.OWN_REJECT, state=FIELDS),
+        "restless": restless(),
+    }
+    at_once = {"entry": Constant(0), "response": Constant(0), "settings": TradingSettings()}
+    rules = any_rules(random.Random(0)) | at_once
+    reference, compiled = both(strategies, market, LimitSettings(), rules)
+    assert_equal(reference, compiled)
+    assert list(map(str, compiled.errors)) == list(map(str, reference.errors))
+    assert "had 10000 answers at one moment" in str(compiled.errors[0])
 
 
 def test_what_kernels_do_not_know_is_named() -> None:
