@@ -19,6 +19,8 @@ __all__ = ["paper_market"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+MODEL = "avellaneda-stoikov"
+
 MOST_ERRORS = 4.5
 """Standard errors by which a simulation may differ from the exact moments."""
 
@@ -37,6 +39,13 @@ def _number(flag: str, default: float, text: str, *, open_: bool = True) -> Call
 
 
 @click.command("paper-market")
+@click.option(
+    "--model",
+    type=click.Choice([MODEL]),
+    default=MODEL,
+    show_default=True,
+    help="The market that is simulated.",
+)
 @click.option(
     "--gamma",
     "gammas",
@@ -69,6 +78,7 @@ def _number(flag: str, default: float, text: str, *, open_: bool = True) -> Call
 def paper_market(
     app: App,
     /,
+    model: str,
     gammas: tuple[float, ...],
     paths: int,
     seed: int,
@@ -105,6 +115,7 @@ def paper_market(
     ok = all(row["agrees"] for row in rows)
     document = {
         "ok": ok,
+        "model": model,
         "market": {**numbers, "price": markets[0].price},
         "paths": paths,
         "seed": seed,

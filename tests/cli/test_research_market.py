@@ -25,7 +25,8 @@ def document(*arguments: str | Path) -> dict[str, Any]:
 
 
 def test_the_market_of_the_paper_is_the_default() -> None:
-    found = document("--paths", "2000", "--seed", "1")
+    found = document("--model", "avellaneda-stoikov", "--paths", "2000", "--seed", "1")
+    assert found["model"] == "avellaneda-stoikov"
     assert [(row["gamma"], row["policy"]) for row in found["rows"]] == [
         (gamma, policy) for gamma in (0.1, 0.01, 0.5) for policy in ("inventory", "symmetric")
     ]
