@@ -126,7 +126,7 @@ class _Shard:
             self._links.pop(record.connection, None)
         elif kind == RecordKind.CONTROL:
             self._obey(read_control(record))
-        if any(isinstance(notice, Malformed) for notice in output.notices):
+        if output.notices and any(isinstance(notice, Malformed) for notice in output.notices):
             return [], []
         return writer.told, writer.controls
 

@@ -21,15 +21,17 @@ from mm_framework.sinks.settings import SinkSettings
 pytest.importorskip("mm_kraken")
 
 
+def recorded(venue: str, out: Path) -> list[bytes]:
+    return SinkTape.run(venue, DayFiles(), out, seconds=5, rate=20.0).simulation.tape.records
+
+
 @pytest.fixture(scope="module")
 def records(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
-    out = tmp_path_factory.mktemp("run") / "files"
-    tape = SinkTape.run("kraken", DayFiles(), out, seconds=5, rate=20.0)
-    return tape.simulation.tape.records
+    return recorded("kraken", tmp_path_factory.mktemp("run") / "files")
 
 
-def drive(sinks: SinkProcess, records: list[bytes]) -> None:
-    feed = Feed(emulated_venue("kraken").kits)
+def drive(sinks: SinkProcess, records: list[bytes], venue: str) -> None:
+    feed = Feed(emulated_venue(venue).kits)
     for record in records:
         sinks.on_output(0, record, 0, feed.feed(record))
 
@@ -39,16 +41,18 @@ def content(folder: Path) -> dict[str, bytes]:
     return {name: gzip.decompress(data) if name.endswith(".gz") else data for name, data in files.items()}
 
 
-@pytest.mark.parametrize("queue_mib", [64.0, 0.001])
-def test_the_files_are_those_of_an_export(records: list[bytes], tmp_path: Path, queue_mib: float) -> None:
-    sinks = SinkProcess(ProcessJob("kraken", tmp_path / "live"), SinkSettings(queue_mib=queue_mib))
-    drive(sinks, records)
+@pytest.mark.parametrize(("venue", "queue_mib"), [("kraken", 64.0), ("binance", 0.001)])
+def test_the_files_are_those_of_an_export(tmp_path: Path, venue: str, queue_mib: float) -> None:
+    """Binance's books begin with requests, which are commands of `Feed`."""
+    records = recorded(venue, tmp_path / "first")
+    sinks = SinkProcess(ProcessJob(venue, tmp_path / "live"), SinkSettings(queue_mib=queue_mib))
+    drive(sinks, records, venue)
     sinks.on_end(0)
     sinks.close()
-    kits = emulated_venue("kraken").kits
+    kits = emulated_venue(venue).kits
     replayed(records, kits, DayFiles(), sink_run(kits, tmp_path / "again"))
     live = content(tmp_path / "live")
-    assert live == content(tmp_path / "again")
+    assert live == content(tmp_path / "again") == content(tmp_path / "first")
     assert any(name.endswith(".gz") for name in live)
     assert not [one for one in multiprocessing.active_children() if one.name == "sinks"]
 
