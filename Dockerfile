@@ -12,7 +12,7 @@ COPY mm_framework mm_framework
 COPY plugins plugins
 RUN python -m venv /opt/mm \
     && /opt/mm/bin/pip install --no-cache-dir -c constraints.txt setuptools \
-    && /opt/mm/bin/pip install --no-cache-dir --no-build-isolation -c constraints.txt '.[picows]' plugins/*/
+    && /opt/mm/bin/pip install --no-cache-dir --no-build-isolation -c constraints.txt '.[picows,serve]' plugins/*/
 
 FROM python:3.12-slim
 RUN useradd --uid 10001 --create-home --home-dir /app mm && mkdir /app/data && chown mm:mm /app/data
@@ -20,6 +20,7 @@ COPY --from=build /opt/mm /opt/mm
 ENV PATH=/opt/mm/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MM_DATA_DIR=/app/data \
+    MM_BUNDLE_FLUSH_INTERVAL_S=0.05 \
     MM_SINK_DAY_FILES_LOG_DIR=/app/data/logs \
     MM_KERNEL_CACHE=/app/kernels
 USER mm

@@ -216,9 +216,11 @@ class Market:
         """A run is taken up in the middle: this is its book."""
         self._book = book = Book(view.definition)
         book.levels.load(view.book.bids(), view.book.asks())
-        self._state, self._epoch = view.state, self._base + view.epoch
+        old, self._state, self._epoch = self.state, view.state, self._base + view.epoch
         self._ts_ms = ts_ms
         self.seq += 1
+        if old != self.state:
+            yield "event", ts_ms, Event("state_change", self._epoch, None, old, self.state)
         yield "snapshot", ts_ms, self.snapshot()
         yield from self._spread(ts_ms)
 

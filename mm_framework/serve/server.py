@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
 
 def listen(settings: ServeSettings, default_port: int) -> socket.socket:
     """The socket to listen on. Raises EnvironmentFailed when the address cannot be had."""
-    host, port = settings.host, settings.port or default_port
+    host, port = settings.host, default_port if settings.port is None else settings.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=1024)

@@ -19,10 +19,10 @@ class ServeSettings:
     """Where the server listens, who may ask, and how much it keeps for those who are slow."""
 
     host: str = setting("127.0.0.1", help="Address to listen on; others than this machine's need a token.")
-    port: int = setting(
-        0,
-        help="Port; 0: 8080, of the relay alone 8765, of the metrics alone 8766.",
-        validator=validators.and_(validators.ge(0), validators.le(65535)),
+    port: int | None = setting(
+        None,
+        help="Port; 0: any that is free. Unless given 8080, for the relay alone 8765, for the metrics 8766.",
+        validator=validators.optional(validators.and_(validators.ge(0), validators.le(65535))),
     )
     token_file: str = setting(
         "",

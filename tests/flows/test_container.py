@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -66,7 +67,7 @@ def test_the_image_runs_as_nobody_special_on_glibc_and_keeps_data_in_a_volume(
 def test_the_compose_file_has_a_recorder_for_each_symbol(repository: Path) -> None:
     yaml = pytest.importorskip("yaml")
     compose: dict[str, Any] = yaml.safe_load((repository / "compose.yaml").read_text(encoding="utf-8"))
-    services = compose["services"]
+    services = {name: one for name, one in compose["services"].items() if "ports" not in one}
     recorded = {one["environment"]["SYMBOL"] for one in services.values()}
     assert recorded == {"BTCUSDC", "ETHUSDC", "SOLUSDC", "XRPUSDC"}
     for name, service in services.items():
@@ -75,6 +76,36 @@ def test_the_compose_file_has_a_recorder_for_each_symbol(repository: Path) -> No
         assert service["volumes"] == ["data:/app/data"]
         assert service["restart"] == "unless-stopped"  # a window ends with exit code 0
     assert set(compose["volumes"]) == {"data"}
+
+
+@pytest.mark.parametrize(("name", "port"), [("relay", 8765), ("metrics", 8766)])
+def test_the_servers_of_the_compose_file_start_as_they_stand_and_stop_in_order(
+    repository: Path, name: str, port: int, tmp_path: Path
+) -> None:
+    yaml = pytest.importorskip("yaml")
+    service = yaml.safe_load((repository / "compose.yaml").read_text(encoding="utf-8"))["services"][name]
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert service["environment"]["MM_SERVE_PORT"] == str(port)
+    assert service["volumes"] == ["data:/app/data"]
+    program, *arguments = service["command"]
+    assert program == "mm"
+    env = {**os.environ, **service["environment"], "MM_SERVE_PORT": "0", "MM_DATA_DIR": str(tmp_path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mm_framework", "-q", *arguments, "--json"],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"].replace("0.0.0.0", "localhost")
+    command, check = service["healthcheck"]["test"][0], service["healthcheck"]["test"][1:]
+    assert command == "CMD"
+    assert check[0] == "python"
+    healthy = subprocess.run([sys.executable, *check[1:]], env={**env, "MM_SERVE_PORT": url[:-1].split(":")[2]})
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    process.stdout.close()
+    assert healthy.returncode == 0
 
 
 @pytest.fixture(scope="module")
