@@ -97,11 +97,12 @@ def test_the_servers_of_the_compose_file_start_as_they_stand_and_stop_in_order(
         text=True,
     )
     assert process.stdout is not None
-    url = json.loads(process.stdout.readline())["url"].replace("0.0.0.0", "localhost")
+    url = json.loads(process.stdout.readline())["url"]
     command, check = service["healthcheck"]["test"][0], service["healthcheck"]["test"][1:]
     assert command == "CMD"
     assert check[0] == "python"
-    healthy = subprocess.run([sys.executable, *check[1:]], env={**env, "MM_SERVE_PORT": url[:-1].split(":")[2]})
+    env["MM_SERVE_PORT"] = url.rstrip("/").split(":")[2]
+    healthy = subprocess.run([sys.executable, *check[1:]], env=env)
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
     process.stdout.close()
