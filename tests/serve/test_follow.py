@@ -9,7 +9,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,52 +46,53 @@ def serving(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
-async def messages(address: str, symbol: str = "BTC/EUR") -> Any:
-    """Messages of an instrument, from when it is known."""
-    url = f"ws://{address}/ws?exchange=kraken&symbol={symbol}"
-    while True:
-        try:
-            async with websockets.connect(url, compression=None) as socket:
-                async for text in socket:
-                    yield json.loads(text)
-                return
-        except websockets.InvalidStatus as error:
-            if error.response.status_code != 404:
-                raise
-            await asyncio.sleep(0.05)
+async def hear(address: str, enough: Callable[[dict[str, Any]], bool]) -> None:
+    """Messages of BTC/EUR, from when it is known until ``enough`` says so of one."""
+    url = f"ws://{address}/ws?exchange=kraken&symbol=BTC/EUR"
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            try:
+                async with websockets.connect(url, compression=None) as socket:
+                    while not enough(json.loads(await socket.recv())):
+                        pass
+                    return
+            except websockets.InvalidStatus as error:
+                if error.response.status_code != 404:
+                    raise
+                await asyncio.sleep(0.05)
 
 
 def test_a_restarted_capture_under_the_relay_gives_its_clients_a_new_epoch(tmp_path: Path) -> None:
-    reader, states = BookReader(), list[str]()
-
-    async def watch(address: str, endpoint: str, first: subprocess.Popen[str]) -> None:
-        captures, diffs = [first], 0
-        try:
-            async for message in messages(address):
-                reader.take(message)
-                if message["type"] == "event" and message["data"]["event"] == "state_change":
-                    states.append(message["data"]["new"])
-                diffs = diffs + 1 if message["type"] == "diff" else diffs
-                if len(captures) == 1 and diffs > 20:
-                    captures[0].kill()
-                    captures.append(capture_process(endpoint, tmp_path, "--run-id", "second", *QUICK))
-                    diffs = 0
-                if len(set(reader.epochs)) > 1 and states[-1:] == ["SYNCED"] and diffs > 20:
-                    return
-        finally:
-            for capture in captures:
-                capture.kill()
-                capture.communicate()
+    reader, states, diffs = BookReader(), list[str](), 0
+    captures: list[subprocess.Popen[str]] = []
 
     with (
         emulated_kraken(tmp_path, "--rate", "50") as venue,
-        serving("relay", "--data-dir", str(tmp_path)) as (
-            server,
-            address,
-        ),
+        serving("relay", "--data-dir", str(tmp_path)) as (server, address),
     ):
-        capture = capture_process(venue.endpoint, tmp_path, "--run-id", "first", *QUICK)
-        asyncio.run(asyncio.wait_for(watch(address, venue.endpoint, capture), WAIT_S))
+
+        def capture(run_id: str) -> None:
+            captures.append(capture_process(venue.endpoint, tmp_path, "--run-id", run_id, *QUICK))
+
+        def enough(message: dict[str, Any]) -> bool:
+            nonlocal diffs
+            reader.take(message)
+            diffs += message["type"] == "diff"
+            if message["type"] == "event" and message["data"]["event"] == "state_change":
+                states.append(message["data"]["new"])
+            if len(captures) == 1 and diffs > 20:
+                captures[0].kill()
+                capture("second")
+                diffs = 0
+            return len(set(reader.epochs)) > 1 and states[-1:] == ["SYNCED"] and diffs > 20
+
+        try:
+            capture("first")
+            asyncio.run(hear(address, enough))
+        finally:
+            for one in captures:
+                one.kill()
+                one.communicate()
         server.send_signal(signal.SIGTERM)
         assert server.wait(60) == 0
     assert reader.epochs == sorted(reader.epochs)
@@ -104,16 +105,14 @@ def test_a_restarted_capture_under_the_relay_gives_its_clients_a_new_epoch(tmp_p
 def test_a_capture_in_the_process_of_the_server_is_served_and_recorded(tmp_path: Path) -> None:
     reader = BookReader()
 
-    async def watch(address: str) -> None:
-        async for message in messages(address):
-            reader.take(message)
-            if reader.seq is not None and reader.seq > 30:
-                return
+    def enough(message: dict[str, Any]) -> bool:
+        reader.take(message)
+        return reader.seq is not None and reader.seq > 30
 
     with emulated_kraken(tmp_path, "--rate", "50") as venue:
         arguments = ["--capture", "kraken:BTC/EUR", "--endpoint", venue.endpoint, "--data-dir", str(tmp_path)]
         with serving(*arguments, "--record", "here") as (server, address):
-            asyncio.run(asyncio.wait_for(watch(address), WAIT_S))
+            asyncio.run(hear(address, enough))
             server.send_signal(signal.SIGINT)
             assert server.wait(60) == 0
     run = open_run(tmp_path / "runs" / "here")
@@ -122,18 +121,16 @@ def test_a_capture_in_the_process_of_the_server_is_served_and_recorded(tmp_path:
     assert run.manifest.result["counts"]["gaps"] == 0
 
 
-def test_a_run_is_taken_up_at_its_newest_checkpoint_and_its_end_ends_the_source(tmp_path: Path) -> None:
-    run = recorded(tmp_path / "runs" / "one", seconds=30.0)
-    whole, hub = Hub(), Hub()
-    asyncio.run(FollowedRun(run, kraken_kits(), hub).run())
-    source = FollowedRun(run, kraken_kits(), whole)
+def test_a_run_that_is_over_is_read_to_its_end_and_its_books_are_stopped(tmp_path: Path) -> None:
+    run, hub = recorded(tmp_path / "runs" / "one", seconds=30.0), Hub()
+    source = FollowedRun(run, kraken_kits(), hub)
     asyncio.run(source.run())
     market = hub.view("kraken", "MINA/GBP")
     assert market is not None
     assert market.state == "STOPPED"
     assert market.book().bids
     assert source.to_json()["state"] == "ended"
-    assert source.to_json()["records"] > 100
+    assert source.to_json()["records"] == sum(1 for _ in run.records())
 
 
 def test_records_that_come_while_a_run_is_followed_over_segments(tmp_path: Path) -> None:
