@@ -21,6 +21,7 @@ from mm_framework.results.figures import (
 )
 from mm_framework.results.lives import lives
 from mm_framework.results.page_tables import (
+    distance_table,
     fill_table,
     inventory_table,
     ladder_table,
@@ -187,6 +188,9 @@ def _of_account(
         yield plot_beside(key, "Share of quotes with a fill over time", fill_table(account), _FILL_NOTE)
     else:
         yield fill_table(account)
+    if account.get("by_distance"):
+        yield "<h3>By distance from the mid</h3>\n"
+        yield distance_table(account)
     if len(quotes) or account["orders"]["fills"]:
         part = slice_of(run, number_, quotes)
         figures[f"slice-{number_}"] = slice_figure(run.path(number_), part, account["quote"])

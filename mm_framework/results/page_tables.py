@@ -11,6 +11,7 @@ from mm_framework.results.figures import PNL_PARTS
 from mm_framework.results.words import DASH, amounts, bps, duration, number, share
 
 __all__ = [
+    "distance_table",
     "facts",
     "fill_table",
     "inventory_table",
@@ -153,6 +154,22 @@ def fill_table(account: Mapping[str, Any]) -> str:
         ("own size / best level, median / most", f"{share(own['median'])} / {share(own['most'])}"),
     ]
     return facts(rows)
+
+
+def distance_table(account: Mapping[str, Any]) -> str:
+    """How soon quotes were filled, by their distance from the mid as they came to rest."""
+    rows = []
+    for one in account["by_distance"]:
+        low, high = (DASH if one[name] is None else f"{one[name]:g}" for name in ("from_ticks", "to_ticks"))
+        within = [share(one[f"within_{n}_s"]) for n in (1, 10, 60)]
+        rows.append((f"{low} to {high}", f"{one['quotes']:,}", f"{one['filled']:,}", *within))
+    rate = account["own_rate"]
+    told = (
+        "no rate fits them"
+        if rate is None
+        else (f"first fills at {rate['a_per_s']:.3g} exp(-{rate['k_per_tick']:.3g} d) a second, d in ticks")
+    )
+    return table(("ticks", "quotes", "filled", "in 1 s", "in 10 s", "in 60 s"), rows, told)
 
 
 def _both(one: float | None, two: float | None) -> str:

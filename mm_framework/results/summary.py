@@ -6,6 +6,7 @@ inventory and execution once for each account. Amounts of the ledger are exact d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 from mm_framework.contracts.strategy import units
 from mm_framework.model.fixed import text
 from mm_framework.results.columns import RunColumns
+from mm_framework.results.distances import AtDistance, by_distance, own_rate
 from mm_framework.results.equity import course, drawdown, equity, event_times, finest, grid
 from mm_framework.results.execution import Counts, Survival, counts, own_share, quoting, time_to_fill
 from mm_framework.results.inventory import inventory
@@ -142,6 +144,8 @@ def _account(
         "orders": _orders(counts(reports, fills), instrument),
         "quoting": attrs.asdict(quoting(quotes, path, span_ns)),
         "time_to_fill": _survival(time_to_fill(quotes)),
+        "by_distance": [_at_distance(one) for one in by_distance(quotes, path)],
+        "own_rate": _rate(own_rate(quotes, path)),
         "queue_ahead": _quartiles(ahead),
         "own_share": {
             **_quartiles(known),
@@ -168,6 +172,16 @@ def _orders(found: Counts, instrument: Instrument) -> dict[str, Any]:
 def _survival(found: Survival) -> dict[str, Any]:
     within = {f"within_{time_s:g}_s": found.within(time_s) for time_s in WITHIN_S}
     return {"quotes": found.quotes, "filled": found.filled, "median_s": found.median_s, **within}
+
+
+def _at_distance(one: AtDistance) -> dict[str, Any]:
+    ticks = {"from_ticks": one.from_ticks, "to_ticks": one.to_ticks}
+    told = {name: value if math.isfinite(value) else None for name, value in ticks.items()}
+    return {**told, "exposed_s": one.exposed_s, **_survival(one.survival)}
+
+
+def _rate(found: tuple[float, float] | None) -> dict[str, float] | None:
+    return None if found is None else {"a_per_s": found[0], "k_per_tick": found[1]}
 
 
 def _quartiles(values: npt.NDArray[np.float64]) -> dict[str, float | None]:

@@ -81,6 +81,7 @@ def test_it_tells_what_it_stands_on(text: str) -> None:
         "risk_averse",
         "estimated",
         "What this stands on",
+        "By distance from the mid",
     ):
         assert words in told
     assert "2.0 % of the venue&#x27;s times had to be moved" in told
