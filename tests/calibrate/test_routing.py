@@ -23,6 +23,14 @@ def test_the_share_is_that_of_the_formula() -> None:
     assert share_of("x", "BTC/EUR") == int.from_bytes(digest[:8], "big") / 2**64
 
 
+def test_where_symbols_stand_is_the_same_for_every_version_of_the_language() -> None:
+    assert share_of("x", "BTC/EUR") == 0.37875367919716324
+    assert share_of("wider-quotes-1", "BTCUSDT") == 0.43853355774765357
+    names = ("BTC/EUR", "ETH/EUR", "XRP/EUR", "ADA/EUR", "SOL/EUR")
+    assert [Routing(0.2, "x").bucket(name) for name in names] == ["A", "A", "B", "A", "A"]
+    assert [Routing(0.5, "x").bucket(name) for name in names] == ["B"] * 5
+
+
 def test_two_processes_and_two_hash_seeds_agree() -> None:
     code = (
         "import json; from mm_framework.calibrate.routing import Routing;"
