@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import notebook_pages
 import relay_pages
+import rest_pages
 import venue_pages
 
 if TYPE_CHECKING:
@@ -268,6 +269,9 @@ REGIONS: dict[str, Callable[[], str]] = {
     "records": records,
     "states": states,
     "relay-messages": partial(relay_pages.messages, table),
+    "rest-operations": partial(rest_pages.operations, table),
+    "metrics-question": partial(rest_pages.question, table),
+    "serve-metrics": partial(rest_pages.metrics, table),
     **notebook_pages.regions(),
     **venue_pages.regions(table),
 }

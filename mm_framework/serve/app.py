@@ -32,11 +32,13 @@ PARTS: Mapping[str, Callable[[Serving], Sequence[BaseRoute]]] = {
 
 def create_app(serving: Serving, parts: Iterable[str] = tuple(PARTS)) -> Starlette:
     """The ASGI application of these parts."""
-    return Starlette(
+    app = Starlette(
         routes=[route for part in parts for route in PARTS[part](serving)],
         middleware=[Middleware(Guard, access=serving.access, counters=serving.counters)],
         exception_handlers={HTTPException: _refused},
     )
+    app.router.redirect_slashes = False  # a path is right or unknown
+    return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:

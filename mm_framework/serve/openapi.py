@@ -74,7 +74,7 @@ def document(operations: Sequence[Operation], version: str, *, token: bool) -> d
             "description": "Market data of mm-framework: read only. Prices and sizes are decimal strings.",
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": _plain(components)},
     }
     if token:
         found["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
@@ -84,3 +84,16 @@ def document(operations: Sequence[Operation], version: str, *, token: bool) -> d
 
 def _answer(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"description": text, "content": {"application/json": {"schema": schema}}}
+
+
+def _plain(schema: Any) -> Any:
+    """Tuples as arrays of what they hold: few tools that read OpenAPI know ``prefixItems``."""
+    if isinstance(schema, list):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: _plain(value) for key, value in schema.items() if key != "prefixItems"}
+    if "prefixItems" in schema:
+        kinds = [_plain(one) for one in schema["prefixItems"]]
+        found["items"] = kinds[0] if all(one == kinds[0] for one in kinds) else {"anyOf": kinds}
+    return found

@@ -203,6 +203,10 @@ def _source(told: Mapping[str, Any]) -> answers.SourceNow:
     return answers.SourceNow(str(told["kind"]), str(told["state"]), others)
 
 
+async def _strategy(serving: Serving, given: Mapping[str, Any]) -> answers.StrategyNow | None:
+    return await serving.read(serving.strategy)
+
+
 VENUE: Final = path_text("venue", "The exchange.", "kraken")
 SYMBOL: Final = path_text("symbol", "Our symbol or the venue's, slashes as they are.", "BTC/EUR")
 DEPTH: Final = integer("depth", "Levels a side; all if not given.", 1, 10_000)
@@ -283,6 +287,13 @@ OPERATIONS: Final = (
         "How instruments, captures, sources and this server are.",
         answers.StatusAnswer,
         _status,
+    ),
+    Operation(
+        "/v1/strategy",
+        "strategy",
+        "The run of a strategy that is attached; null without one.",
+        answers.StrategyNow | None,
+        _strategy,
     ),
     Operation(
         "/snapshot",
