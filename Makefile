@@ -18,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-calibration bench-peers bench-backtest-peers compare-fills torture simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-calibration bench-peers bench-backtest-peers compare-fills release torture simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -79,6 +79,9 @@ bench-backtest-peers: $(VENV)/.stamp-dev ## measure a backtest beside hftbacktes
 
 compare-fills: $(VENV)/.stamp-dev ## compare the fills of a backtest with those of hftbacktest, which is installed into build/peers
 	@"$(BIN)/python" benchmarks/run_fills.py $(ARGS)
+
+release: $(VENV)/.stamp-dev ## build wheels, hashes, a bill of materials and the changes into dist/ (ARGS=--audit: known vulnerabilities, too)
+	@PYTHONPATH=tests/matrix "$(BIN)/python" release/make_release.py $(ARGS)
 
 torture: $(VENV)/.stamp-dev ## try to break it: damaged files and frames, failing disks, kills, planted mistakes (hours; ARGS=--sample: 3 minutes)
 	@"$(BIN)/python" torture/run.py $(ARGS)

@@ -85,7 +85,7 @@ def refuse(job: Job, room: Room, done: Tried) -> None:
     if answer.broken or answer.code > 1:
         done.violation(f"{job.name}: {answer.broken or answer.code} though nothing failed")
         return
-    for kind in ("open", "write", "fsync", "rename"):
+    for kind in ("rename", "fsync", "open", "write"):
         for number in range(1, MOST):
             if room.over:
                 return

@@ -17,8 +17,6 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 from damage import damage_files
 from frames import hostile_frames, mutated_frames
 from planted import planted_mistakes

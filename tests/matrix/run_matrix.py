@@ -3,7 +3,8 @@
 Main path: copy the files that git knows, build one wheel a distribution, fill two environments with
 third-party packages (what running needs; what the extras add), then give each cell an environment of its
 own that holds the cell's wheels and sees the packages. Cells: ``core``, each plugin by its folder's name,
-``all``, and ``broken``, which is all beside a plugin that cannot be imported; two are tried at a time.
+``all``, ``broken``, which is all beside a plugin that cannot be imported, and ``demo``, in which `mm demo`
+must pass with what running needs; two are tried at a time.
 With what running needs: the requirements are met, every module imports unless it serves an extra,
 ``mm plugins`` shows exactly the installed plugins. With the extras: every module imports, nothing is
 imported that metadata does not declare, and the plugins' own tests pass; of plugins together those of what
@@ -69,6 +70,9 @@ broken = "mm_broken"
 TOGETHER = ("test_plugin.py", "test_cli.py")
 """What is run of plugins that are tried together: `make test` runs all tests with all of them installed."""
 
+DEMO = ("mm_kraken", "mm_toy_spread")
+"""What `mm demo` needs beside the core."""
+
 BROKEN_IMPORT = "no_such_module_anywhere"
 
 
@@ -80,6 +84,7 @@ class Cell:
     plugins: tuple[str, ...] = ()
     broken: bool = False
     tests: tuple[str, ...] = (".",)
+    demo: bool = False
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -99,6 +104,7 @@ def main() -> int:
         Cell("core"),
         *(Cell(name, (name,)) for name in plugins),
         Cell("broken", tuple(plugins), broken=True, tests=TOGETHER),
+        Cell("demo", DEMO, demo=True, tests=()),
     ]
     options = arguments([cell.name for cell in cells])
     chosen = [cell for cell in cells if not options.cells or cell.name in options.cells]
@@ -213,6 +219,9 @@ def try_cell(
     import_all = ("-P", "-W", "error", "-c", IMPORT_ALL, ",".join(cell.packages))
     run(python, *import_all, ",".join(absent), cwd=folder, log=log)
     check_listing(python, cell, folder, log)
+    if cell.demo:
+        told = run(mm_of(python), "demo", "--seconds", "12", cwd=folder, log=log)
+        assert "PASS" in told, told
     see(python, [work / "extras"])
     run(python, *import_all, "", cwd=folder, log=log)
     check_imports(python, cell, folder, log)
