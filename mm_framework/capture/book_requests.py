@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mm_framework.contracts.adapter import Adapter, HttpRequest, Subscription, VenueLimits, WitnessSource
+from mm_framework.contracts.adapter import Adapter, HttpRequest, Subscription, WitnessSource
 from mm_framework.feed import VenueKit
 from mm_framework.model.instrument import Definition, parse_id, shard_of
 
@@ -14,8 +14,8 @@ __all__ = ["BookRequests", "book_request"]
 class Run(Protocol):
     """What is needed of the run."""
 
-    def fetch(self, shard: int, request: HttpRequest, limits: VenueLimits) -> None:
-        """Make an HTTP request in its turn."""
+    def ask_book(self, shard: int, request: HttpRequest) -> None:
+        """Ask a shard's venue, at the endpoint of the run, in its turn."""
         ...
 
 
@@ -56,4 +56,4 @@ class BookRequests:
         adapter = self.kits[parse_id(definition.id)[0]].adapter
         request = book_request(adapter, definition)
         if request is not None:
-            self._run.fetch(shard_of(definition.number), request, adapter.limits)
+            self._run.ask_book(shard_of(definition.number), request)

@@ -318,6 +318,10 @@ class Capture:
         """Ask a shard's venue for its time; the answer becomes a record."""
         self._shards[shard].obey([Fetch(request)])
 
+    def ask_book(self, shard: int, request: HttpRequest) -> None:
+        """Ask a shard's venue for a book that `Feed` does not wait for; the answer becomes a record."""
+        self._shards[shard].obey([Fetch(request)])
+
     async def ask(self, request: HttpRequest, limits: VenueLimits) -> HttpAnswer:
         """Make an HTTP request in its turn, within the same budgets; its answer is no record."""
         return await self._fetcher.ask(request, limits)
