@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from mm_framework.bundle.names import default_run_id
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.bundle.window import WindowSettings
+from mm_framework.calibrate.settings import PrometheusSettings
 from mm_framework.capture.settings import AlertSettings, CaptureSettings, PlantSettings, TargetSettings
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
@@ -106,6 +108,7 @@ __all__ = ["command"]
     help="The CSV of --profile bbo, a new file. [named by a UTC stamp]",
 )
 @settings_options(CaptureSettings)
+@settings_options(PrometheusSettings)
 @settings_options(PlantSettings)
 @settings_options(AlertSettings)
 @settings_options(FeedSettings)
@@ -145,8 +148,10 @@ def command(
     signal interrupts. A lost connection is opened again for as long as it takes, but a first one that
     cannot be had ends the run.
     """
+    from mm_framework.capture.exposed import ExposedCapture
     from mm_framework.cli.bundles import new_run
     from mm_framework.cli.live import LiveRequest, run_live
+    from mm_framework.cli.metrics_page import shown
     from mm_framework.cli.sink_options import sink_requests
     from mm_framework.cli.window_wait import joined_window
 
@@ -178,7 +183,11 @@ def command(
         levels=app.load(DaySettings).value.depth_levels if profile == "recorder" else 0,
         view=view,
     )
-    result = run_live(app, request)
+    exposed = ExposedCapture()
+    port = app.load(PrometheusSettings).value.port
+    page = contextlib.nullcontext() if port is None else shown(app, [exposed.families], port)
+    with page:
+        result = run_live(app, request, hear=None if port is None else exposed.hear)
     document = {"ok": True, "run_id": path.name, "path": str(path), **result.to_json()}
     app.out.emit(document, lambda: _shown(result, path))
 

@@ -88,17 +88,20 @@ def run_live(
     wrap_kit: Callable[[VenueKit], VenueKit] = lambda kit: kit,
     progress: Callable[[Beat], None] | None = None,
     attach: Callable[[Capture], None] = lambda run: None,
+    hear: Callable[[Beat], None] | None = None,
 ) -> CaptureResult:
     """Capture until the time is over, a listener is done or a signal comes; a second signal interrupts.
 
     ``wrap_kit`` may put something around the parts of each venue, such as a clock around its normalizer.
-    ``progress`` is given each heartbeat, instead of the operator; ``attach`` the run, before it begins.
+    ``progress`` is given each heartbeat, instead of the operator; ``hear`` is given it, too; ``attach`` the
+    run, before it begins.
     Raises KeyboardInterrupt when interrupted, ConfigError for what cannot be planned, PluginError, and
     what `Capture.run` raises.
     """
     settings = app.load(CaptureSettings).value
     fine = settings.runtime_windows_high_res_timer if listeners else settings.windows_high_res_timer
-    with prepared(app, request, listeners, wrap_kit=wrap_kit, progress=progress) as run, fine_timers(fine):
+    ready = prepared(app, request, listeners, wrap_kit=wrap_kit, progress=progress, hear=hear)
+    with ready as run, fine_timers(fine):
         attach(run)
         try:
             return asyncio.run(_run(run, request))
@@ -114,6 +117,7 @@ def prepared(
     *,
     wrap_kit: Callable[[VenueKit], VenueKit] = lambda kit: kit,
     progress: Callable[[Beat], None] | None = None,
+    hear: Callable[[Beat], None] | None = None,
 ) -> Iterator[Capture]:
     """A capture that is ready to run within the block, with its bundle and its sinks; see `run_live`."""
     settings = app.load(CaptureSettings).value
@@ -143,7 +147,7 @@ def prepared(
             writer=writer,
             listeners=(*listeners, *sinks, *_summaries(settings, clock_settings, stamp)),
             tls=tls,
-            progress=tell,
+            progress=tell if hear is None else _both(tell, hear),
             host=None if request.record is None else HostProbe(request.record),
             alerts=_alerts(app, request),
             keeper=keeper_of(app, choice),
@@ -171,6 +175,14 @@ def chosen(app: App, request: LiveRequest) -> Choice:
         endpoints=request.endpoints,
         universes=request.universes,
     )
+
+
+def _both(first: Callable[[Beat], None], second: Callable[[Beat], None]) -> Callable[[Beat], None]:
+    def tell(beat: Beat) -> None:
+        first(beat)
+        second(beat)
+
+    return tell
 
 
 def _summaries(settings: CaptureSettings, clock: ClockSettings, stamp: Stamp) -> list[Listener]:

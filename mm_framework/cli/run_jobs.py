@@ -16,6 +16,7 @@ from mm_framework.calibrate.market_data import MarketData, RefreshReader
 from mm_framework.calibrate.settings import MdCacheSettings
 from mm_framework.capture.book_requests import BookRequests
 from mm_framework.capture.clock import RealClock
+from mm_framework.capture.exposed import ExposedCapture
 from mm_framework.cli.app import App
 from mm_framework.cli.bundles import kits_of, new_run, opened
 from mm_framework.cli.calibration_options import Wish
@@ -110,6 +111,10 @@ def _live_job(app: App, options: RunOptions) -> Job:
     heard = paper if data is None else RefreshReader(paper, paper.pipeline, data, books.kits)
     listener = heard if watch is None else watch.around(heard, paper.pipeline, data, paper.stages.measured)
 
+    exposed = ExposedCapture()
+    if watch is not None:
+        watch.sources.append(exposed.families)
+
     def go() -> dict[str, Any]:
         with _open(app, watch):
             result = run_live(
@@ -118,6 +123,7 @@ def _live_job(app: App, options: RunOptions) -> Job:
                 [listener],
                 wrap_kit=lambda kit: books.know(paper.timed(kit)),
                 attach=books.attach,
+                hear=exposed.hear,
             )
         extra = {
             "reconnects": result.reconnects["total"],

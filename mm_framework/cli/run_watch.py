@@ -7,7 +7,7 @@ with watch.open(app): ...                    the run, between a page that opens 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import attrs
@@ -20,12 +20,13 @@ from mm_framework.calibrate.families import Source
 from mm_framework.calibrate.market_data import MarketData
 from mm_framework.calibrate.settings import CollectorSettings, PrometheusSettings, ScoreboardSettings
 from mm_framework.cli.app import App
+from mm_framework.cli.metrics_page import shown
 from mm_framework.cli.run_calibration import Calibration
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.trading.desk import Observer
 from mm_framework.trading.queued import AnyPipeline
 
-__all__ = ["Watch", "shown", "watch_of"]
+__all__ = ["Watch", "watch_of"]
 
 
 @attrs.frozen
@@ -36,7 +37,7 @@ class Watch:
     """
 
     writer: ChunkWriter
-    sources: Sequence[Source]
+    sources: list[Source]
     collectors: Collectors | None
     calibration: Calibration | None
     port: int | None
@@ -92,16 +93,3 @@ def watch_of(
         return None
     writer = ChunkWriter(observers, results)
     return Watch(writer, sources, collectors, calibration, port, options.print_features)
-
-
-@contextlib.contextmanager
-def shown(app: App, sources: Sequence[Source], port: int) -> Iterator[None]:
-    """A page of metrics meanwhile; the operator is told where. Raises EnvironmentFailed for a taken port."""
-    from mm_framework.calibrate.prometheus import Exposition, page
-
-    exposition = Exposition()
-    for source in sources:
-        exposition.add(source)
-    with page(exposition, port) as opened:
-        app.out.note(f"metrics on http://127.0.0.1:{opened}/metrics")
-        yield

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
 
 from mm_framework.calibrate.md_cache import MAX_LEVELS, Held, MdCache, Mode, Refresh
 from mm_framework.calibrate.settings import MdCacheSettings
+from mm_framework.contracts.strategy import Strategy
+from mm_framework.testing.strategies import feed, tape
+from mm_framework.trading.fees import FlatFee, FlatFeeSettings
+from mm_framework.trading.pipeline import Pipeline
 
 MS = 1_000_000
 BOOK = Held([(99, 1), (98, 2), (97, 3)], [(101, 1), (102, 2), (103, 3)], depth=3)
@@ -180,6 +185,27 @@ def test_metrics_count_what_was_asked() -> None:
         "mm_md_cache_total_misses": 1,
         "mm_md_cache_refresh_latency_p95_ms": pytest.approx(30),
     }
+
+
+def test_zero_overhead_when_disabled() -> None:
+    """A run without a cache calls nothing of it; `test_run_watch` says the same of the whole command."""
+    called: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        called.add(frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2])
+
+    market = tape().book(bids=[("99.00", "2")], asks=[("101.00", "2")])
+    steps = market.book(bids=[("99.50", "2")], asks=[("101.00", "2")]).steps
+    take = Strategy(lambda state, wake, view, out: out.place(0, 1, view[0].ask, 1), python_only=True)
+    pipeline = Pipeline({"take": take}, FlatFee(FlatFeeSettings()))
+    sys.setprofile(note)
+    try:
+        feed(pipeline, steps)
+    finally:
+        sys.setprofile(None)
+    assert pipeline.intents.count == 2
+    assert "desk.py" in called
+    assert not called & {"md_cache.py", "market_data.py", "chunks.py", "collectors.py"}
 
 
 def sizes(thing: object, seen: set[int]) -> Iterator[int]:

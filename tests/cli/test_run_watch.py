@@ -11,12 +11,13 @@ import threading
 import time
 import urllib.request
 from pathlib import Path
-from types import FrameType
+from types import CodeType
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 from logs import write_run
+from prometheus_client.parser import text_string_to_metric_families
 from toy_plugins import toy_plugins
 from toy_socket import toy_socket
 from toy_venue import toy_session
@@ -96,18 +97,14 @@ def test_settings_reach_the_collectors(run_dir: str) -> None:
 
 def test_nobody_watches_where_nobody_is_asked_to(run_dir: str) -> None:
     def called(*arguments: str) -> set[str]:
-        found: set[str] = set()
-
-        def note(frame: FrameType, event: str, argument: object) -> None:
-            name = frame.f_code.co_filename.replace("\\", "/")
-            found.update(watcher for watcher in WATCHERS if name.endswith(watcher) and event == "call")
-
-        sys.setprofile(note)
+        codes: set[CodeType] = set()
+        sys.setprofile(lambda frame, event, argument: codes.add(frame.f_code))
         try:
             replay(run_dir, *arguments)
         finally:
             sys.setprofile(None)
-        return found
+        names = {code.co_filename.replace("\\", "/") for code in codes}
+        return {watcher for watcher in WATCHERS if any(name.endswith(watcher) for name in names)}
 
     replay(run_dir)  # modules are imported now
     assert called() == set()
@@ -121,33 +118,80 @@ def notes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no process may send itself SIGINT there")
-def test_metrics_are_shown_while_a_live_run_goes_on(notes: list[str]) -> None:
-    pages: list[str] = []
+class Looker:
+    """Reads the page that the notes tell of, until it shows a metric; then the run may end."""
 
-    def look() -> None:
-        """Until a page tells of wake-ups; then the run may end."""
+    def __init__(self, notes: list[str], metric: str) -> None:
+        self.pages: list[str] = []
+        self.url = ""
+        self._notes, self._metric = notes, metric
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Looker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._thread.join()
+
+    def _look(self) -> None:
         end_s = time.monotonic() + 60
-        while time.monotonic() < end_s and not any("mm_symbol_total_ticks{" in page for page in pages):
-            urls = [note.rpartition(" ")[2] for note in notes if note.startswith("metrics on ")]
-            if urls:
-                with urllib.request.urlopen(urls[0], timeout=60) as answer:
-                    pages.append(answer.read().decode())
+        while time.monotonic() < end_s and not any(f"\n{self._metric}" in page for page in self.pages):
+            self.url = next((note.rpartition(" ")[2] for note in self._notes if "metrics on " in note), "")
+            if self.url:
+                with urllib.request.urlopen(self.url, timeout=60) as answer:
+                    self.pages.append(answer.read().decode())
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
 
-    thread = threading.Thread(target=look)
-    with toy_socket() as url:
-        thread.start()
-        words = ("--mode", "live", "toy:A/EUR", "--endpoint", url, "--strategy", "trader")
-        result = mm(*words, "--prometheus-port", "0", "--duration-seconds", "90")
-        thread.join()
-    assert json.loads(result.stdout)["ok"]
-    assert 'mm_symbol_latency_p95{instrument="toy:A/EUR",symbol="A/EUR"}' in pages[-1]
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(
-            next(note for note in notes if "metrics" in note).rpartition(" ")[2], timeout=60
+
+by_itself = pytest.mark.skipif(sys.platform == "win32", reason="no process may send itself SIGINT there")
+
+
+@by_itself
+def test_metrics_are_shown_while_a_live_run_goes_on(notes: list[str]) -> None:
+    with toy_socket() as url, Looker(notes, "mm_symbol_total_ticks{") as looker:
+        words = (
+            "--mode",
+            "live",
+            "toy:A/EUR",
+            "--endpoint",
+            url,
+            "--strategy",
+            "trader",
+            "--md-cache-enabled",
         )
+        result = mm(*words, "--prometheus-port", "0", "--duration-seconds", "90")
+    assert json.loads(result.stdout)["ok"]
+    page = looker.pages[-1]
+    assert 'mm_symbol_latency_p95{instrument="toy:A/EUR",symbol="A/EUR"}' in page
+    assert "mm_md_cache_total_hits " in page
+    assert json.loads(result.stdout)["md_cache"]["hits"] > 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(looker.url, timeout=60)
+
+
+@by_itself
+def test_metrics_are_shown_while_a_capture_goes_on(notes: list[str]) -> None:
+    with toy_socket() as url, Looker(notes, 'mm_capture_books{state="SYNCED"} 1') as looker:
+        words = ("toy:A/EUR", "--endpoint", url, "--prometheus-port", "0", "--duration-seconds", "90")
+        result = CliRunner().invoke(main, ["capture", *words, "--channel", "book"])
+    assert result.exit_code == 0, result.output
+    found = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(looker.pages[-1])
+        for sample in family.samples
+    }
+    assert found["mm_capture_connected"] == 1
+    assert found["mm_capture_epochs_total"] == 1
+    assert found["mm_capture_frames_total"] > 0
+    assert found["mm_capture_reconnects_total"] == 0
+
+
+def test_a_cache_of_a_replay_is_told(run_dir: str) -> None:
+    document = replay(run_dir, "--md-cache-enabled", "--print-features")
+    assert document["md_cache"]["hits"] > 0
+    assert document == replay(run_dir, "--md-cache", "--print-features")
 
 
 def test_a_port_that_is_taken_ends_the_run_at_once(run_dir: str) -> None:

@@ -12,6 +12,7 @@ from toy_server import ToyServer, World
 from mm_framework.bundle.latency import PRESSURE, STREAK, LatencyTally
 from mm_framework.calibrate.collectors import Collectors
 from mm_framework.calibrate.md_cache import MdCache
+from mm_framework.capture.exposed import ExposedCapture
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,15 @@ def test_every_event_of_the_run_log_is_explained(text: str, repository: Path) ->
     }
     assert {"connected", "lost", "dropped", "state"} <= events
     assert [event for event in sorted(events) if f"`{event}`" not in text] == []
+
+
+def test_every_metric_of_a_capture_is_explained(text: str) -> None:
+    world, exposed = World(ToyServer(rate=20)), ExposedCapture()
+    world.progress = exposed.hear
+    world.capture(1.5)
+    names = [family.name for family in exposed.families()]
+    assert len(names) > 10
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_every_metric_of_prometheus_is_explained(text: str) -> None:
