@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 import attrs
 import click
 
+from mm_framework.calibrate.ab_settings import AbSettings
 from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.cli.app import App
+from mm_framework.errors import ConfigError
+from mm_framework.settings import section_of
 
 __all__ = ["Wish", "calibration_options"]
 
@@ -24,7 +27,13 @@ class Wish:
     ab: tuple[str, str] | None
 
     def given(self, app: App) -> bool:
-        """Whether anything is asked for, by an option or by the settings."""
+        """Whether anything is asked for, by an option or by the settings. Raises ConfigError for flags of an
+        A/B test without one.
+        """
+        flags = app.flags.get(section_of(AbSettings), {})
+        if self.ab is None and flags:
+            flag = next(iter(flags.values())).origin.removeprefix("flag ")
+            raise ConfigError(f"{flag} belongs to --ab A.toml B.toml, which is not given", key="ab")
         return self.logs is not None or self.ab is not None or app.load(CalibrationSettings).value.log
 
 

@@ -113,12 +113,12 @@ def calibration_of(
     digest: str | None = None,
 ) -> Calibration | None:
     """None where neither logs nor a test are asked for. Raises ConfigError, PluginError."""
+    if not wish.given(app):
+        return None
     settings = app.load(CalibrationSettings).value
     logs = None
     if wish.logs is not None or settings.log:
         logs = Path(wish.logs) if wish.logs else settings.feeds_dir
-    if logs is None and wish.ab is None:
-        return None
     test, arms = None, {}
     if wish.ab is not None:
         judged = app.load(AbSettings).value

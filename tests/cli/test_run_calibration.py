@@ -177,6 +177,11 @@ def test_a_bad_file_of_an_arm_is_one_clear_line(run_dir: str, a: str, b: str, sa
     assert said in error
 
 
+def test_flags_of_a_test_need_one(run_dir: str) -> None:
+    error = replay(run_dir, "--ab-split", "20", exit_code=2)["error"]
+    assert error == "--ab-split belongs to --ab A.toml B.toml, which is not given"
+
+
 def test_an_audit_of_determinism_writes_nothing(run_dir: str, arms: tuple[str, str]) -> None:
     for more in (("--calibration-logs", "x"), ("--ab", *arms)):
         words = ("--mode", "replay", "--run-dir", run_dir, "--audit-determinism", *more)
