@@ -22,6 +22,7 @@ from mm_framework.cli.bundles import kits_of, new_run, opened
 from mm_framework.cli.calibration_options import Wish
 from mm_framework.cli.live import LiveRequest, run_live
 from mm_framework.cli.run_calibration import Calibration, calibration_of, strategy_of
+from mm_framework.cli.run_now import RunNow
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
@@ -109,14 +110,16 @@ def _live_job(app: App, options: RunOptions) -> Job:
     observer = writer if watch is None else watch.writer
     paper = Paper(lambda probe: _pipeline(parts, options, observer, probe, data), RealClock().mono_ns)
     heard = paper if data is None else RefreshReader(paper, paper.pipeline, data, books.kits)
-    listener = heard if watch is None else watch.around(heard, paper.pipeline, data, paper.stages.measured)
+    watched = heard if watch is None else watch.around(heard, paper.pipeline, data, paper.stages.measured)
+    test = None if calibration is None else calibration.test
+    listener = RunNow(watched, paper.pipeline, app.load(DataSettings).value.dir, name, test)
 
     exposed = ExposedCapture()
     if watch is not None:
         watch.sources.append(exposed.families)
 
     def go() -> dict[str, Any]:
-        with _open(app, watch):
+        with _open(app, watch), listener.open():
             result = run_live(
                 app,
                 request,
