@@ -15,7 +15,6 @@ import json
 import logging
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -145,8 +144,17 @@ def dashboard(folder: Path, run: str, chromium: str) -> bytes:
     """The page of ``mm serve`` as PNG: the run of the demonstration when its book was built anew twice."""
     from playwright.sync_api import sync_playwright
 
-    command = [sys.executable, "-m", "mm_framework", "serve", "--playback", run, "--json"]
-    command += ["--serve-port", str(free_port())]
+    command = [
+        sys.executable,
+        "-m",
+        "mm_framework",
+        "serve",
+        "--playback",
+        run,
+        "--serve-port",
+        "0",
+        "--json",
+    ]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -163,12 +171,6 @@ def dashboard(folder: Path, run: str, chromium: str) -> bytes:
     finally:
         process.kill()
         process.communicate()
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def find_chromium() -> str | None:

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from mm_framework.calibrate import families
 from mm_framework.serve.answers import StrategyNow
+from mm_framework.serve.attached import Attached
 from mm_framework.serve.captures import Captures
 from mm_framework.serve.counters import ServeCounters
 from mm_framework.serve.guard import Access
@@ -43,8 +44,8 @@ class Source(Protocol):
 class Serving:
     """``data_dir`` holds ``runs``; ``store_root`` is the store's folder or URL. ``venues``: what `mm venues`
     says of the installed plugins, asked when it is needed. ``sources`` in the order of the command.
-    ``metrics``: what others than the server show to Prometheus. ``strategy``: the run of a strategy that is
-    attached, None without one. ``gate``: so many read files at a time.
+    ``metrics``: what others than the server show to Prometheus. ``strategy``: the live run of
+    a strategy beside the server, None without one. ``gate``: so many read files at a time.
     """
 
     hub: Hub
@@ -54,10 +55,14 @@ class Serving:
     access: Access = attrs.field()
     venues: Callable[[], Sequence[Mapping[str, Any]]] = tuple
     metrics: Sequence[families.Source] = ()
-    strategy: Callable[[], StrategyNow | None] = lambda: None
+    strategy: Callable[[], StrategyNow | None] = attrs.field()
     past: Past = attrs.field(init=False)
     captures: Captures = attrs.field(init=False)
     gate: asyncio.Semaphore = attrs.field(init=False, factory=lambda: asyncio.Semaphore(AT_A_TIME))
+
+    @strategy.default
+    def _strategy(self) -> Callable[[], StrategyNow | None]:
+        return Attached(self.data_dir).now
 
     @past.default
     def _past(self) -> Past:
