@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -33,7 +34,7 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 
 
 def rows_of(tape: Iterable[TapeMessage], block_messages: int = 7) -> Rows:
-    """A tape of messages as rows, in small blocks."""
+    """A tape of messages as rows, in small blocks; one that is let go is spoilt: nobody may read it on."""
     blocks, definitions = [bytearray()], {}
     for count, one in enumerate(tape, start=1):
         for row in one.rows:
@@ -43,8 +44,18 @@ def rows_of(tape: Iterable[TapeMessage], block_messages: int = 7) -> Rows:
             blocks[-1] += ROW.pack(*row._replace(seq=one.seq, aux=aux))
         if count % block_messages == 0:
             blocks.append(bytearray())
-    made = [np.frombuffer(bytes(block), dtype=row_dtype()) for block in blocks if block]
-    return Rows(lambda: iter(made), definitions)
+    return Rows(lambda: map(_spoilt_at_last, filter(None, blocks)), definitions)
+
+
+def _spoilt_at_last(data: bytearray) -> np.ndarray:
+    memory = bytearray(data)
+    rows = np.frombuffer(memory, dtype=row_dtype())
+    weakref.finalize(rows, _spoil, memory)
+    return rows
+
+
+def _spoil(memory: bytearray) -> None:
+    memory[:] = b"\xff" * len(memory)
 
 
 def _words(address: int, count: int) -> list[int]:

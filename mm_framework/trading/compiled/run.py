@@ -204,11 +204,20 @@ class CompiledRun:
         if block is None:
             self.run[layout.RUN_LAST_ROWS] = 1
             return
-        held = self.run[layout.RUN_RING_READ] - self.run[layout.RUN_RING_HERE]
-        self._kept = [*self._kept[-1:], block] if not held else [*self._kept, block]
+        self._kept = [*self._still_read(), block]
         first = int(block.ctypes.data)
         self.run[layout.RUN_ROWS], self.run[layout.RUN_ROWS_END] = first, first + block.nbytes
         self._survey(block, first)
+
+    def _still_read(self) -> list[Block]:
+        """The blocks of messages that are not received yet, and the one before: its prints may be told of."""
+        run, place = self.run, self.run[layout.RUN_RING_HERE]
+        if place == run[layout.RUN_RING_READ]:
+            return self._kept[-1:]
+        entry = run[layout.RUN_RING] + (place & run[layout.RUN_RING_MASK]) * layout.TAPE_BYTES
+        address = self._ring.word(entry, layout.TAPE_ROWS)
+        first = next(k for k, block in enumerate(self._kept) if _holds(block, address))
+        return self._kept[max(0, first - 1) :]
 
     def _survey(self, block: Block, first: int) -> None:
         """How far the venue can be played before the rest of a block is read."""
@@ -296,8 +305,8 @@ class CompiledRun:
     def _row(self, address: int) -> bytes:
         """The 64 bytes of a row."""
         for block in self._kept:
-            offset = address - int(block.ctypes.data)
-            if 0 <= offset < block.nbytes:
+            if _holds(block, address):
+                offset = address - int(block.ctypes.data)
                 return bytes(block.view(np.uint8)[offset : offset + 64])
         raise RuntimeError("a row that is in no block")
 
@@ -399,6 +408,10 @@ def _short(row: bytes, offset: int) -> int:
 
 
 _PLACES: Final = (layout.RUN_RING_HERE, layout.RUN_RING_VENUE, layout.RUN_RING_READ)
+
+
+def _holds(block: Block, address: int) -> bool:
+    return 0 <= address - int(block.ctypes.data) < block.nbytes
 
 
 def _spread(old: memoryview, new: memoryview, width: int, first: int, end: int) -> None:

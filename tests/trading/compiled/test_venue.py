@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+import weakref
+from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,7 +21,7 @@ pytest.importorskip("numba", reason="needs numba, which this platform has no whe
 if mode() != "on":
     pytest.skip("MM_KERNELS is off or checked: nothing is compiled", allow_module_level=True)
 
-from mm_framework.testing.strategies import Tape
+from mm_framework.testing.strategies import Tape, tape
 from mm_framework.trading.backtest import Backtest, Outcome
 from mm_framework.trading.compiled.run import CompiledRun
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
@@ -104,6 +107,28 @@ def assert_equal(reference: Outcome, compiled: Outcome) -> None:
     assert (compiled.start_ns, compiled.end_ns) == (reference.start_ns, reference.end_ns)
     for name in ("messages", "untimed", "clipped"):
         assert getattr(compiled.timeline, name) == getattr(reference.timeline, name), name
+
+
+def test_a_tape_is_let_go_behind_the_run() -> None:
+    """Half an hour in blocks of seven messages: some are held for the look-ahead, never all."""
+    made = tape().book(bids=[("99.90", "2")], asks=[("100.10", "1")])
+    for step in range(600):
+        made.at(3000 * (step + 1)).update(bids=[("99.90", str(1 + step % 3))])
+    rows, given = rows_of(made.messages()), []
+    alive: list[int] = []
+
+    def watched() -> Iterator[Any]:
+        for block in rows.blocks():
+            given.append(weakref.ref(block))
+            alive.append(sum(one() is not None for one in given))
+            yield block
+            del block
+
+    rules = any_rules(random.Random(0)) | {"clocks": Clocks(), "settings": TradingSettings()}
+    desk = PythonDesk({"a": restless(On.TRADE)}, made.messages(), TradingSettings())
+    CompiledRun(desk, FlatFee(FlatFeeSettings()), attrs.evolve(rows, blocks=watched), **rules).play()
+    assert len(alive) > 80
+    assert max(alive) < 12, "a block has 21 s, and a minute is held"
 
 
 @settings(max_examples=30, deadline=None)
