@@ -44,16 +44,17 @@ def main(kind: str, *what: str) -> int:
         return FOUND * _tested(*what)
     if kind == "simulate":
         return FOUND * _simulated(*what)
-    with tempfile.TemporaryDirectory() as folder:
-        room, done = Room(Path(folder), 1, SECONDS), Tried()
+    done = Tried()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         if kind == "frames":
-            damage_venue(what[1], what[0], room, done)
+            damage_venue(what[1], what[0], Room(folder, 1, SECONDS), done)
         else:
-            build(room.folder / "corpus")
+            build(folder / "corpus")
             if kind == "damage":
-                damage_file(next(one for one in KINDS if one.name == what[0]), room, done)
+                damage_file(next(one for one in KINDS if one.name == what[0]), Room(folder, 1, SECONDS), done)
             else:
-                refuse(next(one for one in JOBS if one.name == what[0]), room, done)
+                refuse(next(one for one in JOBS if one.name == what[0]), Room(folder, 1, SECONDS), done)
     print(*done.violations, sep="\n")
     return FOUND * bool(done.violations)
 
