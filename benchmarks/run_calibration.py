@@ -1,10 +1,12 @@
-"""What calibration costs: logs, an A/B test, a data set of a day. One JSON line a figure.
+"""What calibration costs: logs, an A/B test, collectors, the cache, a data set. A JSON line a figure.
 
     python benchmarks/run_calibration.py [--rounds N] [--ticks N]
 
     fill_log, tick_log    `RunLog.on_chunk` for one fill, one wake-up with nine stages; the thread that writes
                           is in the figure, since it runs on the same processor time
     ab_tick               `AbWatch.on_chunk` for one wake-up, its gates looked at once a second of event time
+    collector_tick        `Collectors.on_chunk` for one wake-up and a tenth of a fill, with its thread
+    cache_hit             `MdCache.get` of a fresh book; cache_stale: of an old one, whose refresh is under way
     dataset               `calibrate.dataset.build` on a day of 864,000 lines of ticks and 86,400 fills
 
 Processor time of this process, the median of the rounds; memory is the peak of a process that only builds.
@@ -27,8 +29,10 @@ from mm_framework.calibrate.ab import AbRun
 from mm_framework.calibrate.ab_settings import AbSettings
 from mm_framework.calibrate.ab_watch import AbWatch
 from mm_framework.calibrate.chunk import CHUNK_NS, Chunk, ChunkObserver, Filled, Tick
+from mm_framework.calibrate.collectors import Collectors
 from mm_framework.calibrate.lines import FillLine, TickLine, encode, file_name, iso
 from mm_framework.calibrate.log import CalibrationLog
+from mm_framework.calibrate.md_cache import Held, MdCache, Mode
 from mm_framework.calibrate.run_log import Deadline, RunLog, RunName
 from mm_framework.trading.stages import STAGES
 
@@ -108,6 +112,23 @@ def test_of(folder: Path) -> AbWatch:
     return AbWatch(AbRun(settings.routing, settings), Deadline(150.0))
 
 
+def collectors_of(folder: Path) -> Collectors:
+    """Features of twenty symbols."""
+    return Collectors()
+
+
+def us_an_answer(age_ns: int, count: int = 100_000) -> float:
+    """Processor time of asking the cache for twenty symbols in turn, their books being so old."""
+    cache, book = MdCache(), Held([(99, 1)] * 25, [(101, 1)] * 25, depth=25)
+    for symbol in SYMBOLS:
+        cache.put(symbol, book, BEGIN_NS)
+    asked = [SYMBOLS[number % 20] for number in range(count)]
+    begun = time.process_time()
+    for symbol in asked:
+        cache.get(symbol, BEGIN_NS + age_ns, Mode.PRICING, 10)
+    return round(1e6 * (time.process_time() - begun) / count, 3)
+
+
 def write_day(folder: Path, count: int) -> None:
     """The logs of a day as a live run of twenty symbols writes them."""
     rng, begin = random.Random(1), BEGIN_NS // 1_000_000
@@ -134,14 +155,19 @@ def write_day(folder: Path, count: int) -> None:
 def figures(rounds: int, count: int) -> Iterator[dict[str, object]]:
     """All figures, in order."""
     tick_chunks, fill_chunks = chunks(ticks(20_000)), chunks(fills(20_000))
+    both = [one._replace(fills=other.fills[:1]) for one, other in zip(tick_chunks, fill_chunks, strict=True)]
     cases: tuple[tuple[str, Callable[[Path], ChunkObserver], list[Chunk]], ...] = (
         ("fill_log", log_of, fill_chunks),
         ("tick_log", log_of, tick_chunks),
         ("ab_tick", test_of, tick_chunks),
+        ("collector_tick", collectors_of, both),
     )
     for name, make, given in cases:
         spent = [us_a_row(make, given, 20_000) for _ in range(rounds)]
         yield {"figure": name, "us": round(statistics.median(spent), 2), "rounds": spent}
+    for name, age_ns in (("cache_hit", 1_000_000), ("cache_stale", 70_000_000)):
+        spent = [us_an_answer(age_ns) for _ in range(rounds)]
+        yield {"figure": name, "us": round(statistics.median(spent), 3), "rounds": spent}
     with tempfile.TemporaryDirectory() as folder:
         write_day(Path(folder), count)
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
