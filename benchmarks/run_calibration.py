@@ -6,7 +6,7 @@
                           is in the figure, since it runs on the same processor time
     ab_tick               `AbWatch.on_chunk` for one wake-up, its gates looked at once a second of event time
     collector_tick        `Collectors.on_chunk` for one wake-up and a tenth of a fill, with its thread
-    cache_hit             `MdCache.get` of a fresh book; cache_stale: of an old one, whose refresh is under way
+    cache_hit             `MdCache.get` of a fresh book; cache_stale: of an old one that is being refreshed
     dataset               `calibrate.dataset.build` on a day of 864,000 lines of ticks and 86,400 fills
 
 Processor time of this process, the median of the rounds; memory is the peak of a process that only builds.
