@@ -30,7 +30,6 @@ from mm_framework.kernels.book_side import (
     far_level,
     highest,
     lowest_tick,
-    put,
     quotient_of,
     remove,
     set_outside,
@@ -79,6 +78,30 @@ def _side(b: int, sign: int) -> int:
     return b if sign > 0 else b + SIDE_BYTES
 
 
+@inline
+def _set_inside(s: int, side: int, slot: int, size: int) -> int:
+    """`book_set` for a slot of the ring. Whether a level comes, goes or changes is as good as random:
+    no jump depends on it.
+    """
+    bit, group = slot & 63, slot >> 6
+    word, place = s + BITS + group * 8, s + SIZES + slot * 8
+    bits = load_i8(word)
+    held, kept = shift_right(bits, bit) & 1, int(size != 0)
+    old = load_i8(place) & -held
+    if load_i8(s + COUNT) == load_i8(s + CAPACITY) and held < kept:
+        return -1
+    bits ^= (held ^ kept) << bit
+    summary = (load_i8(s + SUMMARY) & ~(1 << group)) | (int(bits != 0) << group)
+    store_8(word, bits)
+    store_8(place, size)
+    store_8(s + SUMMARY, summary)
+    store_8(s + COUNT, load_i8(s + COUNT) + kept - held)
+    store_8(s + VERSION, load_i8(s + VERSION) + int(old != size))
+    if summary == 0 and held == 1:
+        anchor_far(s, side)
+    return int(old)
+
+
 @helper
 def book_set(b: int, side: int, price: int, size: int) -> int:
     """Set a level's absolute size, 0 removes it. The old size, 0 for none.
@@ -93,23 +116,7 @@ def book_set(b: int, side: int, price: int, size: int) -> int:
         if old != INSIDE:
             return old
         quotient = quotient_of(s, price)
-    tick = side * quotient
-    old = size_at(s, tick)
-    if old:
-        if size == 0:
-            remove(s, tick)
-            changed(s, -1)
-            if load_i8(s + SUMMARY) == 0:
-                anchor_far(s, side)
-        elif size != old:
-            store_8(s + SIZES + (tick & (RING - 1)) * 8, size)
-            changed(s, 0)
-    elif size:
-        if load_i8(s + COUNT) == load_i8(s + CAPACITY):
-            return -1
-        put(s, tick, size)
-        changed(s, 1)
-    return old
+    return _set_inside(s, side, (side * quotient) & (RING - 1), size)
 
 
 @helper

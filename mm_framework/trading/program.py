@@ -7,7 +7,7 @@ from mm_framework.errors import PluginError
 from mm_framework.trading.source import Refusal
 from mm_framework.trading.typed import Typed
 
-__all__ = ["decide_of", "refusals_of"]
+__all__ = ["decide_of", "refusals_of", "typed_of"]
 
 
 def refusals_of(strategy: Strategy) -> tuple[Refusal, ...]:
@@ -22,6 +22,11 @@ def decide_of(name: str, strategy: Strategy) -> Decide:
     """
     if strategy.python_only:
         return strategy.decide
+    return typed_of(name, strategy).decide.source.function()
+
+
+def typed_of(name: str, strategy: Strategy) -> Typed:
+    """The types of a strategy that is not ``python_only``; PluginError as `decide_of` says."""
     typed = Typed.of(strategy)
     if typed.refusals:
         more = f" (and {len(typed.refusals) - 1} more)" if len(typed.refusals) > 1 else ""
@@ -30,4 +35,4 @@ def decide_of(name: str, strategy: Strategy) -> Decide:
             " or declare Strategy(python_only=True)",
             phase="decide",
         )
-    return typed.decide.source.function()
+    return typed

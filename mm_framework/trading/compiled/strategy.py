@@ -4,13 +4,13 @@
     compiled.address        the function, int64(int64 ctx)
     compiled.failure()      after it gave a site: the exception that the interpreted mode raises
 
-Compiling takes some hundredths of a second, so nothing is kept on disk. Code and memory live as long as the
-object.
+Compiling takes some hundredths of a second, so nothing is kept on disk, and a process keeps the code of the
+last strategies. Memory lives as long as the object.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import llvmlite.binding as llvm
@@ -23,9 +23,9 @@ from mm_framework.trading import machine
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled.emit import ENTRY, emit
 from mm_framework.trading.compiled.emit_base import Site
-from mm_framework.trading.program import decide_of
+from mm_framework.trading.program import typed_of
 from mm_framework.trading.records import make_record
-from mm_framework.trading.typed import FUNCTIONS, Typed
+from mm_framework.trading.typed import FUNCTIONS
 from mm_framework.trading.views import MAX_WISHES, Indexed, MarketView, OutBox, WakeView
 
 __all__ = ["CompiledStrategy"]
@@ -41,10 +41,9 @@ class CompiledStrategy:
     """
 
     def __init__(self, name: str, strategy: Strategy, seed: int) -> None:
-        decide_of(name, strategy)  # refuses with the strategy's name
         self.name, self.strategy = name, strategy
         self.state_fields, self.at_fields = at.Fields(strategy.state), at.Fields(strategy.at)
-        text, self._sites = emit(Typed.of(strategy))
+        text, self._sites = emit(typed_of(name, strategy))
         self._code, self.address = _load(text)
         self._memory: dict[str, Buffer] = {}
         self.context = self._block("context", at.CTX_BYTES)
@@ -170,8 +169,12 @@ def _ready() -> None:
     llvm.initialize_native_asmprinter()
 
 
+@lru_cache(maxsize=64)
 def _load(text: str) -> tuple[Any, int]:
-    """Compile a module; its engine, which owns the code, and the address of its entry."""
+    """Compile a module; its engine, which owns the code, and the address of its entry.
+
+    The text is all that the code depends on, so that a process compiles it once.
+    """
     _ready()
     module = llvm.parse_assembly(text)
     target = llvm.Target.from_default_triple().create_target_machine(
