@@ -28,6 +28,7 @@ from mm_framework.kernels.book_side import (
     changed,
     far_index,
     far_level,
+    far_size,
     highest,
     lowest_tick,
     quotient_of,
@@ -159,8 +160,9 @@ def book_best(b: int, side: int) -> int:
 def book_worst(b: int, side: int) -> int:
     """The worst price of a side, NULL when it is empty."""
     s = _side(b, side)
-    if load_i8(s + FAR):
-        return side * load_i8(far_level(s, 0))
+    for index in range(load_i8(s + FAR)):
+        if far_size(s, index):
+            return side * load_i8(far_level(s, index))
     return side * lowest_tick(s) * load_i8(s + STEP) if load_i8(s + SUMMARY) else NULL
 
 
@@ -191,8 +193,10 @@ def book_next(b: int, side: int, price: int) -> int:
         rest = turned(s) & ((1 << word) - 1)
         if rest:
             return side * highest(s, rest) * load_i8(s + STEP)
-    index = far_index(s, side * price)
-    return side * load_i8(far_level(s, index - 1)) if index else NULL
+    for index in range(far_index(s, side * price) - 1, -1, -1):
+        if far_size(s, index):
+            return side * load_i8(far_level(s, index))
+    return NULL
 
 
 @helper
@@ -216,10 +220,11 @@ def book_top(b: int, side: int, n: int, out: int) -> int:
     far = load_i8(s + FAR)
     while far and written < n:
         far -= 1
-        store_8(out, side * load_i8(far_level(s, far)))
-        store_8(out + 8, load_i8(far_level(s, far) + 8))
-        out += 16
-        written += 1
+        if far_size(s, far):
+            store_8(out, side * load_i8(far_level(s, far)))
+            store_8(out + 8, far_size(s, far))
+            out += 16
+            written += 1
     return written
 
 
@@ -236,24 +241,25 @@ def _ones(bits: int) -> int:
 def book_bound(b: int, side: int, n: int) -> int:
     """The price of the n-th best level (1 is the best), NULL when the side holds fewer."""
     s = _side(b, side)
-    count, far = load_i8(s + COUNT), load_i8(s + FAR)
-    if n > count:
+    if n > load_i8(s + COUNT):
         return NULL
-    if n > count - far:
-        return side * load_i8(far_level(s, count - n))
     turn, summary, rank = turn_of(s), turned(s), n
-    while True:
+    while summary:
         word = 63 - leading_zeros(summary)
         summary ^= 1 << word
         bits = load_i8(s + BITS + ((word + turn) & 63) * 8)
         held = _ones(bits)
         if rank <= held:
-            break
+            for _ in range(rank - 1):
+                bits ^= 1 << (63 - leading_zeros(bits))
+            tick = load_i8(s + BASE) + word * 64 + 63 - leading_zeros(bits)
+            return side * tick * load_i8(s + STEP)
         rank -= held
-    for _ in range(rank - 1):
-        bits ^= 1 << (63 - leading_zeros(bits))
-    tick = load_i8(s + BASE) + word * 64 + 63 - leading_zeros(bits)
-    return side * tick * load_i8(s + STEP)
+    index = load_i8(s + FAR)
+    while rank:
+        index -= 1
+        rank -= int(far_size(s, index) != 0)
+    return side * load_i8(far_level(s, index))
 
 
 @helper
@@ -270,11 +276,13 @@ def book_truncate(b: int, depth: int) -> int:
     for s in (b, b + SIDE_BYTES):
         excess = load_i8(s + COUNT) - depth
         if excess > 0:
-            far = load_i8(s + FAR)
-            cut = min(excess, far)
+            far, cut, gone = load_i8(s + FAR), 0, 0
+            while cut < far and gone < excess:
+                gone += int(far_size(s, cut) != 0)
+                cut += 1
             copy(far_level(s, 0), far_level(s, cut), (far - cut) * 16)
             store_8(s + FAR, far - cut)
-            for _ in range(excess - cut):
+            for _ in range(excess - gone):
                 remove(s, lowest_tick(s))
             changed(s, -excess)
             dropped += excess

@@ -6,8 +6,10 @@ A side counts in *keys*: the price for bids, the negated price for asks, so that
 highest. A key is ``tick * step``; ``step`` is the greatest common divisor of all prices of the side
 since it was last cleared (1 if all were 0), and shrinks when a price is no multiple of it. The ring
 holds the ticks of the window ``[base, base + 4096)``, tick t in slot ``t mod 4096``. Levels below the
-window are *far*: (key, size) pairs elsewhere in the block, ascending. No level is above the window,
-and the ring is never empty while far levels exist, so the best is always found in the ring:
+window are *far*: (key, size) pairs elsewhere in the block, ascending. A far level that goes leaves its
+pair with size 0, which is no level: the next one near it takes the place, so that little is ever moved.
+FAR counts pairs, COUNT counts levels. No level is above the window, and the ring is never empty while
+far levels exist, so the best is always found in the ring:
 
     a better price than the window's top     the window moves up; levels that fall out of it become far
     a far price, the best in the lower half  the window moves down; the best far levels return to the ring
@@ -48,6 +50,7 @@ __all__ = [
     "changed",
     "far_index",
     "far_level",
+    "far_size",
     "highest",
     "lowest_tick",
     "put",
@@ -64,6 +67,9 @@ BEHIND: Final = RING * 3 // 4
 """Ticks of a window that has just moved which lie below the best level."""
 SINK: Final = RING // 2
 """The window moves down for a far level when the best is fewer ticks than this above its base."""
+
+NEAR: Final = 32
+"""How far a pair that is no level is looked for, where a new far level needs a place."""
 
 STEP: Final = 0
 INVERSE: Final = 8
@@ -165,16 +171,31 @@ def far_level(s: int, index: int) -> int:
 
 @helper
 def far_index(s: int, key: int) -> int:
-    """How many far levels are worse than the key."""
-    low, high = 0, load_i8(s + FAR)
+    """How many far pairs are worse than the key. Halves without a jump on what is found."""
+    index, left = 0, load_i8(s + FAR)
     first = far_level(s, 0)
-    while low < high:
-        middle = (low + high) >> 1
-        if load_i8(first + middle * 16) < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    while left > 0:
+        half = (left + 1) >> 1
+        index += half if load_i8(first + (index + half - 1) * 16) < key else 0
+        left -= half
+    return index
+
+
+@inline
+def far_size(s: int, index: int) -> int:
+    """The size of a far pair, 0 for one that is no level."""
+    return load_i8(far_level(s, index) + 8)
+
+
+@helper
+def compact(s: int) -> None:
+    """Forget the pairs that are no levels."""
+    kept = 0
+    for index in range(load_i8(s + FAR)):
+        if far_size(s, index):
+            copy(far_level(s, kept), far_level(s, index), 16)
+            kept += 1
+    store_8(s + FAR, kept)
 
 
 @helper
@@ -185,6 +206,10 @@ def spill(s: int, base: int) -> None:
         tick = lowest_tick(s)
         if tick >= base:
             break
+        if far == load_i8(s + CAPACITY):
+            store_8(s + FAR, far)
+            compact(s)
+            far = load_i8(s + FAR)
         to = far_level(s, far)
         store_8(to, tick * step)
         store_8(to + 8, load_i8(s + SIZES + (tick & (RING - 1)) * 8))
@@ -206,7 +231,8 @@ def anchor(s: int, sign: int, best: int) -> None:
         tick = sign * quotient_of(s, sign * load_i8(level))
         if tick < base:
             break
-        put(s, tick, load_i8(level + 8))
+        if load_i8(level + 8):
+            put(s, tick, load_i8(level + 8))
         far -= 1
     store_8(s + FAR, far)
 
@@ -215,6 +241,9 @@ def anchor(s: int, sign: int, best: int) -> None:
 def anchor_far(s: int, sign: int) -> None:
     """Move the window of an empty ring to the best far level, if there is one."""
     far = load_i8(s + FAR)
+    while far and far_size(s, far - 1) == 0:
+        far -= 1
+    store_8(s + FAR, far)
     if far:
         anchor(s, sign, sign * quotient_of(s, sign * load_i8(far_level(s, far - 1))))
 
@@ -240,28 +269,45 @@ def refine(s: int, sign: int, price: int) -> None:
 
 
 @helper
+def make_far(s: int, index: int) -> int:
+    """Make place for a pair before the one at ``index``, for which there is room; where that is."""
+    far, level = load_i8(s + FAR), far_level(s, index)
+    for free in range(index, min(far, index + NEAR)):
+        if far_size(s, free) == 0:
+            copy(level + 16, level, (free - index) * 16)
+            return index
+    for free in range(index - 1, max(-1, index - 1 - NEAR), -1):
+        if far_size(s, free) == 0:
+            copy(far_level(s, free), far_level(s, free + 1), (index - 1 - free) * 16)
+            return index - 1
+    copy(level + 16, level, (far - index) * 16)
+    store_8(s + FAR, far + 1)
+    return index
+
+
+@helper
 def set_far(s: int, key: int, size: int) -> int:
     """`book_set` for a key below the window."""
-    index, far = far_index(s, key), load_i8(s + FAR)
-    level, tail = far_level(s, index), (far - index) * 16
-    if index < far and load_i8(level) == key:
+    index, full = far_index(s, key), load_i8(s + COUNT) == load_i8(s + CAPACITY)
+    level = far_level(s, index)
+    if index < load_i8(s + FAR) and load_i8(level) == key:
         old = load_i8(level + 8)
-        if size == 0:
-            copy(level, level + 16, tail - 16)
-            store_8(s + FAR, far - 1)
-            changed(s, -1)
-        elif size != old:
-            store_8(level + 8, size)
-            changed(s, 0)
+        if full and old == 0 and size != 0:
+            return -1
+        store_8(level + 8, size)
+        store_8(s + COUNT, load_i8(s + COUNT) + int(size != 0) - int(old != 0))
+        store_8(s + VERSION, load_i8(s + VERSION) + int(old != size))
         return old
     if size == 0:
         return 0
-    if load_i8(s + COUNT) == load_i8(s + CAPACITY):
+    if full:
         return -1
-    copy(level + 16, level, tail)
+    if load_i8(s + FAR) == load_i8(s + CAPACITY):
+        compact(s)
+        index = far_index(s, key)
+    level = far_level(s, make_far(s, index))
     store_8(level, key)
     store_8(level + 8, size)
-    store_8(s + FAR, far + 1)
     changed(s, 1)
     return 0
 

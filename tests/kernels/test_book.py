@@ -202,6 +202,32 @@ def test_one_wild_price_and_back(side: int) -> None:
         assert word(native, side, BASE) % 64 == 0
 
 
+@pytest.mark.parametrize("side", [BID, ASK])
+def test_far_levels_come_and_go_in_a_block_that_is_nearly_full(side: int) -> None:
+    """Pairs of levels that went are used again, and forgotten when there is no room left."""
+    native, plain, chance = NativeBook(), OrderBook(), random.Random(11)
+    run(native, plain, [(side, 10**9, 1), (side, 10**9 - side, 1)])
+    room, held = native._capacity, set[int]()
+    for turn in range(12):
+        changes = []
+        for _ in range(300):
+            if len(held) < room - 60 and chance.random() < 0.6:
+                price = 10**9 - side * chance.randint(2 * RING, 12 * RING)
+                held.add(price)
+                changes.append((side, price, chance.randint(1, 9)))
+            else:
+                price = chance.choice(sorted(held))
+                held.discard(price)
+                changes.append((side, price, 0))
+        run(native, plain, changes, every=60)
+        assert [native.bound(side, n) for n in range(1, 260)] == [plain.bound(side, n) for n in range(1, 260)]
+        if turn % 4 == 3:
+            assert native.truncate(150) == plain.truncate(150)
+            equal(native, plain)
+            held = {price for price in held if plain.size(side, price)}
+    assert native._capacity == room
+
+
 def test_the_step_is_the_greatest_common_divisor_since_the_last_clear() -> None:
     native, plain = NativeBook(), OrderBook()
     prices = [2**60, 2**60 - 2**41, 2**59 + 2**33, 3 * 2**40, 1000 * 2**20, 96, 36, 10**18 + 1]
