@@ -9,7 +9,7 @@ among those of the sources and of the store; a name never becomes a path.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -178,7 +178,7 @@ async def _status(serving: Serving, given: Mapping[str, Any]) -> answers.StatusA
         ts_ms=now_ms(),
         symbols=[_symbol(market) for market in serving.hub.markets()],
         captures=captures,
-        sources=[_source(source.to_json()) for source in serving.sources],
+        sources=[told for source in serving.sources for told in _source(source.to_json())],
         server=answers.ServerNow(
             clients=counters.clients,
             requests=counters.requests,
@@ -198,9 +198,12 @@ def _symbol(market: Market) -> answers.SymbolNow:
     return answers.SymbolNow(**told)
 
 
-def _source(told: Mapping[str, Any]) -> answers.SourceNow:
-    others = {key: str(value) for key, value in told.items() if key not in ("kind", "state")}
-    return answers.SourceNow(str(told["kind"]), str(told["state"]), others)
+def _source(told: Mapping[str, Any]) -> Iterator[answers.SourceNow]:
+    """A source, then the runs that it follows."""
+    others = {key: str(value) for key, value in told.items() if key not in ("kind", "state", "runs")}
+    yield answers.SourceNow(str(told["kind"]), str(told["state"]), others)
+    for run in told.get("runs", ()):
+        yield from _source(run)
 
 
 async def _strategy(serving: Serving, given: Mapping[str, Any]) -> answers.StrategyNow | None:

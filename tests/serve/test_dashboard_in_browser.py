@@ -187,7 +187,7 @@ def test_what_is_kept_has_a_bound_and_waits_grow(chromium: Any, server: Desk) ->
 
 
 def test_gates_and_arms_are_shown_as_the_answers_have_them(chromium: Any, server: Desk) -> None:
-    gate = GateNow("reconnects", "FAIL", 12.0, 10.0, "12 in an hour, 10 are allowed")
+    gate = GateNow("reconnects", "FAIL", 12.0, 10.0, "12 in an hour")
     capture = Capture("20261121T044512Z", True, 61.4, 812.0, 3, 12, [gate])
     arms = [
         Arm("glft_grid", arm, "kraken", "BTC/EUR", "EUR", "0.0100", equity, "1.5", "-4.0", "0.2", 12, 2)
@@ -206,7 +206,8 @@ def test_gates_and_arms_are_shown_as_the_answers_have_them(chromium: Any, server
     page.wait_for_selector("#capture table")
     shown = page.inner_text("#capture")
     assert "20261121T044512Z recording, 61 s, 812 frames a second, connections 3, reconnects 12" in shown
-    assert "reconnects\tFAIL\t12 in an hour, 10 are allowed" in shown
+    assert shown.startswith("tests live, folder data/runs\n\ntest live, run one, records 7\n")
+    assert "reconnects\tFAIL\t12\t12 in an hour; limit 10" in shown
     page.wait_for_selector("#pnl canvas")
     rows = page.locator("#strategy tbody tr").all_inner_texts()
     assert rows[0].split("\t") == [

@@ -113,7 +113,8 @@ class _Spoken:
 
     def to_json(self) -> dict[str, Any]:
         """See `Source`."""
-        return {"kind": "test", "state": "live"}
+        run = {"kind": "test", "state": "live", "run": "one", "records": 7, "now_ms": START_MS}
+        return {"kind": "tests", "state": "live", "folder": "data/runs", "runs": [run]}
 
 
 @contextlib.contextmanager

@@ -195,7 +195,8 @@ function headed(name, words) {
   return line;
 }
 
-const toldWords = (told) => Object.entries(told).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+const number = (value) => (value === null ? DASH : brief(value));
+const toldWords = ({ now_ms: clock, ...told }) => Object.entries(told).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
 
 function captureWords(one) {
   const told = [one.running ? "recording" : "ended"];
@@ -209,9 +210,10 @@ function captureWords(one) {
 function gates({ run_id: run, gates: all }) {
   const table = make("table", undefined, "gates"), body = table.createTBody();
   table.append(make("caption", `Gates of ${run}`, "hidden"));
-  for (const { name, status, text: told } of all) {
+  for (const { name, status, value, limit, text: told } of all) {
     const row = body.insertRow();
-    row.append(make("td", name), make("td", status, VERDICTS[status] ?? "soft"), make("td", told, "soft"));
+    row.append(make("td", name), make("td", status, VERDICTS[status] ?? "soft"), make("td", number(value)));
+    row.append(make("td", limit === null ? told : `${told}; limit ${number(limit)}`, "soft"));
   }
   return table;
 }
