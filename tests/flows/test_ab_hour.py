@@ -42,7 +42,7 @@ pytestmark = pytest.mark.timeout(1200)
 class Manner:
     """How a side trades. ``inside``: it rests a tick before the other side's best price, else at its own.
 
-    ``takes``: share of orders that take; ``slow_ms``: what one wake-up in ten costs; the others cost 5 ms.
+    ``takes``: share of wake-ups at which it takes; ``slow_ms``: what three wake-ups in ten cost, others 5 ms.
     """
 
     inside: bool = False
@@ -52,7 +52,7 @@ class Manner:
 
 PLANTED: Final = {
     "slippage_degradation": (Manner(), Manner(inside=True)),
-    "taker_share_increase": (Manner(inside=True), Manner(takes=0.4)),
+    "taker_share_increase": (Manner(), Manner(takes=0.05)),
     "latency_regression": (Manner(), Manner(slow_ms=50)),
     "deadline_miss_spike": (Manner(slow_ms=140), Manner(slow_ms=151)),
 }
@@ -77,7 +77,7 @@ def trading(before: Manner, after: Manner, lag: Lag) -> Strategy:
     def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
         state.began_ns = state.began_ns or wake.now_ns
         manner = after if wake.now_ns - state.began_ns >= SINCE_S * 1000 * MS else before
-        lag.spent_ns += (manner.slow_ms if wake.uniform() < 0.1 else 5) * MS
+        lag.spent_ns += (manner.slow_ms if wake.uniform() < 0.3 else 5) * MS
         i = wake.instrument
         view = market[i]
         if not (view.trusted and view.has_bid and view.has_ask) or view.ask - view.bid < 3 * view.tick:
