@@ -18,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-calibration bench-peers bench-backtest-peers compare-fills release torture simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-store bench-serve bench-calibration bench-peers bench-backtest-peers compare-fills release torture simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -67,6 +67,9 @@ bench-backtest: $(VENV)/.stamp-dev ## measure backtests of a made day: nothing w
 
 bench-store: $(VENV)/.stamp-dev ## measure the store with a day of 20 million rows, beside DuckDB, Polars and nautilus_trader
 	@"$(BIN)/python" benchmarks/run_store.py $(ARGS)
+
+bench-serve: $(VENV)/.stamp-dev ## measure the relay with 256 clients on loopback, by rate
+	@"$(BIN)/python" benchmarks/run_serve.py $(ARGS)
 
 bench-calibration: $(VENV)/.stamp-dev ## measure calibration logs, an A/B test, a data set of a day
 	@"$(BIN)/python" benchmarks/run_calibration.py $(ARGS)

@@ -25,6 +25,7 @@ __all__ = ["listen", "run_server", "tls_of"]
 
 BEAT_S: Final = 1.0
 GRACE_S: Final = 3
+SEND_BUFFER: Final = 1 << 18
 
 
 class _Server(uvicorn.Server):
@@ -40,9 +41,12 @@ def listen(settings: ServeSettings, default_port: int) -> socket.socket:
     host, port = settings.host, default_port if settings.port is None else settings.port
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=1024)
+        listener = socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
         raise EnvironmentFailed(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    # Connections inherit it: what the system keeps for a slow client is bounded, too.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return listener
 
 
 def tls_of(settings: ServeSettings) -> ssl.SSLContext | None:
