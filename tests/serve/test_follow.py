@@ -28,7 +28,7 @@ from mm_framework.model.frame import Record, RecordKind, encode_record, iter_rec
 from mm_framework.serve.follow import FollowedRun, FollowRuns
 from mm_framework.serve.hub import Hub
 
-WAIT_S = 120
+WAIT_S = 200
 QUICK = ("--bundle-flush-interval-s", "0.02")
 
 

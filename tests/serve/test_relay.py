@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import websockets
 from serving import BookReader, played, recorded, running
@@ -39,8 +40,23 @@ async def heard(url: str, enough: Any, **options: Any) -> list[dict[str, Any]]:
 
 
 def test_a_client_holds_the_book_of_the_playback(run: Run, tmp_path: Path) -> None:
-    serving = played(run, tmp_path, speed=4)
-    with running(serving, ["relay"]) as address:
+    serving = played(run, tmp_path)
+    for symbol in ("BTC/EUR", "MINA/GBP"):
+        serving.hub.market(f"kraken:{symbol}", symbol)
+    (playback,) = serving.sources
+
+    class Patient:
+        """The playback, from when there is a client."""
+
+        async def run(self) -> None:
+            while not serving.counters.clients:
+                await asyncio.sleep(0.01)
+            await playback.run()
+
+        def to_json(self) -> dict[str, Any]:
+            return playback.to_json()
+
+    with running(attrs.evolve(serving, sources=[Patient()]), ["relay"]) as address:
         url = f"ws://{address}/ws?exchange=kraken&symbol=BTC/EUR&symbol=MINA/GBP"
         last = asyncio.run(heard(url, lambda messages: len(messages) > 40))
     assert {one["symbol"] for one in last} == {"BTC/EUR", "MINA/GBP"}
