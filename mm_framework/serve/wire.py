@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 from uvicorn._types import ASGISendEvent
@@ -28,6 +29,7 @@ def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyn
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._limit = self.loop.call_later(settings.open_timeout_s, self._too_long)
 
         def handle_events(self) -> None:
