@@ -30,7 +30,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.trading.market import Slot
 from mm_framework.trading.queued import AnyPipeline
 
-__all__ = ["MarketData", "RefreshReader"]
+__all__ = ["MarketData", "RefreshReader", "TapeData"]
 
 _BOOKS = frozenset({"snapshot", "witness"})
 """What a request for a book is for."""
@@ -142,6 +142,32 @@ class MarketData:
         if seen.waits_ns is not None:
             seen.waited_ns = max(seen.waited_ns, now_ns - seen.waits_ns)
             seen.waits_ns = None
+
+
+class TapeData(MarketData):
+    """The same in a backtest: there is nobody to ask but the tape, which answers at once.
+
+    So an order waits only while its market is not trusted; what a request costs in time is not simulated.
+    """
+
+    def look(self, slot: Slot, now_ns: int) -> None:
+        """See `desk.Guard`."""
+        super().look(slot, now_ns)
+        self._answer(slot, now_ns)
+
+    def admit(self, slot: Slot, now_ns: int) -> int | None:
+        """See `desk.Guard`."""
+        until_ns = super().admit(slot, now_ns)
+        if until_ns is None or not self._answer(slot, now_ns):
+            return until_ns
+        return super().admit(slot, now_ns)
+
+    def _answer(self, slot: Slot, now_ns: int) -> bool:
+        """Whether there is a book on the tape; it answers what is asked for."""
+        live = self._live.get(slot.id)
+        if live is None or not slot.trusted:
+            return False
+        return self.cache.inflight_of(slot.id) and self.cache.refreshed(slot.id, live, now_ns)
 
 
 class RefreshReader:

@@ -174,6 +174,10 @@ class MdCache:
         """A guard has waited in vain: it has no data."""
         self.deadline_misses += 1
 
+    def inflight_of(self, symbol: str) -> bool:
+        """Whether a refresh of a symbol is under way."""
+        return self._entry(symbol).asked_ns is not None
+
     @property
     def inflight(self) -> int:
         """Refreshes that are under way."""

@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 import pyarrow as pa
 
+from mm_framework.calibrate.market_data import TapeData
 from mm_framework.model.instrument import Definition
 from mm_framework.replay.tape import Tape
 from mm_framework.results.bundle import FORMAT, Result, as_written
@@ -40,12 +41,15 @@ Progress = Callable[[int], object]
 
 @attrs.frozen(eq=False)
 class Played:
-    """A run: what it was made of and what came of it. ``engine_s``: how long the engine took."""
+    """A run: what it was made of and what came of it. ``engine_s``: how long the engine took; ``data``: the
+    cache of market data, None without one.
+    """
 
     tape: Tape
     setup: Setup
     outcome: Outcome
     engine_s: float
+    data: TapeData | None = None
 
 
 def clocks_of(tape: Tape, settings: BacktestSettings) -> Clocks:
@@ -66,6 +70,7 @@ def play(
     """
     latencies = setup.latencies()
     make = engine or functools.partial(Engine, choice=setup.backtest.engine)
+    data = TapeData(setup.md_cache) if setup.md_cache.enabled else None
     run = make(
         setup.strategies,
         setup.fee_model,
@@ -76,11 +81,12 @@ def play(
         settings=attrs.evolve(setup.trading, price_sources=tape.sources),
         limits=setup.limits,
         grid_ns=round(setup.backtest.grid_s * 1e9) if grid else None,
+        **({} if data is None else {"guard": data}),
     )
     started_s = time.perf_counter()
     with watchdog(setup.backtest.watchdog_s, run.reached):
         outcome = run.run(tape, progress=progress)
-    return Played(tape, setup, outcome, time.perf_counter() - started_s)
+    return Played(tape, setup, outcome, time.perf_counter() - started_s, data)
 
 
 def paths_of_tape(tape: Tape, setup: Setup) -> dict[str, TopPath]:
@@ -147,6 +153,8 @@ def result_of(
             "messages_per_s": outcome.timeline.messages / played.engine_s if played.engine_s else None,
         },
     }
+    if played.data is not None:
+        document["md_cache"] = played.data.document()
     return Result(as_written(document), None, tables)
 
 

@@ -2,7 +2,7 @@
 
     configuration = {"strategies": {"toy_spread": {...}}, "fee_model": {"name": "flat", "settings": {...}},
                      "execution": {"my_queue": {...}}, "trading": {...}, "limits": {...},
-                     "order-latency": {...}, "matching": {...}, "backtest": {...}}
+                     "order-latency": {...}, "matching": {...}, "backtest": {...}, "md_cache": {...}}
     setup = build(plugins, configuration)
 
 Every run is built from such a document, so that the one in a result runs again as it did.
@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 import attrs
 
 from mm_framework import __version__
+from mm_framework.calibrate.settings import MdCacheSettings
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.spec import Spec
 from mm_framework.contracts.strategy import Strategy
@@ -48,6 +49,7 @@ SECTIONS: Final[tuple[type[Any], ...]] = (
     LatencySettings,
     MatchingSettings,
     BacktestSettings,
+    MdCacheSettings,
 )
 """The settings classes of a backtest, beside those of its strategies and its fee model."""
 
@@ -95,6 +97,7 @@ class Setup:
     measured: tuple[Measured, ...] = ()
     table: str | None = None
     execution: Mapping[str, Plugged] = attrs.field(factory=dict)
+    md_cache: MdCacheSettings = attrs.field(factory=MdCacheSettings)
 
     def latencies(self) -> Latencies:
         """Both ways of an order, as the settings or a plugin's model say."""
@@ -117,7 +120,7 @@ def build(
 ) -> Setup:
     """Build strategies, models and settings. Raises ConfigError, PluginError, EnvironmentFailed."""
     fee = configuration["fee_model"]
-    trading, limits, latency, matching, backtest = (
+    trading, limits, latency, matching, backtest, md_cache = (
         _settings(cls, configuration.get(section_of(cls), {}), origin) for cls in SECTIONS
     )
     rows, table = read_measured(Path(latency.table)) if latency.table else ((), None)
@@ -138,6 +141,7 @@ def build(
         rows,
         table,
         _plugged(components, configuration.get("execution", {}), origin),
+        md_cache,
     )
 
 

@@ -23,7 +23,7 @@ from mm_framework.errors import StrategyError
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, Refusal
 from mm_framework.model.tops import TopEvent
-from mm_framework.trading.desk import Desk, Observer
+from mm_framework.trading.desk import Desk, Guard, Observer
 from mm_framework.trading.equity import EquityGrid, EquityPoint
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.gateway import Gateway
@@ -151,12 +151,15 @@ class Backtest:
         grid_ns: int | None = None,
         venue: Callable[[Markets, Execution | None], MatchingEngine] = MatchingEngine,
         observe: Callable[[Desk, MatchingEngine], Observer] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         settings = settings or TradingSettings()
         self.timeline = Timeline(clocks)
         self.gateway = Gateway(entry or Constant(), response or Constant())
         self._log = _Log(lambda: self.desk.now_ns)
-        self.desk = Desk(strategies, self.gateway, settings, limits, fee_model=fee_model, observer=self._log)
+        self.desk = Desk(
+            strategies, self.gateway, settings, limits, fee_model=fee_model, observer=self._log, guard=guard
+        )
         self.venue = venue(Markets(settings.price_source, settings.price_sources), execution)
         self.ledger = Ledger.by(fee_model, settings)
         if observe is not None:

@@ -94,6 +94,8 @@ class Engine:
         """Why a run is interpreted, None when it need not be."""
         if not (hasattr(tape, "blocks") and hasattr(tape, "definitions")):
             return "its tape is no array of rows"
+        if self._options.get("guard") is not None:
+            return "its orders may wait for fresh markets (md_cache)"
         if mode() != "on":
             return f"MM_KERNELS is {mode()}" if installed() else "numba is not installed"
         if self._choice == "auto" and not self._repaid(tape):

@@ -29,7 +29,7 @@ def test_all_values_come_back_as_they_were_given() -> None:
         order_latency={"entry_ms": 1.5}, matching={"on_gap": "cancel"}, limits={"order_size": "2"}
     )
     setup = build(toy_plugins(), given)
-    parts = (setup.trading, setup.limits, setup.latency, setup.matching, setup.backtest)
+    parts = (setup.trading, setup.limits, setup.latency, setup.matching, setup.backtest, setup.md_cache)
     for cls, value in zip(SECTIONS, parts, strict=True):
         assert values_of(value) == given[section_of(cls)]
     assert setup.fee_model.fee(10_000, maker=True, instrument="a:B/C") == 3
