@@ -3,7 +3,7 @@
     accept -> first the book as it is, then what comes, until the client goes or is too slow
 
 ``symbol`` repeats for more instruments of the exchange; ``types=diff,trade`` wants these messages only.
-A client says nothing; what it sends is read and thrown away. Close codes: 1001 the server ends, 1008 too
+A client says nothing; what it sends is read and thrown away. Close codes: 1012 the server ends, 1008 too
 slow, 1009 it sent too large a message.
 """
 

@@ -2,7 +2,7 @@
 
 One figure a second, of the closes of the window's intervals up to the running one: ``correlation`` of two
 instruments, ``volatility`` of one. Time is that of the data: a recording that is played has its own.
-Close codes: 1001 the server ends, 1008 too slow, 1011 the data cannot be read.
+Close codes: 1012 the server ends, 1008 too slow, 1011 the data cannot be read.
 """
 
 from __future__ import annotations
