@@ -23,7 +23,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 help: ## list the targets
 	@echo "make TARGET, one of:"
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
-		printf '  %-12s %s\n' "$$name" "$$text"; done
+		printf '  %-20s %s\n' "$$name" "$$text"; done
 
 $(VENV)/.stamp-python:
 	@$(PYTHON) -c '$(PYTHON_CHECK)'
