@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -30,6 +31,8 @@ OPEN_PATHS: Final = frozenset({"/", "/healthz", "/readyz"})
 OPEN_FOLDER: Final = "/static/"
 TOKEN_WORD: Final = "bearer."
 """Browsers can send no headers with a WebSocket, but a subprotocol."""
+_SENDABLE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""The characters of a subprotocol (RFC 9110, section 5.6.2)."""
 
 
 @attrs.frozen
@@ -173,8 +176,8 @@ class Guard:
 def read_token(settings: ServeSettings) -> str | None:
     """The token of ``token_file``, None without one.
 
-    Raises EnvironmentFailed for a file that cannot be read; ConfigError for a token that is too short, and
-    for an address that others can reach without one.
+    Raises EnvironmentFailed for a file that cannot be read; ConfigError for a token that is too short or
+    that a browser cannot send, and for an address that others can reach without one.
     """
     if not settings.token_file:
         if is_loopback(settings.host) or settings.open_to_all:
@@ -189,10 +192,11 @@ def read_token(settings: ServeSettings) -> str | None:
         token = Path(settings.token_file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise EnvironmentFailed(f"cannot read the token of {settings.token_file}: {error}") from error
-    if len(token) < LEAST_TOKEN or not all("!" <= letter <= "~" for letter in token):
+    if len(token) < LEAST_TOKEN or not _SENDABLE.fullmatch(token):
         raise ConfigError(
-            f"the token of {settings.token_file} is not usable: expected {LEAST_TOKEN} or more printable"
-            " ASCII characters without blanks",
+            f"the token of {settings.token_file} is not usable: expected {LEAST_TOKEN} or more ASCII letters,"
+            " digits and !#$%&'*+-.^_`|~, as a browser sends no others with a WebSocket; such as"
+            " `openssl rand -hex 32` makes",
             key="serve.token_file",
         )
     return token

@@ -20,7 +20,7 @@ import msgspec
 
 from mm_framework.feed import InstrumentView
 from mm_framework.model.book import Level as LevelInts
-from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, SyncState
+from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, Row, RowFlag, SyncState
 from mm_framework.model.instrument import Definition, parse_id
 from mm_framework.serve.ages import Ages
 from mm_framework.serve.bars import MinuteBars
@@ -44,6 +44,8 @@ from mm_framework.serve.volume import DayVolume
 __all__ = ["BookNow", "Market", "Said", "TradeNow", "spread_of"]
 
 MS: Final = 1_000_000
+_NOT_NEW: Final = RowFlag.SNAPSHOT | RowFlag.SYNTHETIC
+"""What the venue told of the past when it was asked, or what nobody said."""
 
 
 @attrs.frozen
@@ -247,16 +249,19 @@ class Market:
         yield from self._spread(ts_ms)
 
     def trade_row(self, row: Row, ts_ms: int) -> Iterator[Said]:
-        """One print."""
+        """One print. Those of a snapshot are told, but are in no candle, volume or age: they may be of long
+        ago, and come again with every connection.
+        """
         book = self._book
         if book is None:
             return
         self._age(row)
         venue_ms = _venue_ms(row)
         self.traded += 1
-        self._volume.add(ts_ms, row.price, row.size)
-        scales = book.definition.price_scale, book.definition.size_scale
-        self.bars.add(ts_ms if venue_ms is None else venue_ms, row.price, row.size, scales)
+        if not row.flags & _NOT_NEW:
+            self._volume.add(ts_ms, row.price, row.size)
+            scales = book.definition.price_scale, book.definition.size_scale
+            self.bars.add(ts_ms if venue_ms is None else venue_ms, row.price, row.size, scales)
         trade = Trade(
             epoch=self._epoch,
             seq=self.traded,
@@ -320,7 +325,7 @@ class Market:
         return self._book.price(row.price), self._book.size(row.size) if row.size else "0"
 
     def _age(self, row: Row) -> None:
-        if row.ts_venue_ns != NULL and row.ts_recv_ns != NULL:
+        if row.ts_venue_ns != NULL and row.ts_recv_ns != NULL and not row.flags & _NOT_NEW:
             self.ages.add((row.ts_recv_ns - row.ts_venue_ns) / MS)
 
 

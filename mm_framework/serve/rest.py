@@ -200,7 +200,8 @@ def _symbol(market: Market) -> answers.SymbolNow:
 
 def _source(told: Mapping[str, Any]) -> Iterator[answers.SourceNow]:
     """A source, then the runs that it follows."""
-    others = {key: str(value) for key, value in told.items() if key not in ("kind", "state", "runs")}
+    known = ((key, value) for key, value in told.items() if key not in ("kind", "state", "runs"))
+    others = {key: str(value) for key, value in known if value is not None}
     yield answers.SourceNow(str(told["kind"]), str(told["state"]), others)
     for run in told.get("runs", ()):
         yield from _source(run)

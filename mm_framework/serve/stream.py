@@ -28,6 +28,7 @@ from mm_framework.serve.closes import Closes, DayCloses, last_of_each, with_live
 from mm_framework.serve.guard import Refusal, refuse
 from mm_framework.serve.known import Known, find, latest_ms
 from mm_framework.serve.moments import Moment, correlation, volatility
+from mm_framework.serve.outlet import outlet_of
 from mm_framework.serve.parameters import choice, read, refused, text
 from mm_framework.serve.relay import SUBPROTOCOL
 from mm_framework.serve.serving import Serving
@@ -249,7 +250,7 @@ async def _listen(websocket: WebSocket) -> str:
 
 async def _speak(serving: Serving, websocket: WebSocket, figures: Figures, question: Question) -> str:
     """A figure a second, until the client does not take it, or the data cannot be read; gives the reason."""
-    loop = asyncio.get_running_loop()
+    loop, outlet = asyncio.get_running_loop(), outlet_of(websocket)
     next_s = loop.time()
     try:
         while True:
@@ -262,10 +263,12 @@ async def _speak(serving: Serving, websocket: WebSocket, figures: Figures, quest
             next_s = max(next_s + EVERY_S, loop.time())
             await asyncio.sleep(next_s - loop.time())
     except MMError:
-        await websocket.close(1011, "the data cannot be read")
+        await outlet.close(1011, "the data cannot be read")
         return "unreadable"
     except TimeoutError:
-        await websocket.close(1008, "too slow")
+        await outlet.close(1008, "too slow: no figure went out to this client in time")
         return "slow"
     except (WebSocketDisconnect, OSError):
         return "client"
+    finally:
+        outlet.stop()

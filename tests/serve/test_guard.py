@@ -120,9 +120,10 @@ def test_other_addresses_need_a_token_or_a_word(tmp_path: Path) -> None:
     file.write_text(f"{TOKEN}\n")
     settings = ServeSettings(host="0.0.0.0", token_file=str(file))
     assert read_token(settings) == TOKEN
-    file.write_text("short")
-    with pytest.raises(ConfigError, match="16 or more"):
-        read_token(settings)
+    for unusable in ("short", TOKEN + "=", "two words of a token", TOKEN + "/", "\u00fc" * 20):
+        file.write_text(unusable, "utf-8")
+        with pytest.raises(ConfigError, match="16 or more"):
+            read_token(settings)
     with pytest.raises(EnvironmentFailed, match="cannot read the token"):
         read_token(attrs.evolve(settings, token_file=str(tmp_path / "none")))
     assert [is_loopback(host) for host in ("127.0.0.9", "localhost", "10.0.0.1", "example.com")] == [

@@ -11,6 +11,7 @@ from serving import BookReader, Collected
 
 from mm_framework.bundle.run import open_run
 from mm_framework.feed import Feed
+from mm_framework.model.events import Kind, Row, RowFlag, iter_rows
 from mm_framework.model.fixed import parse
 from mm_framework.model.instrument import Definition
 from mm_framework.serve.hub import Batch, Hub
@@ -111,6 +112,35 @@ def test_the_books_of_another_run_belong_to_later_epochs() -> None:
     begun = [one for one in client.messages if one["type"] == "event" and one["data"]["reason"] == "START"]
     assert begun[0]["data"]["new"] == "CONNECTING"
     assert begun[0]["data"]["epoch"] == first + 1
+
+
+def test_prints_of_a_snapshot_are_told_and_are_in_no_candle_volume_or_age() -> None:
+    hub, old, new = Hub(), list[Row](), list[Row]()
+
+    class Prints:
+        done = False
+
+        def on_output(self, shard: int, record: Any, mono_ns: int, output: Any) -> None:
+            for row in iter_rows(output.rows):
+                if row.kind == Kind.TRADE:
+                    (old if row.flags & RowFlag.SNAPSHOT else new).append(row)
+
+        def next_timer_ns(self) -> None:
+            return None
+
+        def on_end(self, mono_ns: int) -> None:
+            pass
+
+    VirtualKraken(1, 20.0, "", listeners=[Translator(hub), Prints()]).run()
+    markets = hub.markets()
+    assert old, "the venue tells of prints before the connection"
+    assert new
+    assert sum(market.traded for market in markets) == len(old) + len(new)
+    assert sum(market.volume().trades for market in markets) == len(new)
+    heard = min(row.ts_venue_ns for row in new) // 1_000_000
+    assert min(market.bars.first_ms or heard for market in markets) == heard
+    ages = [(row.ts_recv_ns - row.ts_venue_ns) / 1e6 for row in old]
+    assert max(market.ages.max_ms for market in markets) < max(ages)
 
 
 def test_an_instrument_has_two_names_in_any_case_and_messages_say_the_one_that_was_asked() -> None:

@@ -18,6 +18,7 @@ from serving import played, recorded, running
 
 from mm_framework.contracts.history import Candle
 from mm_framework.history.candles import candles_of
+from mm_framework.serve.hub import Hub
 from mm_framework.serve.rest import together
 from mm_framework.serve.serving import Serving
 from mm_framework.store.builder import Build, build
@@ -122,6 +123,20 @@ def test_status_tells_of_symbols_sources_and_the_server(desk: Desk) -> None:
     assert found["server"]["requests"] > 1
     assert found["captures"] == []
     assert found["sources"][0]["kind"] == "playback"
+
+
+def test_what_a_source_does_not_know_is_left_out(tmp_path: Path) -> None:
+    class Unrecorded:
+        async def run(self) -> None:
+            pass
+
+        def to_json(self) -> dict[str, Any]:
+            return {"kind": "capture", "state": "live", "run": None, "frames": 3}
+
+    serving = Serving(Hub(), tmp_path, str(tmp_path / "store"), [Unrecorded()])
+    with running(serving, ["rest"]) as address, contextlib.closing(Asking(address)) as ask:
+        (source,) = ask("/v1/status").json["sources"]
+    assert source == {"kind": "capture", "state": "live", "told": {"frames": "3"}}
 
 
 @pytest.mark.parametrize(

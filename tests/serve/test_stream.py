@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import math
+import socket
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from serving import running
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from mm_framework.serve import server, stream
 from mm_framework.serve.bars import MINUTE_MS
 from mm_framework.serve.hub import Hub
 from mm_framework.serve.serving import Serving
@@ -116,6 +118,38 @@ def test_clients_that_go_are_counted_and_forgotten(address: str) -> None:
             continue
         while b"mm_serve_clients 0.0" not in ask("/metrics/prometheus").body:
             continue
+
+
+def test_a_client_that_reads_nothing_is_told_that_it_is_too_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "EVERY_S", 0.0)
+    monkeypatch.setattr(server, "SEND_BUFFER", 1 << 13)
+    serving = serving_of(tmp_path, ping_timeout_s=0.5, ping_interval_s=600.0, close_timeout_s=60.0)
+    with running(serving, ["stream"]) as address, socket.socket() as stuck:
+        stuck.settimeout(60)
+        stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 13)
+        host, port = address.split(":")
+        stuck.connect((host, int(port)))
+        stuck.sendall(handshake(url(address), address))
+        with connect(url(address)) as other:
+            while not serving.counters.closed["slow"]:
+                other.recv(timeout=60)
+        data = bytearray()
+        while (at := data.rfind(b"\x88")) < 0 or b"too slow" not in data[at:]:
+            chunk = stuck.recv(1 << 16)
+            assert chunk, "it goes without a close frame"
+            data += chunk
+    assert int.from_bytes(data[at + 2 :][:2], "big") == 1008
+    assert serving.counters.closed["slow"] == 1
+
+
+def handshake(url: str, address: str) -> bytes:
+    path = url.partition(address)[2]
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
 
 
 @pytest.mark.parametrize(

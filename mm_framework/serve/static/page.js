@@ -196,7 +196,14 @@ function headed(name, words) {
 }
 
 const number = (value) => (value === null ? DASH : brief(value));
-const toldWords = ({ now_ms: clock, ...told }) => Object.entries(told).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+
+// What a source says of itself, for people: counts as numbers, no clock.
+function toldWords({ now_ms: clock, frames, run, ...told }) {
+  const words = Object.entries(told).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`);
+  if (run !== undefined) words.unshift(`run ${run}`);
+  if (frames !== undefined) words.push(`${Number(frames).toLocaleString("en")} frames`);
+  return words;
+}
 
 function captureWords(one) {
   const told = [one.running ? "recording" : "ended"];
