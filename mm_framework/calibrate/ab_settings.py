@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import attrs
 
 from mm_framework.calibrate.routing import Routing
+from mm_framework.contracts.bounds import more_than_zero, zero_or_more
 from mm_framework.settings import section, setting
 
 __all__ = ["STAGES", "AbSettings"]
@@ -19,16 +19,6 @@ STAGES = (20.0, 50.0, 100.0)
 def _percent(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
     if not 0 <= value <= 100:
         raise ValueError(f"{attribute.name} is {value}, expected 0 to 100 percent")
-
-
-def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not 0 <= value < math.inf:
-        raise ValueError(f"{attribute.name} is {value}, expected 0 or more")
-
-
-def _positive(_: object, attribute: attrs.Attribute[Any], value: int) -> None:
-    if value <= 0:
-        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
 
 
 @section("ab")
@@ -48,29 +38,31 @@ class AbSettings:
     window_sec: int = setting(
         300,
         help="What of the past is judged, seconds; at most 1000 ticks and fills of a side.",
-        validator=_positive,
+        validator=more_than_zero,
     )
     duration_sec: int = setting(
-        600, help="How long a gate is violated without a break before it acts, seconds.", validator=_positive
+        600,
+        help="How long a gate is violated without a break before it acts, seconds.",
+        validator=more_than_zero,
     )
     min_samples: int = setting(
         30,
         help="Fills, or ticks, of each side without which a gate is neither violated nor clears.",
-        validator=_positive,
+        validator=more_than_zero,
     )
     z: float = setting(
         3.0,
         help="Standard errors that a difference must exceed beside its gate; 0: the gate alone.",
-        validator=_not_negative,
+        validator=zero_or_more,
     )
     taker_share_step: float = setting(
-        0.01, help="How much more of B's fills may be a taker's, as a share.", validator=_not_negative
+        0.01, help="How much more of B's fills may be a taker's, as a share.", validator=zero_or_more
     )
     latency_factor: float = setting(
-        1.10, help="How many times as long the p95 of B's ticks may take.", validator=_not_negative
+        1.10, help="How many times as long the p95 of B's ticks may take.", validator=zero_or_more
     )
     deadline_miss_limit: float = setting(
-        0.02, help="Share of B's ticks that may miss their deadline.", validator=_not_negative
+        0.02, help="Share of B's ticks that may miss their deadline.", validator=zero_or_more
     )
 
     @property

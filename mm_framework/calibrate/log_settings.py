@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import attrs
 
+from mm_framework.contracts.bounds import more_than_zero
 from mm_framework.settings import section, setting
 
 __all__ = ["CalibrationSettings"]
-
-
-def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
 
 
 @section("calibration")
@@ -30,8 +25,8 @@ class CalibrationSettings:
         Path("artifacts/edge/reports"), help="Folder of the reports of A/B tests."
     )
     log_every: int = setting(
-        10, help="One line for so many wake-ups of a symbol in the log of ticks.", validator=_positive
+        10, help="One line for so many wake-ups of a symbol in the log of ticks.", validator=more_than_zero
     )
     tick_deadline_ms: float = setting(
-        150.0, help="A wake-up that takes longer misses its deadline, milliseconds.", validator=_positive
+        150.0, help="A wake-up that takes longer misses its deadline, milliseconds.", validator=more_than_zero
     )

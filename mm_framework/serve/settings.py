@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 from attrs import validators
 
+from mm_framework.contracts.bounds import tcp_port
 from mm_framework.settings import section, setting
 
 __all__ = ["ServeSettings"]
@@ -22,7 +23,7 @@ class ServeSettings:
     port: int | None = setting(
         None,
         help="Port; 0: any that is free. Unless given 8080, for the relay alone 8765, for the metrics 8766.",
-        validator=validators.optional(validators.and_(validators.ge(0), validators.le(65535))),
+        validator=tcp_port,
     )
     token_file: str = setting(
         "",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 
+from mm_framework.contracts.bounds import more_than_zero, zero_or_more
 from mm_framework.contracts.decimal_text import above_zero
 from mm_framework.settings import section, setting
 
@@ -19,21 +20,6 @@ __all__ = [
 ]
 
 
-def _not_negative(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value < 0:
-        raise ValueError(f"{attribute.name} is {value}, expected 0 or more")
-
-
-def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
-    if not value > 0:
-        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
-
-
-def _above_zero(_: object, attribute: attrs.Attribute[Any], value: float | None) -> None:
-    if value is not None and value <= 0:
-        raise ValueError(f"{attribute.name} is {value}, expected more than 0")
-
-
 @section("trading")
 @attrs.frozen
 class TradingSettings:
@@ -42,7 +28,7 @@ class TradingSettings:
     slippage_bps: int = setting(
         10,
         help="What a taker's price is moved against us, in basis points of the best price.",
-        validator=_not_negative,
+        validator=zero_or_more,
     )
     max_fill_size: str | None = setting(
         None,
@@ -52,12 +38,12 @@ class TradingSettings:
     adverse_horizon_s: float = setting(
         1.0,
         help="Time after a fill at which the mid splits adverse selection from inventory profit.",
-        validator=_not_negative,
+        validator=zero_or_more,
     )
     fee_decimals: int | None = setting(
         None,
         help="Decimals of the quote currency to which the venue rounds each fee; empty: it is not rounded.",
-        validator=_not_negative,
+        validator=zero_or_more,
     )
     fee_rounding: Literal["up", "half_up", "down"] = setting(
         "up", help="How a fee is rounded there: against us, to the nearest (ties away from zero), for us."
@@ -107,13 +93,13 @@ class LimitSettings:
         None, help="Most that orders of all on one side of an instrument may fill.", validator=above_zero
     )
     total_orders: int = setting(
-        1000, help="Most open orders of all strategies together.", validator=_not_negative
+        1000, help="Most open orders of all strategies together.", validator=zero_or_more
     )
     strategy_rate: int | None = setting(
-        None, help="Most orders and replaces of one strategy within any second.", validator=_above_zero
+        None, help="Most orders and replaces of one strategy within any second.", validator=more_than_zero
     )
     total_rate: int | None = setting(
-        None, help="Most orders and replaces of all within any second.", validator=_above_zero
+        None, help="Most orders and replaces of all within any second.", validator=more_than_zero
     )
     strategy_loss: str | None = setting(
         None, help="Loss of one strategy in a quote currency that stops its orders.", validator=above_zero
@@ -130,17 +116,17 @@ class LimitSettings:
     loss_period_s: float | None = setting(
         None,
         help="Losses are measured anew, and orders go out again, after so long (86400: daily); empty: never.",
-        validator=_above_zero,
+        validator=more_than_zero,
     )
     stale_s: float | None = setting(
         None,
         help="Oldest news of an instrument's best prices with which orders go out.",
-        validator=_above_zero,
+        validator=more_than_zero,
     )
     spread_bps: int | None = setting(
         None,
         help="Widest spread in basis points of the mid with which orders go out.",
-        validator=_above_zero,
+        validator=more_than_zero,
     )
 
 
@@ -149,21 +135,23 @@ class LimitSettings:
 class BacktestSettings:
     """How a backtest is watched and what it keeps."""
 
-    grid_s: float = setting(1.0, help="Step of the times at which the equity is kept.", validator=_positive)
+    grid_s: float = setting(
+        1.0, help="Step of the times at which the equity is kept.", validator=more_than_zero
+    )
     assumed_feed_ms: float = setting(
-        5.0, help="Latency of market data that tells no venue time.", validator=_not_negative
+        5.0, help="Latency of market data that tells no venue time.", validator=zero_or_more
     )
     longest_feed_s: float = setting(
         60.0,
         help="Longest latency of market data that is believed; 0: it is at the venue when it is here, as in"
         " mm run.",
-        validator=_not_negative,
+        validator=zero_or_more,
     )
     engine: Literal["auto", "compiled", "interpreted"] = setting(
         "auto", help="Which engine plays; both say the same. auto: the compiled one where it can."
     )
     watchdog_s: float = setting(
-        60.0, help="A run that makes no step for so long is given up.", validator=_positive
+        60.0, help="A run that makes no step for so long is given up.", validator=more_than_zero
     )
 
 
@@ -183,22 +171,22 @@ class LatencySettings:
     entry_ms: float = setting(5.0, help="Way to the venue, without what the model adds.")
     response_ms: float = setting(5.0, help="Way back, without what the model adds.")
     entry_factor: float = setting(
-        1.0, help="feed: share of the feed's latency on the way there.", validator=_not_negative
+        1.0, help="feed: share of the feed's latency on the way there.", validator=zero_or_more
     )
     response_factor: float = setting(
-        1.0, help="feed: share of the feed's latency on the way back.", validator=_not_negative
+        1.0, help="feed: share of the feed's latency on the way back.", validator=zero_or_more
     )
     entry_mean_ms: float = setting(
-        1.0, help="random: mean of what is added on the way there.", validator=_not_negative
+        1.0, help="random: mean of what is added on the way there.", validator=zero_or_more
     )
     response_mean_ms: float = setting(
-        1.0, help="random: mean of what is added on the way back.", validator=_not_negative
+        1.0, help="random: mean of what is added on the way back.", validator=zero_or_more
     )
     table: str = setting(
         "", help="table: CSV with the columns request_ns, venue_ns, response_ns; venue_ns 0: refused."
     )
     seed: int = setting(0, help="random: seed of the draws.")
-    scale: float = setting(1.0, help="Factor of all latencies.", validator=_not_negative)
+    scale: float = setting(1.0, help="Factor of all latencies.", validator=zero_or_more)
 
     def __attrs_post_init__(self) -> None:
         if self.model in ("constant", "random") and min(self.entry_ms, self.response_ms) < 0:
@@ -215,7 +203,7 @@ class MatchingSettings:
     queue: Literal["risk_averse", "power", "power2", "power3", "log", "log2", "optimistic"] = setting(
         "risk_averse", help="Where in the queue a cancel is taken to be: behind us, by chance, all ahead."
     )
-    queue_power: float = setting(2.0, help="Exponent of the power models.", validator=_positive)
+    queue_power: float = setting(2.0, help="Exponent of the power models.", validator=more_than_zero)
     makers: bool = setting(True, help="Whether resting orders fill at all.")
     takers: Literal["levels", "best"] = setting(
         "levels", help="How far an order takes: all levels within its limit, or the best one only."
