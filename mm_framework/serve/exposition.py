@@ -26,6 +26,11 @@ __all__ = ["capture_families", "market_families", "routes", "server_families"]
 READY: Final = frozenset({"live", "ended"})
 
 _SHARES: Final = {"p50": "0.5", "p95": "0.95", "p99": "0.99"}
+_CAPTURE: Final = {
+    "elapsed_s": "Time since the capture began, seconds",
+    "frames_per_s": "Frames received a second",
+    "connected": "Open connections",
+}
 
 
 def routes(serving: Serving) -> Sequence[BaseRoute]:
@@ -101,15 +106,16 @@ def market_families(markets: Sequence[Market]) -> Iterable[Family]:
 
 
 def capture_families(captures: Sequence[Capture]) -> Iterable[Family]:
-    """How the captures are that are being written."""
-    for name, help, key, kind in (
-        ("mm_capture_elapsed_seconds", "Time since the capture began", "elapsed_s", "gauge"),
-        ("mm_capture_frames_per_second", "Frames received a second", "frames_per_s", "gauge"),
-        ("mm_capture_connections", "Open connections", "connected", "gauge"),
-        ("mm_capture_reconnects_total", "Connections that were lost unplanned", "reconnects", "counter"),
-    ):
+    """How the captures are that are being written, by the names that `capture.exposed` gives them."""
+    for key, help in _CAPTURE.items():
         rows = [Row(getattr(one, key), {"run": one.run_id}) for one in captures]
-        yield Family(name, help, rows, "counter" if kind == "counter" else "gauge")
+        yield Family(f"mm_capture_{key}", help, rows)
+    yield Family(
+        "mm_capture_reconnects_total",
+        "Connections that were lost unplanned",
+        [Row(one.reconnects, {"run": one.run_id, "planned": "no"}) for one in captures],
+        "counter",
+    )
     yield Family(
         "mm_capture_gate_ok",
         "1 a gate passes, 0 it fails; missing where it does not apply",

@@ -69,7 +69,8 @@ def test_prometheus_reads_what_is_counted(tmp_path: Path) -> None:
     assert found["mm_serve_requests_total"][0][1] > 4
     assert found["mm_symbol_score"] == [({}, 0.5)]
     assert ({"run": "one", "gate": "drops"}, 1.0) in found["mm_capture_gate_ok"]
-    assert found["mm_capture_frames_per_second"][0][1] > 0
+    assert found["mm_capture_frames_per_s"][0][1] > 0
+    assert found["mm_capture_reconnects_total"] == [({"run": "one", "planned": "no"}, 0.0)]
 
 
 def test_a_server_without_sources_is_ready_and_one_that_waits_is_not(tmp_path: Path) -> None:
