@@ -115,7 +115,8 @@ def test_a_universe_that_changes_under_faults_keeps_its_books() -> None:
         seconds=1800.0 if PLANT else 130.0,
         rate=0.1 if PLANT else 0.3,
         shards=8,
-        faults="universe:0.2,reset:0.01,slow:0.01,silent:0.01,half-open:0.005,link-down:0.01,kill:0.01",
+        faults="universe:0.2,reset:0.01,slow:0.01,silent:0.01,half-open:0.005,link-down:0.01,"
+        + ("kill@700,kill@1500" if PLANT else "kill:0.01"),
     )
     report = simulate(wish)
     assert report.ok, report
