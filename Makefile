@@ -87,7 +87,7 @@ release: $(VENV)/.stamp-dev ## build wheels, hashes, a bill of materials and the
 	@PYTHONPATH=tests/matrix "$(BIN)/python" release/make_release.py $(ARGS)
 
 torture: $(VENV)/.stamp-dev ## try to break it: damaged files and frames, failing disks, kills, planted mistakes (hours; ARGS=--sample: 3 minutes)
-	@"$(BIN)/python" torture/run.py $(ARGS)
+	@"$(BIN)/python" torture/run_trials.py $(ARGS)
 
 simulate: $(VENV)/.stamp-dev ## run captures of emulated venues on virtual time under faults: make simulate SEEDS=1000
 	@"$(BIN)/mm" simulate --seeds $(SEEDS) $(ARGS)

@@ -152,14 +152,16 @@ def test_a_run_of_a_second_ends_with_a_report(tmp_path: Path, monkeypatch: pytes
     import json
     import sys
 
-    import run
+    import run_trials
     from trial import Tried
 
     trials = {"good": (lambda room: Tried(3), 1.0), "bad": (lambda room: Tried(1, ["broke"]), 1.0)}
-    monkeypatch.setattr(run, "TRIALS", trials)
+    monkeypatch.setattr(run_trials, "TRIALS", trials)
     report = tmp_path / "torture.json"
-    monkeypatch.setattr(sys, "argv", ["run.py", "--minutes", "1", "--json", str(report)])
-    assert run.main() == 1
+    monkeypatch.setattr(sys, "argv", ["run_trials.py", "--minutes", "1", "--json", str(report)])
+    assert run_trials.main() == 1
     assert [one["tried"] for one in json.loads(report.read_text())["trials"]] == [3, 1]
-    monkeypatch.setattr(sys, "argv", ["run.py", "--minutes", "1", "--only", "good", "--json", str(report)])
-    assert run.main() == 0
+    monkeypatch.setattr(
+        sys, "argv", ["run_trials.py", "--minutes", "1", "--only", "good", "--json", str(report)]
+    )
+    assert run_trials.main() == 0

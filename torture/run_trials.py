@@ -1,6 +1,6 @@
 """Try to break the program: ``make torture``. Ends with 1 when it broke its word anywhere.
 
-    python torture/run.py [--sample] [--minutes N] [--seed N] [--only NAME ...] [--json FILE]
+    python torture/run_trials.py [--sample] [--minutes N] [--seed N] [--only NAME ...] [--json FILE]
 
 Without ``--minutes`` everything is tried: every byte of every file kind, a million frames, a hundred kills;
 that takes hours. ``--sample`` is the part that belongs into every check of the repository: two minutes,
