@@ -83,9 +83,11 @@ def _fetched(file: HistoryFiles, day: int) -> list[tuple[int, float]]:
 def with_live(closes: Closes, bars: MinuteBars | None, from_minute: int) -> Closes:
     """A copy in which the minutes that were heard stand."""
     found = closes.copy()
-    for minute in () if bars is None else bars.minutes():
+    if bars is None:
+        return found
+    for minute in bars.minutes():
         if 0 <= minute - from_minute < len(found):
-            price = bars.close_at(minute) if bars else None
+            price = bars.close_at(minute)
             found[minute - from_minute] = np.nan if price is None else price
     return found
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Final
 
 from mm_framework.model.fixed import text
+from mm_framework.serve.bars import DAY_MINUTES, MINUTE_MS
 from mm_framework.serve.messages import Volume
 
 __all__ = ["DayVolume"]
-
-MINUTE_MS: Final = 60_000
-DAY_MINUTES: Final = 24 * 60
 
 
 class DayVolume:
