@@ -14,13 +14,13 @@ from typing import Any, Final
 import attrs
 import msgspec
 
+from mm_framework.bundle.alive import is_written
 from mm_framework.bundle.audit import HeartbeatGaps, judge_latency
-from mm_framework.bundle.disk import FolderLock
 from mm_framework.bundle.latency import LatencyTally
 from mm_framework.bundle.manifest import MANIFEST, Manifest
 from mm_framework.bundle.names import RUNS
 from mm_framework.bundle.tables import METRICS, RUNLOG
-from mm_framework.errors import EnvironmentFailed, MMError
+from mm_framework.errors import MMError, StoreError
 from mm_framework.serve.answers import Capture, GateNow, RunInfo
 
 __all__ = ["Captures", "RunWatch"]
@@ -67,7 +67,7 @@ class Captures:
             found[file] = stamp, info
         self._known = found
         told = [
-            msgspec.structs.replace(info, running=info.state == "running" and _is_written(file.parent))
+            msgspec.structs.replace(info, running=_is_running(file.parent, info.state))
             for file, (_, info) in found.items()
         ]
         return sorted(told, key=lambda one: (one.created, one.run_id), reverse=True)
@@ -87,12 +87,11 @@ def _info(manifest: Manifest) -> RunInfo:
     )
 
 
-def _is_written(folder: Path) -> bool:
+def _is_running(folder: Path, state: str) -> bool:
     try:
-        FolderLock(folder).release()
-    except EnvironmentFailed:  # its writer holds it
-        return True
-    return False
+        return state == "running" and is_written(folder)
+    except StoreError:  # it was pruned meanwhile
+        return False
 
 
 @attrs.define
