@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import writing
 from mm_framework.errors import ConfigError, ManifestMismatch, SchemaMismatch, StoreError
+from mm_framework.results.parts import TableParts
 
 if TYPE_CHECKING:
     from mm_framework.results.columns import RunColumns
@@ -31,6 +32,8 @@ __all__ = ["FORMAT", "TABLES", "Result", "as_written", "read_result", "result_pa
 
 FORMAT: Final = 1
 DOCUMENT: Final = "result.json"
+_GROUP_ROWS: Final = 1 << 17
+"""Rows that a table made part by part is written at a time."""
 TABLES: Final = ("fills", "orders", "reports", "equity", "tops")
 
 
@@ -44,11 +47,11 @@ class Result:
 
     document: Mapping[str, Any]
     path: Path | None = None
-    tables: Mapping[str, pa.Table] = attrs.field(factory=dict)
+    tables: Mapping[str, pa.Table | TableParts] = attrs.field(factory=dict)
 
     def write(self, folder: str | os.PathLike[str]) -> Result:
         """Keep a result that is in memory as a bundle. Raises ConfigError, EnvironmentFailed."""
-        return write_result(Path(folder), self.document, {name: self._table(name) for name in TABLES})
+        return write_result(Path(folder), self.document, {name: self._held(name) for name in TABLES})
 
     def columns(self) -> RunColumns:
         """The run as the functions of this package take it. Raises StoreError when it is not whole."""
@@ -107,6 +110,10 @@ class Result:
         return self._table("tops")
 
     def _table(self, name: str) -> pa.Table:
+        held = self._held(name)
+        return held.table() if isinstance(held, TableParts) else held
+
+    def _held(self, name: str) -> pa.Table | TableParts:
         if name in self.tables:
             return self.tables[name]
         if self.path is None:
@@ -120,7 +127,9 @@ class Result:
             raise StoreError(f"{file} is not readable: {error}", path=file) from None
 
 
-def write_result(folder: Path, document: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> Result:
+def write_result(
+    folder: Path, document: Mapping[str, Any], tables: Mapping[str, pa.Table | TableParts]
+) -> Result:
     """Write a bundle at ``folder``, which must not exist. Raises ConfigError, EnvironmentFailed."""
     if folder.exists():
         raise ConfigError(f"{folder} exists and is never overwritten: choose another --id", key="id")
@@ -130,12 +139,21 @@ def write_result(folder: Path, document: Mapping[str, Any], tables: Mapping[str,
         try:
             part.mkdir()
             for name in TABLES:
-                pq.write_table(tables[name], part / f"{name}.parquet", compression="zstd")
+                _write(tables[name], part / f"{name}.parquet")
             (part / DOCUMENT).write_text(result_text(document), encoding="utf-8")
             part.rename(folder)
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return Result(document, folder, dict(tables))
+
+
+def _write(table: pa.Table | TableParts, file: Path) -> None:
+    if isinstance(table, pa.Table):
+        pq.write_table(table, file, compression="zstd")
+        return
+    with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
+        for rows in table.tables(_GROUP_ROWS):
+            writer.write_table(rows)
 
 
 def result_text(document: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ An account is one strategy in one instrument; columns name it by its place in `R
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,10 @@ import numpy.typing as npt
 
 from mm_framework.model.events import NULL
 from mm_framework.model.orders import IntentKind
+from mm_framework.results.equity_table import amounts_of
 from mm_framework.results.path import Ints, Rescaled, TopPath
+
+Numbers = npt.NDArray[Any]
 
 if TYPE_CHECKING:
     from mm_framework.trading.backtest import Outcome
@@ -102,10 +106,12 @@ _REPORT_COLUMNS = (
 
 @attrs.frozen(eq=False)
 class Marks:
-    """What the ledger says that an account was worth, on a grid of times: exact money units."""
+    """What the ledger says that an account was worth, on a grid of times: exact money units, int64 or, where
+    one is beyond that, Python's integers.
+    """
 
     ts_ns: Ints
-    equity: tuple[int, ...]
+    equity: Numbers
 
 
 @attrs.frozen(eq=False)
@@ -205,15 +211,37 @@ def _reports(
 def _marks(
     outcome: Outcome, accounts: Sequence[tuple[str, str]], paths: Mapping[str, TopPath]
 ) -> dict[int, Marks]:
-    points: dict[tuple[str, str], list[tuple[int, int]]] = {}
-    for one in outcome.equity:
-        up, more = _factors(paths[one.instrument].rescaled, one.ts_ns + 1)
-        amount = (one.cash + one.value - one.fees) * up * more
-        points.setdefault((one.strategy, one.instrument), []).append((one.ts_ns, amount))
-    return {
-        accounts.index(key): Marks(np.array([at for at, _ in rows]), tuple(amount for _, amount in rows))
-        for key, rows in points.items()
-    }
+    names, points = outcome.equity.accounts, outcome.equity
+    counts = np.zeros(len(names), np.int64)
+    for part in points.parts():
+        counts += np.bincount(part.account, minlength=len(names))
+    found = [_Marks(count, paths[name]) for count, (_, name) in zip(counts.tolist(), names, strict=True)]
+    for part in points.parts():
+        amounts = amounts_of(part)
+        for place in np.unique(part.account).tolist():
+            rows = part.account == place
+            found[place].add(part.ts_ns[rows], amounts[rows])
+    return {accounts.index(key): Marks(one.ts_ns, one.equity) for key, one in zip(names, found, strict=True)}
+
+
+class _Marks:
+    """The marks of an account as they come, ``count`` in the end; amounts at the last scales."""
+
+    def __init__(self, count: int, path: TopPath) -> None:
+        self.ts_ns = np.empty(count, np.int64)
+        self.equity: Numbers = np.empty(count, object if path.rescaled else np.int64)
+        self._path, self._held = path, 0
+
+    def add(self, times_ns: Ints, amounts: Numbers) -> None:
+        """The next ones."""
+        if self._path.rescaled:
+            factors = [math.prod(_factors(self._path.rescaled, ts_ns + 1)) for ts_ns in times_ns.tolist()]
+            amounts = amounts.astype(object) * np.array(factors, object)
+        if amounts.dtype == object and self.equity.dtype != object:
+            self.equity = self.equity.astype(object)
+        rows = slice(self._held, self._held + len(amounts))
+        self.ts_ns[rows], self.equity[rows] = times_ns, amounts
+        self._held += len(amounts)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Iterable[Ints]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Any, Final
 
 import attrs
 import numpy as np
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+
+_CHUNK: Final = 1 << 16
 
 
 @attrs.frozen(eq=False)
@@ -97,8 +100,11 @@ def equity(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
     for account, marks in run.marks.items():
         instrument = run.path(account).instrument
         if instrument.quote == quote:
-            rows = np.searchsorted(marks.ts_ns, times_ns, side="right")
-            total += _floats([0, *marks.equity], instrument.money_scale)[rows]
+            worth = np.zeros(len(marks.ts_ns) + 1)
+            worth[1:] = _floats(marks.equity, instrument.money_scale)
+            for first in range(0, len(times_ns), _CHUNK):
+                chunk = slice(first, first + _CHUNK)
+                total[chunk] += worth[np.searchsorted(marks.ts_ns, times_ns[chunk], side="right")]
     return total
 
 
@@ -107,7 +113,7 @@ def by_event(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
     total = np.zeros(len(times_ns))
     for account in accounts_of(run, quote):
         found = course(run.fills.of(account), run.path(account), times_ns)
-        total += _floats(found.equity.tolist(), run.path(account).instrument.money_scale)
+        total += _floats(found.equity, run.path(account).instrument.money_scale)
     return total
 
 
@@ -128,10 +134,14 @@ def accounts_of(run: RunColumns, quote: str) -> list[int]:
     return [k for k in range(len(run.accounts)) if run.path(k).instrument.quote == quote]
 
 
-def _floats(amounts: Sequence[int], scale: int) -> Floats:
+def _floats(amounts: npt.NDArray[Any], scale: int) -> Floats:
     """Exact integers as the nearest floats."""
+    most = max(int(amounts.max()), -int(amounts.min())) if len(amounts) else 0
+    if amounts.dtype != object and scale <= 22 and most < 1 << 53:
+        nearest: Floats = amounts / float(10**scale)  # both are exact
+        return nearest
     unit = 10**scale
-    return np.array([amount / unit for amount in amounts], np.float64)
+    return np.array([amount / unit for amount in amounts.tolist()], np.float64)
 
 
 @attrs.frozen
@@ -153,16 +163,17 @@ def drawdown(times_ns: Ints, values: Floats | Sequence[float], start: float = 0.
     series = np.asarray(values, np.float64)
     if not len(series):
         return Drawdown(0.0, 0.0, 0, None)
-    peak = np.maximum.accumulate(np.maximum(series, start))
-    below = peak - series
+    below = np.maximum(series, start)
+    np.maximum.accumulate(below, out=below)
+    below -= series
     under = below > 0
-    last_peak = np.maximum.accumulate(np.where(under, 0, np.arange(len(series))))
-    ends = np.minimum(np.arange(len(series)) + 1, len(series) - 1)
-    until = np.where(under, times_ns[ends], times_ns)
+    edges = np.diff(under, prepend=False, append=False)
+    falls, rises = np.flatnonzero(edges)[::2], np.flatnonzero(edges)[1::2]
+    longest = times_ns[np.minimum(rises, len(series) - 1)] - times_ns[np.maximum(falls - 1, 0)]
     deepest = int(np.argmax(below))
     return Drawdown(
         most=float(below[deepest]),
         mean=float(below.mean()),
-        longest_ns=int((until - times_ns[last_peak]).max()),
-        at=deepest if under.any() else None,
+        longest_ns=int(longest.max(initial=0)),
+        at=deepest if len(falls) else None,
     )

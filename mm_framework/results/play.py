@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.replay.tape import Tape
 from mm_framework.results.bundle import FORMAT, Result, as_written
 from mm_framework.results.columns import columns_of
+from mm_framework.results.parts import TableParts
 from mm_framework.results.path import TopPath, market_paths
 from mm_framework.results.path_table import table_of
 from mm_framework.results.setup import Setup, values_of
@@ -28,6 +30,7 @@ from mm_framework.results.summary import summarize
 from mm_framework.results.tables import tables_of
 from mm_framework.results.watchdog import watchdog
 from mm_framework.trading.backtest import Outcome
+from mm_framework.trading.compiled.lazy import Lazy
 from mm_framework.trading.engine import Engine
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, by_quote
 from mm_framework.trading.results import money_text
@@ -98,13 +101,13 @@ def paths_of_tape(tape: Tape, setup: Setup) -> dict[str, TopPath]:
 def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:
     """The measures of a run, as JSON values."""
     outcome = played.outcome
-    refused = [sent.refusal for sent in outcome.sent if sent.refusal is not None]
+    refused = Counter(sent.refusal.text for sent in outcome.sent if sent.refusal is not None)
+    intents, columns = len(outcome.intents), columns_of(outcome, paths)
+    _forget(outcome)
     return {
-        **summarize(columns_of(outcome, paths), played.setup.limits),
-        "intents": len(outcome.intents),
-        "refused_by_allocator": {
-            text: sum(one.text == text for one in refused) for text in sorted({one.text for one in refused})
-        },
+        **summarize(columns, played.setup.limits),
+        "intents": intents,
+        "refused_by_allocator": dict(sorted(refused.items())),
     }
 
 
@@ -120,8 +123,9 @@ def result_of(
     """The result of a run, in memory. ``run``: the bundle that it was played from, if it was no store."""
     tape, outcome, plugged = played.tape, played.outcome, played.setup.execution
     paths = paths_of_tape(tape, played.setup) if paths is None else paths
+    summary = summary_of(played, paths)
     found = tables_of(outcome, tape.instruments, {one.id: _quote(one) for one in tape.instruments})
-    tables: dict[str, pa.Table] = {**attrs.asdict(found, recurse=False), "tops": table_of(paths)}
+    tables: dict[str, pa.Table | TableParts] = {**attrs.asdict(found, recurse=False), "tops": table_of(paths)}
     document = {
         "format": FORMAT,
         "kind": "backtest",
@@ -144,7 +148,7 @@ def result_of(
         "instruments": [_instrument(one, tape.sources[one.id]) for one in tape.instruments],
         "hashes": {"intents": outcome.final_hash},
         "accounts": [_account(one) for one in outcome.accounts],
-        "summary": summary_of(played, paths),
+        "summary": summary,
         "ladder": list(ladder),
         "timing": {
             "started": None if started is None else f"{started.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -156,6 +160,13 @@ def result_of(
     if played.data is not None:
         document["md_cache"] = played.data.document()
     return Result(as_written(document), None, tables)
+
+
+def _forget(outcome: Outcome) -> None:
+    """Let go of objects that can be made anew."""
+    for sequence in (outcome.intents, outcome.sent, outcome.reports, outcome.known_ns, outcome.fills):
+        if isinstance(sequence, Lazy):
+            sequence.forget()
 
 
 def totals(accounts: Iterable[AccountResult]) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from mm_framework.errors import StoreError
@@ -121,8 +122,15 @@ def _marks(
     for account in np.unique(owners).tolist():
         rows = np.flatnonzero(owners == account)
         scale = instruments[accounts[account][1]].money_scale
-        found[account] = Marks(times[rows], tuple(_exact(amounts[row], scale) for row in rows))
+        found[account] = Marks(times[rows], _numbers([_exact(amounts[row], scale) for row in rows]))
     return found
+
+
+def _numbers(amounts: list[int]) -> npt.NDArray[Any]:
+    try:
+        return np.array(amounts, np.int64)
+    except OverflowError:
+        return np.array(amounts, object)
 
 
 def _result(told: Mapping[str, Any]) -> AccountResult:

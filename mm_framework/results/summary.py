@@ -18,7 +18,7 @@ from mm_framework.contracts.strategy import units
 from mm_framework.model.fixed import text
 from mm_framework.results.columns import RunColumns
 from mm_framework.results.distances import AtDistance, by_distance, own_rate
-from mm_framework.results.equity import course, drawdown, equity, event_times, finest, grid
+from mm_framework.results.equity import Drawdown, course, drawdown, equity, event_times, finest, grid
 from mm_framework.results.execution import Counts, Survival, counts, own_share, quoting, time_to_fill
 from mm_framework.results.inventory import inventory
 from mm_framework.results.lives import Lives, lives
@@ -59,8 +59,7 @@ def summarize(
 
 
 def _by_quote(run: RunColumns, quote: str, money: Money) -> dict[str, Any]:
-    course_ns = grid(run.start_ns, run.end_ns, GRID_NS)
-    on_grid = drawdown(course_ns, equity(run, quote, course_ns))
+    on_grid = _drawdown_on_grid(run, quote)
     in_detail = drawdown(*finest(run, quote))
     most = max(on_grid.most, in_detail.most)
     return {
@@ -75,6 +74,11 @@ def _by_quote(run: RunColumns, quote: str, money: Money) -> dict[str, Any]:
             _performance(performance(_profits(run, quote, step_ns), step_ns, most)) for step_ns in STEPS_NS
         ],
     }
+
+
+def _drawdown_on_grid(run: RunColumns, quote: str) -> Drawdown:
+    times_ns = grid(run.start_ns, run.end_ns, GRID_NS)
+    return drawdown(times_ns, equity(run, quote, times_ns))
 
 
 def _profits(run: RunColumns, quote: str, step_ns: int) -> npt.NDArray[np.float64]:

@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Intent, IntentKind, OrderState, Refusal
+from mm_framework.results.equity_table import equity_parts
+from mm_framework.results.parts import TableParts
 from mm_framework.trading.backtest import Outcome, Sent
 from mm_framework.trading.ledger import money_scale
 from mm_framework.trading.matching import Report
@@ -25,12 +27,12 @@ _ENDS = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState
 
 @attrs.frozen(eq=False)
 class RunTables:
-    """The tables of a run."""
+    """The tables of a run; ``equity`` is made part by part."""
 
     fills: pa.Table
     orders: pa.Table
     reports: pa.Table
-    equity: pa.Table
+    equity: TableParts
 
 
 def tables_of(outcome: Outcome, definitions: Iterable[Definition], quotes: Mapping[str, str]) -> RunTables:
@@ -38,14 +40,13 @@ def tables_of(outcome: Outcome, definitions: Iterable[Definition], quotes: Mappi
 
     ``definitions``: the last of each instrument, ``quotes``: its quote currency.
     """
-    scales = _Scales({one.id: one for one in definitions}, quotes)
+    last = {one.id: one for one in definitions}
+    scales = _Scales(last, quotes)
     orders = _orders(outcome)
-    return RunTables(
-        _fills_table(outcome, scales, orders),
-        _orders_table(orders, scales),
-        _reports_table(outcome, scales),
-        _equity_table(outcome, scales),
-    )
+    fills, sent = _fills_table(outcome, scales, orders), _orders_table(orders, scales)
+    del orders  # a long run has many
+    reports, equity = _reports_table(outcome, scales), equity_parts(outcome.equity, last, quotes)
+    return RunTables(fills, sent, reports, equity)
 
 
 class _Scales:
@@ -251,24 +252,6 @@ def _reports_table(outcome: Outcome, scales: _Scales) -> pa.Table:
         "leaves": scales.size([(one.instrument, one.leaves) for one in reports]),
         "fill": pa.array([None if one.fill is None else next(numbers) for one in reports], pa.int64()),
         "ahead": pa.array([None if one.ahead is None else float(one.ahead) for one in reports], pa.float64()),
-    }
-    return pa.table(columns)
-
-
-def _equity_table(outcome: Outcome, scales: _Scales) -> pa.Table:
-    points = outcome.equity
-    columns = {
-        "ts_ns": pa.array([one.ts_ns for one in points], pa.int64()),
-        "strategy": pa.array([one.strategy for one in points], pa.string()),
-        "instrument": pa.array([one.instrument for one in points], pa.string()),
-        "quote": pa.array([scales.quotes[one.instrument] for one in points], pa.string()),
-        "position": scales.size([(one.instrument, one.position) for one in points]),
-        "cash": scales.money([(one.instrument, one.cash) for one in points]),
-        "fees": scales.money([(one.instrument, one.fees) for one in points]),
-        "value": scales.money([(one.instrument, one.value) for one in points]),
-        "equity": scales.money([(one.instrument, one.cash + one.value - one.fees) for one in points]),
-        "mid": scales.mid([(one.instrument, one.mid2) for one in points]),
-        "stale": pa.array([one.stale for one in points], pa.bool_()),
     }
     return pa.table(columns)
 

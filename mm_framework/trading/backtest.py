@@ -24,7 +24,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Intent, Refusal
 from mm_framework.model.tops import TopEvent
 from mm_framework.trading.desk import Desk, Guard, Observer
-from mm_framework.trading.equity import EquityGrid, EquityPoint
+from mm_framework.trading.equity import EquityGrid, EquityPoints
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.gateway import Gateway
 from mm_framework.trading.latency import Constant
@@ -75,7 +75,7 @@ class Outcome:
     undelivered: Sequence[Report]
     fills: Sequence[Paid]
     accounts: list[AccountResult]
-    equity: list[EquityPoint]
+    equity: EquityPoints
     final_hash: str
     errors: list[StrategyError]
     start_ns: int
@@ -223,7 +223,7 @@ class Backtest:
             undelivered=simulation.undelivered,
             fills=self._fills,
             accounts=self.ledger.results(),
-            equity=[] if self._equity is None else self._equity.points,
+            equity=EquityPoints() if self._equity is None else self._equity.points,
             final_hash=self.desk.intents.hexdigest(),
             errors=self.desk.errors,
             start_ns=source.end_ns if self._start_ns is None else self._start_ns,

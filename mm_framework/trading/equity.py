@@ -7,11 +7,24 @@ marks: a long at the bids, a short at the asks, beyond the best level too.
 
 from __future__ import annotations
 
-import attrs
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, overload
 
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mm_framework.model.fixed import NULL
 from mm_framework.trading.ledger import Ledger
 
-__all__ = ["EquityGrid", "EquityPoint"]
+__all__ = ["EquityGrid", "EquityPart", "EquityPoint", "EquityPoints"]
+
+Numbers = npt.NDArray[Any]
+"""int64, or Python's integers as objects where one is beyond that."""
+
+PART: Final = 1 << 14
+"""Points that are packed together."""
 
 
 @attrs.frozen
@@ -33,13 +46,126 @@ class EquityPoint:
     mid2: int | None
 
 
+@attrs.frozen(eq=False)
+class EquityPart:
+    """Points as columns of one length. ``account``: the place in `EquityPoints.accounts`; ``stale``: 0 or 1;
+    ``mid2``: NULL for None.
+    """
+
+    ts_ns: Numbers
+    account: Numbers
+    position: Numbers
+    cash: Numbers
+    fees: Numbers
+    value: Numbers
+    stale: Numbers
+    mid2: Numbers
+
+
+_Packed = bytes | tuple[int, ...]
+
+
+class EquityPoints(Sequence[EquityPoint]):
+    """Points in the order of their times, packed: some bytes each, and objects when somebody looks.
+
+    ``accounts``: ``(strategy, instrument)``, in the order of their first points. Equal to a list of points.
+    """
+
+    def __init__(self) -> None:
+        self.accounts: list[tuple[str, str]] = []
+        self._places: dict[tuple[str, str], int] = {}
+        self._packed: list[tuple[_Packed, ...]] = []
+        self._rows: list[tuple[int, ...]] = []
+        self._seen: tuple[int, list[EquityPoint]] = (-1, [])
+
+    def add(self, ts_ns: int, account: tuple[str, str], *numbers: int) -> None:
+        """``numbers``: the other columns of `EquityPart`, in its order."""
+        place = self._places.setdefault(account, len(self.accounts))
+        if place == len(self.accounts):
+            self.accounts.append(account)
+        self._rows.append((ts_ns, place, *numbers))
+        if len(self._rows) == PART:
+            self._packed.append(tuple(map(_pack, zip(*self._rows, strict=True))))
+            self._rows = []
+
+    def parts(self) -> Iterator[EquityPart]:
+        """All points, `PART` at a time."""
+        for columns in self._packed:
+            yield EquityPart(*map(_unpack, columns))
+        if self._rows:
+            yield EquityPart(*map(_numbers, zip(*self._rows, strict=True)))
+
+    def __len__(self) -> int:
+        return len(self._packed) * PART + len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> EquityPoint: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[EquityPoint]: ...
+
+    def __getitem__(self, index: int | slice) -> EquityPoint | list[EquityPoint]:
+        places = range(len(self))[index]
+        return self._point(places) if isinstance(places, int) else [self._point(place) for place in places]
+
+    def __iter__(self) -> Iterator[EquityPoint]:
+        for part in self.parts():
+            yield from self._points(part)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(one == two for one, two in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} points of {len(self.accounts)} accounts>"
+
+    def _point(self, place: int) -> EquityPoint:
+        number, row = divmod(place, PART)
+        if number == len(self._packed):
+            return self._points(EquityPart(*map(_numbers, zip(self._rows[row], strict=True))))[0]
+        if self._seen[0] != number:
+            self._seen = number, self._points(EquityPart(*map(_unpack, self._packed[number])))
+        return self._seen[1][row]
+
+    def _points(self, part: EquityPart) -> list[EquityPoint]:
+        columns = (getattr(part, field.name).tolist() for field in attrs.fields(EquityPart))
+        return [self._made(*numbers) for numbers in zip(*columns, strict=True)]
+
+    def _made(
+        self, ts_ns: int, place: int, position: int, cash: int, fees: int, value: int, stale: int, mid2: int
+    ) -> EquityPoint:
+        told, (strategy, instrument) = None if mid2 == NULL else mid2, self.accounts[place]
+        return EquityPoint(ts_ns, strategy, instrument, position, cash, fees, value, bool(stale), told)
+
+
+def _numbers(column: Sequence[int]) -> Numbers:
+    try:
+        return np.array(column, np.int64)
+    except OverflowError:
+        return np.array(column, object)
+
+
+def _pack(column: tuple[int, ...]) -> _Packed:
+    numbers = _numbers(column)
+    return column if numbers.dtype == object else zlib.compress(numbers.tobytes(), 1)
+
+
+def _unpack(packed: _Packed) -> Numbers:
+    if isinstance(packed, tuple):
+        return np.array(packed, object)
+    return np.frombuffer(zlib.decompress(packed), np.int64)
+
+
 class EquityGrid:
     """Reads a ledger each ``step_ns``; an account has points from its first fill on."""
 
     def __init__(self, ledger: Ledger, step_ns: int) -> None:
         if step_ns <= 0:
             raise ValueError(f"the grid of equity is {step_ns} ns, expected more than 0")
-        self.points: list[EquityPoint] = []
+        self.points = EquityPoints()
         self._ledger, self._step_ns = ledger, step_ns
         self._next_ns: int | None = None
 
@@ -67,20 +193,18 @@ class EquityGrid:
         return -(-ts_ns // self._step_ns) * self._step_ns
 
     def _read(self, ts_ns: int) -> None:
-        for (strategy, instrument), account in sorted(self._ledger.accounts.items(), key=_name):
+        for key, account in sorted(self._ledger.accounts.items(), key=_name):
             value, stale = account.mark()
-            self.points.append(
-                EquityPoint(
-                    ts_ns,
-                    strategy,
-                    instrument,
-                    account.position,
-                    account.cash,
-                    account.fees,
-                    value,
-                    stale,
-                    account.slot.mid2,
-                )
+            mid2 = account.slot.mid2
+            self.points.add(
+                ts_ns,
+                key,
+                account.position,
+                account.cash,
+                account.fees,
+                value,
+                int(stale),
+                NULL if mid2 is None else mid2,
             )
 
 

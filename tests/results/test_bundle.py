@@ -11,6 +11,7 @@ import pytest
 
 from mm_framework.errors import ConfigError, EnvironmentFailed, ManifestMismatch, SchemaMismatch, StoreError
 from mm_framework.results.bundle import TABLES, read_result, result_path, write_result
+from mm_framework.results.parts import TableParts
 
 DOCUMENT: dict[str, Any] = {"format": 1, "ok": True, "summary": {}}
 
@@ -25,6 +26,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert again.document == DOCUMENT
     assert again.fills.equals(tables()["fills"])
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["one"]
+
+
+def test_a_table_that_is_made_in_parts_is_written_whole(tmp_path: Path) -> None:
+    """The folder holds what the table in memory does, whatever the parts."""
+    whole = pa.table({"x": range(300_000)})
+    parts = TableParts(whole.schema, lambda: iter(whole.to_batches(max_chunksize=10_000)))
+    result = write_result(tmp_path / "one", DOCUMENT, {**tables(), "equity": parts})
+    assert result.equity.equals(whole)
+    assert read_result(tmp_path / "one").equity.equals(whole)
+    none = TableParts(whole.schema, lambda: iter([]))
+    write_result(tmp_path / "two", DOCUMENT, {**tables(), "equity": none})
+    assert read_result(tmp_path / "two").equity.equals(whole.slice(0, 0))
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def test_columns_come_back_as_they_were(both: tuple[RunColumns, Result]) -> None
     assert same(run.reports, found.reports)
     assert found.results == run.results
     assert found.accounts == run.accounts
-    assert {account: marks.equity for account, marks in found.marks.items()} == {
-        account: marks.equity for account, marks in run.marks.items()
+    assert {account: marks.equity.tolist() for account, marks in found.marks.items()} == {
+        account: marks.equity.tolist() for account, marks in run.marks.items()
     }
 
 

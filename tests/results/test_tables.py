@@ -141,7 +141,7 @@ def test_the_tables_of_any_run_agree_with_each_other_and_with_the_ledger(seed: i
     ended = [one for one in orders if one["state"] == "filled"]
     assert all(one["ended_ns"] is not None and one["fills"] for one in ended)
     assert all(one["accepted_ns"] is None or one["accepted_ns"] >= one["sent_ns"] for one in orders)
-    last = {row["instrument"]: row for row in tables.equity.to_pylist()}
+    last = {row["instrument"]: row for row in tables.equity.table().to_pylist()}
     for account in outcome.accounts:
         if account.fills:
             exact = Decimal(account.money.total).scaleb(-account.money.scale)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
 from scripted_orders import WALL0_NS, place, scripted
 
 from mm_framework.model.orders import Side, TimeInForce, Urgency
 from mm_framework.testing.strategies import Tape, tape
 from mm_framework.trading.backtest import Backtest, Outcome
-from mm_framework.trading.equity import EquityPoint
+from mm_framework.trading.equity import PART, EquityPoint, EquityPoints
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 
 SECOND = 10**9
@@ -67,3 +68,33 @@ def test_a_position_larger_than_the_best_level_walks_the_book() -> None:
 
 def test_no_account_no_points() -> None:
     assert played(bought_at_101()).equity == []
+
+
+def many(count: int, cash: int) -> tuple[EquityPoints, list[EquityPoint]]:
+    """Points of two accounts, packed and plain."""
+    packed, plain = EquityPoints(), []
+    for number in range(count):
+        name, mid2 = ("b", "a")[number % 2], None if number < 3 else 2 * number
+        numbers = (number - 7, cash + number, 2 * number, -cash - number, number % 3 == 0)
+        packed.add(number, (name, "x"), *numbers, -(2**63) if mid2 is None else mid2)
+        plain.append(EquityPoint(number, name, "x", *numbers, mid2))
+    return packed, plain
+
+
+@pytest.mark.parametrize("cash", [5, 2**63 - PART, 10**30], ids=["small", "some beyond 64 bits", "wide"])
+def test_packed_points_are_the_points_that_were_added(cash: int) -> None:
+    packed, plain = many(2 * PART + 5, cash)
+    assert packed == plain
+    assert (len(packed), packed.accounts) == (len(plain), [("b", "x"), ("a", "x")])
+    for at in (0, PART - 1, PART, 2 * PART, -1, -len(plain)):
+        assert packed[at] == plain[at]
+    assert packed[PART - 2 : PART + 2] == plain[PART - 2 : PART + 2]
+    assert packed != plain[:-1]
+    assert packed != [*plain[:-1], plain[0]]
+
+
+def test_there_is_no_point_behind_the_last() -> None:
+    packed, plain = many(3, 0)
+    with pytest.raises(IndexError):
+        packed[3]
+    assert list(reversed(packed)) == plain[::-1]

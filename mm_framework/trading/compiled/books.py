@@ -20,7 +20,7 @@ from mm_framework.trading.backtest import Paid
 from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.lazy import Lazy
 from mm_framework.trading.compiled.memory import Column, Half, Run
-from mm_framework.trading.equity import EquityGrid
+from mm_framework.trading.equity import EquityGrid, EquityPoints
 from mm_framework.trading.ledger import Account, Ledger, entry_after, money_scale
 from mm_framework.trading.settings import TradingSettings
 
@@ -138,7 +138,7 @@ class Books:
         self._equity.reach(now_ns)
         self._run[layout.RUN_NEXT_GRID] = self._equity.next_ns
 
-    def end(self, end_ns: int) -> tuple[Ledger, Sequence[Paid], list[Any]]:
+    def end(self, end_ns: int) -> tuple[Ledger, Sequence[Paid], EquityPoints]:
         """The run is over."""
         self.keep()
         self._pull()
@@ -151,7 +151,7 @@ class Books:
                 self.ledger.wait(ts_ns, account, signed, mid)
         count = len(self._fees)
         paid = Lazy(lambda: count, self._paid)
-        return self.ledger, paid, [] if self._equity is None else self._equity.points
+        return self.ledger, paid, EquityPoints() if self._equity is None else self._equity.points
 
     def _book(self, table: Numbers) -> None:
         if self._equity is not None and not self._fees:

@@ -43,6 +43,10 @@ class Lazy(Sequence[T]):
     def __repr__(self) -> str:
         return repr(self._all())
 
+    def forget(self) -> None:
+        """Let go of the objects; the next look makes them anew."""
+        self._made = None
+
     def _all(self) -> list[T]:
         if self._made is None:
             self._made = self._make()
