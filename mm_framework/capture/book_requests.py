@@ -8,7 +8,7 @@ from mm_framework.contracts.adapter import Adapter, HttpRequest, Subscription, W
 from mm_framework.feed import VenueKit
 from mm_framework.model.instrument import Definition, parse_id, shard_of
 
-__all__ = ["BookRequests", "book_request"]
+__all__ = ["BookRequests", "book_request", "offers_books"]
 
 
 class Run(Protocol):
@@ -17,6 +17,11 @@ class Run(Protocol):
     def ask_book(self, shard: int, request: HttpRequest) -> None:
         """Ask a shard's venue, at the endpoint of the run, in its turn."""
         ...
+
+
+def offers_books(adapter: Adapter) -> bool:
+    """Whether the venue tells a whole book over REST."""
+    return hasattr(adapter, "snapshot_request") or isinstance(adapter, WitnessSource)
 
 
 def book_request(adapter: Adapter, definition: Definition) -> HttpRequest | None:

@@ -24,7 +24,7 @@ from mm_framework.cli.backtest_jobs import (
     results_folder,
     run_options,
 )
-from mm_framework.cli.calibration_options import Wish, calibration_options
+from mm_framework.cli.calibration_options import Wish, calibration_options, told_of
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
 from mm_framework.errors import ConfigError
 
@@ -91,7 +91,7 @@ def command(app: App, /, **options: Any) -> int:
     result = write_result(folder, result.document, result.tables)
     page = None if options["no_report"] else _page(app, result)
     told = _document(result, page) | ({} if calibration is None else calibration.document())
-    app.out.emit(told, lambda: _shown(app, result, page))
+    app.out.emit(told, lambda: _shown(app, result, page, told_of(told)))
     if error := first_error(result.document["errors"]):
         raise error
     return 0
@@ -194,7 +194,7 @@ def _document(result: Result, page: Path | None) -> dict[str, Any]:
     return {"result": str(result.path), "report": report, **{name: document[name] for name in kept}}
 
 
-def _shown(app: App, result: Result, page: Path | None) -> Any:
+def _shown(app: App, result: Result, page: Path | None, watched: list[tuple[str, str]]) -> Any:
     document = result.document
     summary = document["summary"]
     rows: list[tuple[str, object]] = [
@@ -215,6 +215,7 @@ def _shown(app: App, result: Result, page: Path | None) -> Any:
         ("fees", _fees(document["configuration"]["fee_model"])),
         ("clock", _clock(document["timeline"])),
         ("engine", _engine(document["timing"])),
+        *watched,
         ("intents", document["hashes"]["intents"]),
     ]
     return app.out.table(("", ""), rows)

@@ -18,6 +18,7 @@ __all__ = ["command"]
 FEEDS = Path("artifacts/edge/feeds")
 DATASETS = Path("artifacts/edge/datasets")
 REPORTS = Path("artifacts/edge/reports")
+SYMBOLS = "--symbols"
 
 
 @click.group("calibrate", cls=VerbGroup)
@@ -25,13 +26,29 @@ def command() -> None:
     """Make data sets of the logs that runs wrote with --calibration-logs, and sum them up."""
 
 
-@command.command("dataset")
+class DatasetCommand(click.Command):
+    """Takes several words after ``--symbols``, up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """``--symbols A B`` is ``--symbols A --symbols B``."""
+        words: list[str] = []
+        listed = False
+        for word in args:
+            if word.startswith("-"):
+                listed = word.partition("=")[0] == SYMBOLS
+            elif listed and words[-1] != SYMBOLS:
+                words.append(SYMBOLS)
+            words.append(word)
+        return super().parse_args(ctx, words)
+
+
+@command.command("dataset", cls=DatasetCommand)
 @click.option("--from-ts", required=True, metavar="TIME", help="First time, ISO 8601, UTC.")
 @click.option("--to-ts", required=True, metavar="TIME", help="Time before which it ends.")
 @click.option(
     "--interval-sec", type=click.IntRange(1), default=300, show_default=True, help="Length of an interval."
 )
-@click.option("--symbols", multiple=True, metavar="SYMBOL", help="Only these; repeats, or A,B. [all]")
+@click.option(SYMBOLS, multiple=True, metavar="A B ...", help="Only these; also A,B, or repeated. [all]")
 @click.option(
     "--feeds-dir",
     type=click.Path(path_type=Path, file_okay=False),

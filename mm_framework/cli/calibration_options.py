@@ -1,8 +1,10 @@
-"""The options of runs and backtests that write calibration logs, or test two sets of settings."""
+"""The options of runs and backtests that write calibration logs, or test two sets of settings; what people
+are told of these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import attrs
@@ -14,7 +16,7 @@ from mm_framework.cli.app import App
 from mm_framework.errors import ConfigError
 from mm_framework.settings import section_of
 
-__all__ = ["Wish", "calibration_options"]
+__all__ = ["Wish", "calibration_options", "told_of"]
 
 
 @attrs.frozen
@@ -56,3 +58,13 @@ def calibration_options(function: F) -> F:
         flag_value="",
         help="Write the logs of fills and ticks that `mm calibrate dataset` reads. [artifacts/edge/feeds]",
     )(function)
+
+
+def told_of(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The lines of a summary, from what `Calibration.document` adds to the document of a run."""
+    lines = []
+    if logs := document.get("calibration_logs"):
+        lines.append(("logs", logs))
+    if test := document.get("ab"):
+        lines.append(("A/B", f"{test['mode']}: {test['reason'] or 'no gate acted'}; {test['report']}"))
+    return lines

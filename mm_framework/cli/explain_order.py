@@ -23,6 +23,7 @@ def explain_order(app: App, result: Result, order: str) -> None:
 
     Raises ConfigError for an order that is not there, ReplayError when the run does not come out as recorded.
     """
+    from mm_framework.cli.backtest_calibration import as_recorded
     from mm_framework.replay.tape import load_tape
     from mm_framework.results.explain import explain
     from mm_framework.results.setup import build
@@ -33,13 +34,14 @@ def explain_order(app: App, result: Result, order: str) -> None:
     chosen = Chosen(
         tuple(data["instruments"]), data["store"], data["run"], data["from"], data["to"], data["qa"]
     )
-    setup = build(app.plugins, document["configuration"], str(result.path))
+    origin = str(result.path)
+    setup, observe = as_recorded(app, build(app.plugins, document["configuration"], origin), origin)
     with chosen_store(app, chosen) as store:
         trading = setup.trading
         tape = load_tape(store, chosen.request(), trading.price_source, trading.price_sources)
         _require_same(data, tape.data)
         with app.out.progress("playing", unit="messages") as advance:
-            life = explain(tape, setup, strategy, number, advance)
+            life = explain(tape, setup, strategy, number, advance, observe)
     if life.intents_hash != document["hashes"]["intents"]:
         raise ReplayError(
             f"{result.path} does not come out again: its intents hash is {document['hashes']['intents']},"

@@ -24,7 +24,7 @@ from mm_framework.calibrate.settings import (
 )
 from mm_framework.capture.settings import AlertSettings, CaptureSettings
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.calibration_options import calibration_options
+from mm_framework.cli.calibration_options import calibration_options, told_of
 from mm_framework.cli.options import FiniteRange, PluginCommand, json_option, settings_options
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.errors import MMError
@@ -273,9 +273,6 @@ def _tell(app: App, job: Job, extra: Mapping[str, Any]) -> None:
         rows.append(("note", "no best price was seen: does --trading-price-source fit the recording?"))
     if job.writer is not None:
         rows.append(("results", job.writer.folder))
-    if logs := extra.get("calibration_logs"):
-        rows.append(("logs", logs))
-    if test := extra.get("ab"):
-        rows.append(("A/B", f"{test['mode']}: {test['reason'] or 'no gate acted'}; {test['report']}"))
+    rows += told_of(extra)
     width = None if sys.stderr.isatty() else PLAIN_WIDTH
     Console(stderr=True, highlight=False, width=width).print(app.out.table(("", ""), rows))

@@ -14,7 +14,7 @@ import attrs
 from mm_framework.bundle.run import Run
 from mm_framework.calibrate.market_data import MarketData, RefreshReader
 from mm_framework.calibrate.settings import MdCacheSettings
-from mm_framework.capture.book_requests import BookRequests
+from mm_framework.capture.book_requests import BookRequests, offers_books
 from mm_framework.capture.clock import RealClock
 from mm_framework.capture.exposed import ExposedCapture
 from mm_framework.cli.app import App
@@ -28,6 +28,7 @@ from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError
+from mm_framework.feed import VenueKit
 from mm_framework.model.instrument import Definition
 from mm_framework.replay.source import replay
 from mm_framework.results.setup import built
@@ -118,13 +119,18 @@ def _live_job(app: App, options: RunOptions) -> Job:
     if watch is not None:
         watch.sources.append(exposed.families)
 
+    def know(kit: VenueKit) -> VenueKit:
+        if data is not None and not offers_books(kit.adapter):
+            app.out.note(_no_refresh(kit.adapter.venue, app.load(MdCacheSettings).value))
+        return books.know(paper.timed(kit))
+
     def go() -> dict[str, Any]:
         with _open(app, watch), listener.open():
             result = run_live(
                 app,
                 request,
                 [listener],
-                wrap_kit=lambda kit: books.know(paper.timed(kit)),
+                wrap_kit=know,
                 attach=books.attach,
                 hear=exposed.hear,
             )
@@ -146,6 +152,14 @@ def _market_data(app: App, ask: Callable[[Definition], None] = lambda definition
     """The cache, where it is wished for; ``ask`` makes its requests."""
     settings = app.load(MdCacheSettings).value
     return MarketData(settings, ask) if settings.enabled else None
+
+
+def _no_refresh(venue: str, settings: MdCacheSettings) -> str:
+    return (
+        f"{venue} tells no book over REST, so the market-data cache cannot refresh one there: an order on a"
+        f" book older than {settings.ttl_ms:g} ms waits for the stream, and is refused after"
+        f" {settings.guard_timeout_ms:g} ms"
+    )
 
 
 def _open(app: App, watch: Watch | None) -> contextlib.AbstractContextManager[None]:

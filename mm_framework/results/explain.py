@@ -22,6 +22,7 @@ from mm_framework.model.orders import Fill, Intent, IntentKind
 from mm_framework.replay.tape import Tape
 from mm_framework.results.play import Played, play
 from mm_framework.results.setup import Setup
+from mm_framework.trading.desk import Desk, Observer
 from mm_framework.trading.engine import Engine
 from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.matching import Execution, MatchingEngine, Report, Resting
@@ -58,11 +59,15 @@ def explain(
     strategy: str,
     order: int,
     progress: Callable[[int], object] = lambda messages: None,
+    observe: Callable[[Desk, MatchingEngine], Observer] | None = None,
 ) -> Life:
-    """Play a run again and tell the life of an order. Raises ConfigError when it has no such order."""
+    """Play a run again and tell the life of an order; ``observe``: see `Backtest`.
+
+    Raises ConfigError when it has no such order.
+    """
     moves: list[Step] = []
     venue = partial(_Watched, (strategy, order), moves)
-    engine = partial(Engine, choice="interpreted", venue=venue)
+    engine = partial(Engine, choice="interpreted", venue=venue, observe=observe)
     played = play(tape, setup, grid=False, engine=engine, progress=progress)
     intents = [
         (intent, sent)

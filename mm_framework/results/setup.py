@@ -39,7 +39,17 @@ from mm_framework.trading.settings import (
 )
 from mm_framework.values import to_json
 
-__all__ = ["SECTIONS", "Components", "Plugged", "Setup", "build", "built", "values_of", "versions_of"]
+__all__ = [
+    "SECTIONS",
+    "Components",
+    "Plugged",
+    "Setup",
+    "build",
+    "built",
+    "settings_from",
+    "values_of",
+    "versions_of",
+]
 
 T = TypeVar("T")
 
@@ -121,7 +131,7 @@ def build(
     """Build strategies, models and settings. Raises ConfigError, PluginError, EnvironmentFailed."""
     fee = configuration["fee_model"]
     trading, limits, latency, matching, backtest, md_cache = (
-        _settings(cls, configuration.get(section_of(cls), {}), origin) for cls in SECTIONS
+        settings_from(cls, configuration.get(section_of(cls), {}), origin) for cls in SECTIONS
     )
     rows, table = read_measured(Path(latency.table)) if latency.table else ((), None)
     strategies = {
@@ -210,12 +220,12 @@ def _plugged(
 
 def _component(components: Components, kind: str, name: str, values: Mapping[str, Any], origin: str) -> Any:
     spec = components.get(kind, name)
-    settings = None if spec.settings is None else _settings(spec.settings, values, origin)
+    settings = None if spec.settings is None else settings_from(spec.settings, values, origin)
     return built(spec, settings)
 
 
-def _settings(cls: type[T], values: Mapping[str, Any], origin: str) -> T:
-    """Settings from JSON values; null is the default."""
+def settings_from(cls: type[T], values: Mapping[str, Any], origin: str) -> T:
+    """Settings from JSON values, as `values_of` gives them; null is the default. Raises ConfigError."""
     table: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
     for part in reversed(section_of(cls).split(".")):
         table = {part: table}

@@ -6,7 +6,7 @@ import attrs
 import pytest
 from simulated import venue
 
-from mm_framework.capture.book_requests import BookRequests, book_request
+from mm_framework.capture.book_requests import BookRequests, book_request, offers_books
 from mm_framework.contracts.adapter import HttpRequest
 from mm_framework.model.instrument import Definition
 
@@ -41,7 +41,9 @@ def definition(name: str) -> Definition:
 )
 def test_a_book_is_asked_for_as_the_venue_offers_it(name: str, what: str | None) -> None:
     wanted = definition(name)
-    request = book_request(venue(name).adapter(), wanted)
+    adapter = venue(name).adapter()
+    request = book_request(adapter, wanted)
+    assert offers_books(adapter) is (what is not None)
     assert (None if request is None else request.what) == what
     assert request is None or request.instrument == wanted.id
 

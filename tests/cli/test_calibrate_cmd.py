@@ -46,11 +46,10 @@ def test_a_data_set_and_its_summary_are_written(tmp_path: Path) -> None:
     }
     assert json.loads(path.read_text())["symbols"] == ["A", "B"]
     again = path.read_bytes()
-    assert (
-        invoke("dataset", *RANGE, "--interval-sec", "60", "--symbols", "A", "--symbols", "B", *out).exit_code
-        == 0
-    )
-    assert path.read_bytes() == again, "the same logs give the same bytes"
+    for symbols in (("--symbols", "A", "--symbols", "B"), ("--symbols", "A", "B"), ("--symbols=A", "B")):
+        path.unlink()
+        assert invoke("dataset", *RANGE, *symbols, "--interval-sec", "60", *out).exit_code == 0
+        assert path.read_bytes() == again, "the same logs give the same bytes"
     shown = invoke("summary", str(path), "--output-dir", str(tmp_path / "reports"))
     assert shown.exit_code == 0, shown.stderr
     report = tmp_path / "reports" / "calib_summary_calib_20261120_000000_20261120_001000.md"
@@ -70,6 +69,7 @@ def test_nothing_kept_is_a_no(tmp_path: Path) -> None:
     ("arguments", "exit_code", "words"),
     [
         (("dataset", "--from-ts", "2026-11-21", "--to-ts", "2026-11-20"), 2, "is not before"),
+        (("dataset", *RANGE, "A", "--symbols", "B"), 2, "unexpected extra argument (A)"),
         (("dataset", "--from-ts", "noon", "--to-ts", "2026-11-20"), 2, "ISO 8601"),
         (("dataset", *RANGE, "--feeds-dir", "nowhere"), 4, "--calibration-logs"),
         (("summary", "nowhere.json"), 4, "is no data set"),

@@ -119,3 +119,17 @@ def test_a_run_that_does_not_come_out_again_is_told() -> None:
     result = mm("report", "one", "--explain", "1")
     assert result.exit_code == 4
     assert "does not come out again" in result.stderr
+
+
+def test_the_result_of_a_test_of_two_settings_is_played_with_both(tmp_path: Path) -> None:
+    """An order of a symbol in B, which the settings of A would have sent otherwise."""
+    for side, size in (("A", "1"), ("B", "2")):
+        (tmp_path / f"{side}.toml").write_text(f'[strategy.trader]\nsize = "{size}"\n')
+    words = ("--store", "books", "--strategy", "trader", "--qa", "any", "--id", "one", "--no-report")
+    test = ("--ab", "A.toml", "B.toml", "--ab-split", "100")
+    result = mm("backtest", *words, *test)
+    assert result.exit_code == 0, result.stderr
+    assert "dry: no gate acted; " in result.stdout
+    assert " 2 " in steps("1")[0]["text"]
+    stages = (tmp_path / "artifacts" / "edge" / "reports" / "ab_stages.jsonl").read_bytes().splitlines()
+    assert len(stages) == 1, "to explain an order is no run of the test"

@@ -11,7 +11,6 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import pytest
@@ -31,6 +30,7 @@ WATCHERS = (
     *("calibrate/chunks.py", "calibrate/collectors.py", "calibrate/features.py"),
     *("calibrate/log.py", "calibrate/run_log.py", "calibrate/ab.py", "calibrate/ab_watch.py"),
     *("calibrate/arms.py", "calibrate/window.py"),
+    *("calibrate/market_data.py", "calibrate/md_cache.py"),
 )
 
 
@@ -97,18 +97,19 @@ def test_settings_reach_the_collectors(run_dir: str) -> None:
 
 def test_nobody_watches_where_nobody_is_asked_to(run_dir: str) -> None:
     def called(*arguments: str) -> set[str]:
-        codes: set[CodeType] = set()
-        sys.setprofile(lambda frame, event, argument: codes.add(frame.f_code))
+        files: set[str] = set()
+        sys.setprofile(lambda frame, event, argument: files.add(frame.f_code.co_filename))
         try:
             replay(run_dir, *arguments)
         finally:
             sys.setprofile(None)
-        names = {code.co_filename.replace("\\", "/") for code in codes}
+        names = {name.replace("\\", "/") for name in files}
         return {watcher for watcher in WATCHERS if any(name.endswith(watcher) for name in names)}
 
     replay(run_dir)  # modules are imported now
     assert called() == set()
     assert "calibrate/chunks.py" in called("--print-features")
+    assert {"calibrate/market_data.py", "calibrate/md_cache.py"} == called("--md-cache-enabled")
 
 
 @pytest.fixture
@@ -169,6 +170,10 @@ def test_metrics_are_shown_while_a_live_run_goes_on(notes: list[str]) -> None:
     assert 'mm_symbol_latency_p95{instrument="toy:A/EUR",symbol="A/EUR"}' in page
     assert "mm_md_cache_total_hits " in page
     assert json.loads(result.stdout)["md_cache"]["hits"] > 0
+    (told,) = (note for note in notes if "market-data cache" in note)
+    assert told.startswith("toy tells no book over REST")
+    assert "older than 100 ms" in told
+    assert "refused after 50 ms" in told
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(looker.url, timeout=60)
 
