@@ -3,7 +3,8 @@
 An intent that would pass a limit is refused whole, before it reaches the exchange; a cancel never is. A
 position counts with all that orders of its side may still fill, in flight too; so limits hold whatever
 fills. The first limit that is passed is the reason: number, sizes, news and spread of the market, losses,
-and rates last, so that what another limit refuses does not count as sent.
+and rates last, so that what another limit refuses does not count as sent. Losses refuse no order that, with
+all that is open on its side, can only make its strategy's position smaller.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Allocator:
             self._check_count(intent, slot, max_orders)
             or self._check_size(intent, slot)
             or self._check_market(slot, now_ns)
-            or self.losses.refusal(intent.strategy, slot, now_ns)
+            or self._check_losses(intent, slot, now_ns)
             or self._check_rate(intent, now_ns)
         )
         if refusal is not None:
@@ -147,6 +148,20 @@ class Allocator:
             if bid is None or ask is None or _spread_exceeds(bid[0], ask[0], self.limits.spread_bps):
                 return Refusal.WIDE_SPREAD
         return None
+
+    def _check_losses(self, intent: Intent, slot: Slot, now_ns: int) -> Refusal | None:
+        """A stop by losses; what only makes a position smaller goes out all the same."""
+        refusal = self.losses.refusal(intent.strategy, slot, now_ns)
+        return None if refusal is not None and self._reduces(intent, slot) else refusal
+
+    def _reduces(self, intent: Intent, slot: Slot) -> bool:
+        """Whether the strategy's position becomes smaller, and does not change sides, whatever fills."""
+        changed = self.exchange.order(intent.strategy, intent.order)
+        side = intent.side if changed is None else changed.side
+        if side is None or intent.size is None:
+            return False
+        held = -side * self.positions.of(intent.strategy, slot).position
+        return self._open(intent.strategy, side, slot, changed)[0] + intent.size <= held
 
     def _check_rate(self, intent: Intent, now_ns: int) -> Refusal | None:
         """The last look: what passes it is sent."""

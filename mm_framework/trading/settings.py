@@ -102,10 +102,14 @@ class LimitSettings:
         None, help="Most orders and replaces of all within any second.", validator=more_than_zero
     )
     strategy_loss: str | None = setting(
-        None, help="Loss of one strategy in a quote currency that stops its orders.", validator=above_zero
+        None,
+        help="Loss of one strategy in a quote currency that stops its orders but those that reduce.",
+        validator=above_zero,
     )
     total_loss: str | None = setting(
-        None, help="Loss of all in a quote currency that stops all orders in it.", validator=above_zero
+        None,
+        help="Loss of all in a quote currency that stops all orders in it but those that reduce.",
+        validator=above_zero,
     )
     loss_from: Literal["peak", "start"] = setting(
         "peak", help="What a loss is measured from: the highest equity, or that at the start."

@@ -189,3 +189,66 @@ def test_a_market_that_moves_is_enough_to_be_stopped() -> None:
     )
     back = market("100.00", "90.00", "100.00")
     assert refusals(once, back, strategy_loss="5") == [None, "strategy loss"]
+
+
+def closer(*orders: tuple[Side, int]) -> Strategy:
+    """Buys one unit first, then asks for orders that rest, one at each change of the best prices."""
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        state.n += 1
+        if state.n == 1:
+            out.place(0, BUY, market[0].ask, 1000, TimeInForce.IOC, Urgency.TAKER)
+        elif state.n <= len(orders) + 1:
+            side, size = orders[state.n - 2]
+            out.place(0, side, 100 if side is BUY else 20_000, size)
+
+    return Strategy(decide, wakes=On.MARKET, state={"n": "i8"}, python_only=True)
+
+
+@pytest.mark.parametrize("limit", ["strategy_loss", "total_loss"])
+def test_what_only_makes_a_position_smaller_goes_out_after_the_stop(limit: str) -> None:
+    falling = market("100.00", "90.00", "89.00", "88.00", "87.00", "86.00")
+    stopped = limit.replace("_", " ")
+
+    def told(*orders: tuple[Side, int]) -> list[str | None]:
+        return refusals(closer(*orders), falling, **{limit: "5"})[1:]
+
+    assert told((SELL, 1000), (BUY, 1)) == [None, stopped]
+    assert told((SELL, 1001), (SELL, 1000)) == [stopped, None]
+    # What rests on that side counts: together they would sell more than is held.
+    assert told((SELL, 600), (SELL, 400), (SELL, 1)) == [None, None, stopped]
+
+
+def test_a_position_is_closed_after_the_stop_and_then_nothing_goes_out() -> None:
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        state.n += 1
+        side = BUY if state.n == 1 else SELL
+        price = market[0].ask if side is BUY else market[0].bid
+        out.place(0, side, price, 1000, TimeInForce.IOC, Urgency.TAKER)
+
+    strategy = Strategy(decide, wakes=On.MARKET, state={"n": "i8"}, python_only=True)
+    result = played(strategy, market("100.00", "90.00", "89.00"), strategy_loss="5")
+    assert [one.fill.side for one in result.fills] == [BUY, SELL]
+    assert result.refusals == ["strategy loss"]
+
+
+def test_a_replacement_counts_with_the_order_that_it_makes_larger() -> None:
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        state.n += 1
+        if state.n == 1:
+            out.place(0, BUY, market[0].ask, 1000, TimeInForce.IOC, Urgency.TAKER)
+        elif state.n == 2:
+            out.place(0, SELL, 20_000, 500)
+        elif state.n < 5:
+            out.replace(2, 20_000, 1000 if state.n == 3 else 1001)
+
+    strategy = Strategy(decide, wakes=On.MARKET, state={"n": "i8"}, python_only=True)
+    falling = market("100.00", "90.00", "89.00", "88.00")
+    assert refusals(strategy, falling, strategy_loss="5") == [None, None, None, "strategy loss"]
+
+
+def test_what_another_strategy_holds_is_not_reduced() -> None:
+    sells = Strategy(lambda s, w, m, out: out.place(0, SELL, 20_000, 1), wakes=On.MARKET, python_only=True)
+    both = {"holds": holder(), "sells": sells}
+    told = refusals(both, market("100.00", "90.00"), total_loss="5")
+    assert told == [None, None, "total loss", "total loss"]
