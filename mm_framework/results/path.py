@@ -90,6 +90,13 @@ class TopPath:
     trusted: npt.NDArray[np.bool_]
     rescaled: tuple[Rescaled, ...] = ()
 
+    @classmethod
+    def of(cls, slot: Slot, table: Ints, rescaled: tuple[Rescaled, ...] = ()) -> TopPath:
+        """From rows of (time, bid, its size, ask, its size, trusted)."""
+        ts_ns, bid, bid_size, ask, ask_size, trusted = (np.ascontiguousarray(one) for one in table.T)
+        instrument = Instrument.of(slot)
+        return cls(instrument, ts_ns, bid, bid_size, ask, ask_size, trusted.astype(bool), rescaled)
+
     def __len__(self) -> int:
         return len(self.ts_ns)
 
@@ -199,8 +206,4 @@ class _Columns:
     def path(self) -> TopPath:
         """What was noted."""
         table = np.array(self._rows, np.int64).reshape(-1, 6)
-        ts_ns, bid, bid_size, ask, ask_size, trusted = (np.ascontiguousarray(one) for one in table.T)
-        return TopPath(
-            Instrument.of(self.slot), ts_ns, bid, bid_size, ask, ask_size, trusted.astype(bool),
-            tuple(self._rescaled),
-        )  # fmt: skip
+        return TopPath.of(self.slot, table, tuple(self._rescaled))

@@ -28,6 +28,7 @@ from mm_framework.results.path_table import table_of
 from mm_framework.results.setup import Setup, values_of
 from mm_framework.results.summary import summarize
 from mm_framework.results.tables import tables_of
+from mm_framework.results.venue_path import compiled_paths
 from mm_framework.results.watchdog import watchdog
 from mm_framework.trading.backtest import Outcome
 from mm_framework.trading.compiled.lazy import Lazy
@@ -95,7 +96,9 @@ def play(
 def paths_of_tape(tape: Tape, setup: Setup) -> dict[str, TopPath]:
     """The best prices at the venue, which all runs on a tape with one timeline share."""
     settings = attrs.evolve(setup.trading, price_sources=tape.sources)
-    return market_paths(tape, clocks_of(tape, setup.backtest), settings)
+    clocks = clocks_of(tape, setup.backtest)
+    found = None if setup.backtest.engine == "interpreted" else compiled_paths(tape, clocks, settings)
+    return market_paths(tape, clocks, settings) if found is None else found
 
 
 def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:

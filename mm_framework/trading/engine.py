@@ -18,7 +18,7 @@ from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError
 from mm_framework.kernels import loader
-from mm_framework.kernels.cache import ENGINE
+from mm_framework.kernels.cache import ENGINE, KERNELS
 from mm_framework.kernels.mode import installed, mode
 from mm_framework.trading.backtest import Backtest, Outcome
 from mm_framework.trading.latency import Constant
@@ -29,7 +29,7 @@ from mm_framework.trading.timeline import Clocks, TapeMessage
 if TYPE_CHECKING:
     from mm_framework.trading.compiled.run import CompiledRun
 
-__all__ = ["Choice", "Engine", "run_backtest"]
+__all__ = ["Choice", "Engine", "at_hand", "run_backtest"]
 
 Choice = Literal["auto", "compiled", "interpreted"]
 
@@ -37,6 +37,15 @@ WORTH_ROWS: Final = 1_000_000
 """A tape of fewer rows is interpreted rather than that the engine is compiled for it."""
 
 Progress = Callable[[int], object]
+
+
+def at_hand() -> bool:
+    """Whether kernels are on and the engine runs without being compiled first."""
+    if mode() != "on":
+        return False
+    if any(loader.status(group).state not in ("warm", "loaded") for group in (KERNELS, ENGINE)):
+        return False
+    return loader.active() and loader.active(ENGINE)
 
 
 class Engine:

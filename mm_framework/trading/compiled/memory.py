@@ -205,6 +205,10 @@ class Numbers:
         self._kept[number] = made
         self._table(max(self._size, 2 * len(self._kept)))
 
+    def at_venue(self) -> dict[int, int]:
+        """The address of the slot at the venue, 0 for none, by the address of its NUMBER."""
+        return {made.address: made.words()[layout.NUMBER_VENUE // _WORD] for made in self._kept.values()}
+
     def means(self, number: int, half: int, slot: int) -> None:
         """The slot that a number means from now on; ``half``: NUMBER_VENUE or NUMBER_HERE."""
         self._kept[number].words()[half // _WORD] = slot

@@ -108,6 +108,8 @@ class DeskHalf(Protocol):
 class CompiledRun:
     """One run. Raises NotCompiled where a number or a definition is beyond what it holds."""
 
+    steps = STEPS
+
     def __init__(
         self,
         desk: DeskHalf,
@@ -149,8 +151,8 @@ class CompiledRun:
         """
         run, blocks, told = self.run, iter(_not_empty(self._rows.blocks())), 0
         self._coming = _contiguous(next(blocks, None))
-        run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, STEPS
-        while (code := run_loop(run.address)) != Status.END:
+        run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, self.steps
+        while (code := self.go_on()) != Status.END:
             self._check_range()
             if code == Status.ROWS:
                 self._next_block(blocks)
@@ -169,6 +171,10 @@ class CompiledRun:
             raise NotCompiled(_NO_ROOM)
         self._check_range()
         return self._outcome(end_ns)
+
+    def go_on(self) -> int:
+        """Let the loop do its next steps; the `Status` with which it gave back control."""
+        return run_loop(self.run.address)
 
     def reached(self) -> tuple[int, int]:
         """How many rows were received, and the time: what moves while the run does."""
@@ -431,6 +437,21 @@ class _Ring:
     def word(self, entry: int, offset: int) -> int:
         """A field of the entry at an address."""
         return self._words[(entry - self._entries.address + offset) // 8]
+
+    def at_venue(self, first: int, end: int) -> npt.NDArray[np.int64]:
+        """The entries that were the ``first``-th to the one before the ``end``-th at the venue, in its order.
+
+        Raises NotCompiled when later messages stand in the place of some.
+        """
+        mask = self._run[layout.RUN_RING_MASK]
+        order = np.frombuffer(self._order.view, np.int64).reshape(-1, 2)
+        places = order[np.arange(first, end) & mask, 1] >> 1
+        oldest = min(first, int(places.min(initial=first)))
+        if self._run[layout.RUN_RING_READ] - oldest > mask + 1:
+            raise NotCompiled("its messages are read too far ahead")
+        entries = np.frombuffer(self._entries.view, np.int64).reshape(-1, layout.TAPE_BYTES // 8)
+        found: npt.NDArray[np.int64] = entries[places & mask]
+        return found
 
     def grow(self) -> None:
         """Room for twice as many."""
