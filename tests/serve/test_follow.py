@@ -20,7 +20,7 @@ from kraken_virtual import kraken_kits
 from processes import capture_process, emulated_kraken
 from serving import BookReader, Collected, recorded
 
-from mm_framework.bundle.run import RunWriter, open_run
+from mm_framework.bundle.run import Run, RunWriter, open_run
 from mm_framework.bundle.settings import BundleSettings
 from mm_framework.errors import StoreError
 from mm_framework.feed import Feed
@@ -62,17 +62,29 @@ async def hear(address: str, enough: Callable[[dict[str, Any]], bool]) -> None:
                 await asyncio.sleep(0.05)
 
 
-def test_a_restarted_capture_under_the_relay_gives_its_clients_a_new_epoch(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An emulated Kraken for all tests of this module."""
+    with emulated_kraken(tmp_path_factory.mktemp("venue"), "--rate", "50") as venue:
+        yield venue.endpoint
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A recorded run that is over."""
+    return recorded(tmp_path_factory.mktemp("whole") / "runs" / "whole")
+
+
+def test_a_restarted_capture_under_the_relay_gives_its_clients_a_new_epoch(
+    endpoint: str, tmp_path: Path
+) -> None:
     reader, states, diffs = BookReader(), list[str](), 0
     captures: list[subprocess.Popen[str]] = []
 
-    with (
-        emulated_kraken(tmp_path, "--rate", "50") as venue,
-        serving("relay", "--data-dir", str(tmp_path)) as (server, address),
-    ):
+    with serving("relay", "--data-dir", str(tmp_path)) as (server, address):
 
         def capture(run_id: str) -> None:
-            captures.append(capture_process(venue.endpoint, tmp_path, "--run-id", run_id, *QUICK))
+            captures.append(capture_process(endpoint, tmp_path, "--run-id", run_id, *QUICK))
 
         def enough(message: dict[str, Any]) -> bool:
             nonlocal diffs
@@ -102,41 +114,39 @@ def test_a_restarted_capture_under_the_relay_gives_its_clients_a_new_epoch(tmp_p
     assert after[-1] == "SYNCED"
 
 
-def test_a_capture_in_the_process_of_the_server_is_served_and_recorded(tmp_path: Path) -> None:
+def test_a_capture_in_the_process_of_the_server_is_served_and_recorded(endpoint: str, tmp_path: Path) -> None:
     reader = BookReader()
 
     def enough(message: dict[str, Any]) -> bool:
         reader.take(message)
         return reader.seq is not None and reader.seq > 30
 
-    with emulated_kraken(tmp_path, "--rate", "50") as venue:
-        arguments = ["--capture", "kraken:BTC/EUR", "--endpoint", venue.endpoint, "--data-dir", str(tmp_path)]
-        with serving(*arguments, "--record", "here") as (server, address):
-            asyncio.run(hear(address, enough))
-            server.send_signal(signal.SIGINT)
-            assert server.wait(60) == 0
+    arguments = ["--capture", "kraken:BTC/EUR", "--endpoint", endpoint, "--data-dir", str(tmp_path)]
+    with serving(*arguments, "--record", "here") as (server, address):
+        asyncio.run(hear(address, enough))
+        server.send_signal(signal.SIGINT)
+        assert server.wait(60) == 0
     run = open_run(tmp_path / "runs" / "here")
     assert run.manifest.state == "complete"
     assert run.manifest.result is not None
     assert run.manifest.result["counts"]["gaps"] == 0
 
 
-def test_a_run_that_is_over_is_read_to_its_end_and_its_books_are_stopped(tmp_path: Path) -> None:
-    run, hub = recorded(tmp_path / "runs" / "one", seconds=30.0), Hub()
-    source = FollowedRun(run, kraken_kits(), hub)
+def test_a_run_that_is_over_is_read_to_its_end_and_its_books_are_stopped(whole: Run) -> None:
+    hub = Hub()
+    source = FollowedRun(whole, kraken_kits(), hub)
     asyncio.run(source.run())
     market = hub.view("kraken", "MINA/GBP")
     assert market is not None
     assert market.state == "STOPPED"
     assert market.book().bids
     assert source.to_json()["state"] == "ended"
-    assert source.to_json()["records"] == sum(1 for _ in run.records())
+    assert source.to_json()["records"] == sum(1 for _ in whole.records())
 
 
-def test_records_that_come_while_a_run_is_followed_over_segments(tmp_path: Path) -> None:
+def test_records_that_come_while_a_run_is_followed_over_segments(whole: Run, tmp_path: Path) -> None:
     """A recorded log is written again, record by record, as by a capture that goes on."""
-    settings = BundleSettings(checkpoint_interval_s=3.0, segment_max_s=3.0, flush_records=1)
-    whole = recorded(tmp_path / "runs" / "whole", seconds=30.0)
+    settings = BundleSettings(checkpoint_interval_s=2.0, segment_max_s=2.0, flush_records=1)
     (shard,) = whole.shards
     path = tmp_path / "runs" / "again"
     manifest = attrs.evolve(whole.manifest, run_id="again", state="running", result=None)
