@@ -59,6 +59,12 @@ class Fees:
         """As the settings of a run say."""
         return cls(model, FeeRounding(settings.fee_rounding, settings.fee_decimals))
 
+    @property
+    def flat(self) -> FlatFee | None:
+        """The built-in flat model, where nothing but that decides; None where fills are to be asked for."""
+        model = self.model
+        return model if type(model) is FlatFee and self.rounding.decimals is None else None
+
     def of(self, fill: Fill, definition: Definition, scale: int) -> int:
         """The fee of a fill in money units of 10**-``scale``, the last digit of which is half a price unit.
 

@@ -21,6 +21,7 @@ from mm_framework.trading.compiled import layout
 from mm_framework.trading.compiled.lazy import Lazy
 from mm_framework.trading.compiled.memory import Column, Half, Run
 from mm_framework.trading.equity import EquityGrid, EquityPoints
+from mm_framework.trading.fees import FlatFee
 from mm_framework.trading.ledger import Account, Ledger, entry_after, money_scale
 from mm_framework.trading.settings import TradingSettings
 
@@ -72,6 +73,17 @@ def _sum(numbers: Numbers) -> int:
     if numbers.dtype == object:
         return int(numbers.sum())
     return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFFFFFF).sum())
+
+
+def _flat_fees(model: FlatFee, table: Numbers) -> list[int]:
+    """`FlatFee.fee` of each fill."""
+    price, size, maker = (table[:, _AT[name]] for name in ("PRICE", "SIZE", "MAKER"))
+    most_bps = max(abs(model.fee_bps), abs(model.maker_bps), 1)
+    if 10 * int(price.max()) * int(size.max()) * most_bps > MAX:
+        price = price.astype(object)
+    share = np.where(maker != 0, model.maker_bps, model.fee_bps)
+    fees: list[int] = (-(-(price * 10 * size) * share // 10_000)).tolist()
+    return fees
 
 
 def _enter(account: Account, fills: _Fills, fees: Sequence[int]) -> None:
@@ -164,6 +176,8 @@ class Books:
 
     def _charge(self, table: Numbers) -> list[int]:
         """The fee of each fill, asked for in their order."""
+        if (flat := self.ledger.fees.flat) is not None:
+            return _flat_fees(flat, table)
         asked = (_AT["SLOT"], _AT["PRICE"], _AT["SIZE"], _AT["MAKER"])
         charged = self.ledger.fees.charged
         told = [(slot.definition, money_scale(slot.definition)) for slot in self._venue.slots]

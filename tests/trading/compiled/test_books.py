@@ -69,9 +69,9 @@ def fills(draw: Any) -> list[list[int]]:
     return records
 
 
-def booked_one_by_one(records: list[list[int]]) -> tuple[Ledger, list[int]]:
+def booked_one_by_one(records: list[list[int]], model: FlatFee) -> tuple[Ledger, list[int]]:
     """The reference, and the fees."""
-    market, ledger, fees = Market(), Ledger.by(FlatFee(FlatFeeSettings()), RULES), []
+    market, ledger, fees = Market(), Ledger.by(model, RULES), []
     for seq, ts_ns, strategy, slot, order, side, price, size, maker, mid2, then, _ in records:
         ledger.advance(ts_ns)
         where = market.slots[slot]
@@ -83,12 +83,14 @@ def booked_one_by_one(records: list[list[int]]) -> tuple[Ledger, list[int]]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(fills(), st.integers(1, 12))
-@example([[0, 0, 0, 0, 1, 1, 2**61 - 1, 2**61 - 1, 0, NULL, NULL, NULL]] * 3, 12)
-def test_columns_of_fills_are_booked_as_the_ledger_books_them(records: list[list[int]], at_once: int) -> None:
-    run, market = Run(), Market()
+@given(fills(), st.integers(1, 12), st.integers(-(10**9), 10**9), st.none() | st.integers(-500, 500))
+@example([[0, 0, 0, 0, 1, 1, 2**61 - 1, 2**61 - 1, 0, NULL, NULL, NULL]] * 3, 12, 100, -1)
+def test_columns_of_fills_are_booked_as_the_ledger_books_them(
+    records: list[list[int]], at_once: int, fee_bps: int, maker_bps: int | None
+) -> None:
+    run, market, model = Run(), Market(), FlatFee(FlatFeeSettings(fee_bps, maker_bps))
     column = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, max(1, len(records)))
-    books = Books(run, FlatFee(FlatFeeSettings()), RULES, None, column, market, NAMES)  # type: ignore[arg-type]
+    books = Books(run, model, RULES, None, column, market, NAMES)  # type: ignore[arg-type]
     for first in range(0, len(records), at_once):
         part = records[first : first + at_once]
         for k, record in enumerate(part, start=first):
@@ -99,7 +101,7 @@ def test_columns_of_fills_are_booked_as_the_ledger_books_them(records: list[list
     for record in records:
         market.slots[record[3]].mid2 = None if record[10] == NULL else record[10]
     ledger, paid, _ = books.end(1000)
-    expected, fees = booked_one_by_one(records)
+    expected, fees = booked_one_by_one(records, model)
     assert ledger.results() == expected.results()
     assert [one.fee for one in paid] == fees
     assert [one.fill.order for one in paid] == [record[4] for record in records]
