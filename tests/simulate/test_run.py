@@ -20,7 +20,7 @@ SEEDS = int(os.environ.get("MM_SIMULATE", "100"))
 PLANT = int(os.environ.get("MM_PLANT", "0"))
 BATCHES = 10
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(0 if PLANT else 600)
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
