@@ -4,6 +4,7 @@ that begins with ``error:`` when it could not answer, no traceback, and an end.
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,9 @@ def _broken(code: int, raised: BaseException | None, stderr: str) -> str | None:
         return f"ended with {code}"
     if "Traceback" in stderr:
         return "printed a traceback"
+    unforeseen = re.search(r"^error: \w+(Error|Exception): .*", stderr, re.MULTILINE)
+    if unforeseen:
+        return f"was surprised: {unforeseen[0]}"[:300]
     told = sum(line.startswith("error:") for line in stderr.splitlines())
     if code >= 2 and told != 1:
         return f"ended with {code} and {told} lines of error"

@@ -43,6 +43,7 @@ __all__ = [
     "record_places",
     "records_of",
     "scan",
+    "seal_holds",
     "segment_files",
     "segment_name",
     "segment_sha256",
@@ -97,6 +98,13 @@ def segment_sha256(path: Path) -> str:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def seal_holds(path: Path) -> bool:
+    """Whether a segment's bytes have the hash that its seal names; True for one that is not sealed."""
+    with open_segment(path) as file:
+        named = file.raw_sha256 if isinstance(file, SealedFile) else None
+    return named is None or named == segment_sha256(path)
 
 
 def parse_segment_name(name: str) -> tuple[int, int] | None:

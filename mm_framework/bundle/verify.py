@@ -17,7 +17,7 @@ import msgspec
 from mm_framework.bundle.frames import ShardReader
 from mm_framework.bundle.index import IndexBuilder, encode_entries, index_path
 from mm_framework.bundle.run import Run
-from mm_framework.bundle.segment import Fault, SegmentReader, records_of
+from mm_framework.bundle.segment import Fault, SegmentReader, records_of, seal_holds
 from mm_framework.bundle.tables import CONNECTION_KINDS, CONNECTIONS, INSTRUMENTS, connection_line, precedes
 from mm_framework.bundle.verify_report import Failure, VerifyReport, proofs_json
 from mm_framework.errors import CorruptFrame
@@ -94,6 +94,9 @@ class _Verification:
                 self._fault(shard, stretch.segment.fault)
             elif stored is not None and stretch.segment.header is not None:
                 self._index(shard, stretch.segment, stored, encode_entries(stretch.segment.header, entries))
+            if stretch.segment.fault is None and not seal_holds(stretch.segment.path):
+                file = stretch.segment.path.name
+                self._error("seal", shard, f"{file}: its seal names another hash than its bytes have")
         self._leave(feed)
 
     def _leave(self, feed: Feed) -> None:

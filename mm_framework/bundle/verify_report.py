@@ -15,7 +15,7 @@ __all__ = ["Failure", "VerifyReport"]
 @attrs.frozen
 class Failure:
     """One thing that is wrong. ``what``: crc, missing, checkpoint, malformed, checksum, gap, crossed,
-    index, table, waiting.
+    index, seal, table, waiting.
 
     ``frame`` is the record's index in its shard. ``expected``, ``found``: of a checksum, what the venue
     said and what the book gives; of a crossed book, its best bid and ask. ``levels``: ``(side, price,

@@ -187,27 +187,25 @@ class DayReader:
 
     def _identity(self) -> tuple[str, str]:
         """Exchange and date: of `schema.json`, else of the updates and the folder's name."""
-        schema = self.path / SCHEMA_FILE
-        if schema.exists():
-            try:
-                body = msgspec.json.decode(schema.read_bytes(), type=dict[str, Any])
-                return str(body["exchange"]), str(body.get("date", self.path.name))
-            except (msgspec.DecodeError, KeyError):
-                pass  # an earlier recorder's schema says only versions and columns
+        told = self._schema()
+        if "exchange" in told:
+            return str(told["exchange"]), str(told.get("date", self.path.name))
         first = next(self.diffs(), {})
         date = self.path.name if _DATE.fullmatch(self.path.name) else ""
         return str(first.get("exchange") or self.path.parent.parent.name).lower(), date
 
     def _instrument(self) -> str:
         """The instrument's id; of an earlier recorder's folder the exchange and its symbol."""
-        schema = self.path / SCHEMA_FILE
-        try:
-            body = msgspec.json.decode(schema.read_bytes(), type=dict[str, Any]) if schema.exists() else {}
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-            body = {}
-        told = body.get("instrument")
+        told = self._schema().get("instrument")
         symbol = next(self.diffs(), {}).get("symbol") or self.path.parent.name
         return told if isinstance(told, str) else f"{self.exchange}:{symbol}"
+
+    def _schema(self) -> dict[str, Any]:
+        """What `schema.json` says, nothing where it cannot be read; an earlier one says no identity."""
+        try:
+            return msgspec.json.decode((self.path / SCHEMA_FILE).read_bytes(), type=dict[str, Any])
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return {}
 
     def _find(self, pattern: str) -> Path | None:
         return next(iter(sorted(self.path.glob(pattern))), None)

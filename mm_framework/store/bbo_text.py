@@ -8,6 +8,7 @@ floats. A file is streamed; one that unpacks to far more than it holds is refuse
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from mm_framework.bundle.bbo_columns import BBO_COLUMNS
 from mm_framework.errors import EnvironmentFailed, StoreError
 from mm_framework.store.unpack import Unpacking
 
-__all__ = ["EARLIER_COLUMNS", "BboText", "header_of"]
+__all__ = ["EARLIER_COLUMNS", "BboText", "Utf8", "header_of"]
 
 EARLIER_COLUMNS: Final = (
     "capture_time_utc",
@@ -81,7 +82,7 @@ class BboText:
         read = csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)
         try:
             with self._limits.open(self.path) as stream:
-                yield from csv.open_csv(stream, read, parse, convert)
+                yield from csv.open_csv(pa.PythonFile(Utf8(stream), mode="r"), read, parse, convert)
         except pa.ArrowInvalid as error:
             raise StoreError(f"{self.path} cannot be read: {error}", path=self.path) from None
         except OSError as error:
@@ -92,6 +93,30 @@ class BboText:
     def _skip(self, row: Any) -> str:
         self.bad_lines += 1
         return "error" if self.bad_lines > max(_MOST_BAD_LINES, self.rows) else "skip"
+
+
+class Utf8:
+    """A stream for reading whose bytes are UTF-8: ``?`` stands for each byte that is not.
+
+    The reader of CSV cannot tell of a bad line that is no text.
+    """
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+
+    def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes, none at the end. Raises OSError."""
+        while True:
+            held, _ = self._decoder.getstate()
+            block = self._stream.read(size - len(held) if size > len(held) else size)
+            if not held and block.isascii():
+                return bytes(block)
+            text = self._decoder.decode(block, final=not block)
+            if text or not block:
+                return text.encode("utf-8", "replace")
 
 
 def header_of(path: Path) -> tuple[str, ...]:

@@ -68,6 +68,19 @@ def test_a_sealed_run_reads_as_before_in_every_way(run: Path) -> None:
     assert again.to_json() == report.to_json()
 
 
+def test_a_seal_that_names_another_hash_is_found(run: Path) -> None:
+    """The bytes are whole, and what the seal says of them is not."""
+    seal(run)
+    assert verify(open_run(run), toy.toy_kits()).ok
+    path = seals(run)[0]
+    data = bytearray(path.read_bytes())
+    data[34] ^= 1
+    path.write_bytes(data)
+    report = verify(open_run(run), toy.toy_kits())
+    assert not report.ok
+    assert [failure.what for failure in report.failures] == ["seal"]
+
+
 def test_both_hashes_are_noted(run: Path) -> None:
     raw = {path.name: path.read_bytes() for path in segments(run)}
     seal(run)

@@ -156,12 +156,13 @@ def test_what_the_recorder_declared_counts_once_and_the_replay_goes_on_behind_it
             assert report.n_found == len(gaps) > 0, "the numbers alone show each of them"
 
 
+@pytest.mark.parametrize("schema", [b'{"version": 3}', b'{"exchange": "krak\xffn"}', b"{"])
 def test_a_folder_of_the_earlier_recorder_is_read_by_its_columns_alone(
-    copied: Callable[[str], Path],
+    copied: Callable[[str], Path], schema: bytes
 ) -> None:
-    """No schema of ours, no facts in the ledger beyond the words, no frames of ours."""
+    """No schema of ours, or a damaged one, no facts in the ledger beyond the words, no frames of ours."""
     folder = copied("kraken")
-    (folder / "schema.json").write_text('{"version": 3}')
+    (folder / "schema.json").write_bytes(schema)
 
     def plain(lines: list[str]) -> list[str]:
         return [lines[0], *map(_bare, lines[1:])]

@@ -83,6 +83,13 @@ def test_a_changed_row_is_found_though_the_manifest_names_the_changed_file(
     assert [(fault.path, fault.kind) for fault in report.faults] == [(str(path), "digest")]
 
 
+def test_a_definition_that_is_not_known_is_told(store: Path) -> None:
+    manifest = store / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("venue_symbol", "wenue_symbol"))
+    with pytest.raises(StoreError, match="describes an instrument as this version does not"):
+        open_store(store)
+
+
 def test_no_store_is_told_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="mm store build"):
         open_store(tmp_path / "nothing")
