@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +57,9 @@ def command(app: App, result: str, out: Path | None, show: bool, explain: str | 
             raise click.UsageError("--explain tells one order: leave out --out and --open")
         explain_order(app, read, explain)
         return
-    file = write_page(read, out)
-    told = doubts(read.summary, read.document)
+    with _as_written(read):
+        file = write_page(read, out)
+        told = doubts(read.summary, read.document)
     app.out.emit(
         {
             "ok": True,
@@ -69,6 +72,21 @@ def command(app: App, result: str, out: Path | None, show: bool, explain: str | 
     )
     if show:
         click.launch(file.absolute().as_uri())
+
+
+@contextlib.contextmanager
+def _as_written(result: Result) -> Iterator[None]:
+    """Whoever lacks a word of `result.json` in the block is told so. Raises ManifestMismatch."""
+    from mm_framework.errors import ManifestMismatch
+
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ManifestMismatch(
+            f"{result.path}/result.json is not as this version writes it ({type(error).__name__}: {error}):"
+            " run the backtest again",
+            path=result.path,
+        ) from error
 
 
 def write_page(result: Result, out: Path | None = None) -> Path:

@@ -16,7 +16,7 @@ import msgspec
 from mm_framework.errors import ManifestMismatch, SchemaMismatch, StoreError
 from mm_framework.store.partitions import MANIFEST, Partition, is_ours
 from mm_framework.store.root import Root, checked
-from mm_framework.store.schema import SCHEMA_VERSION
+from mm_framework.store.schema import SCHEMA_VERSION, TABLES
 
 __all__ = ["FORMAT", "Input", "Note", "Overlap", "Part", "StoreManifest", "Stored", "Stretch", "Verdict"]
 
@@ -233,6 +233,9 @@ class StoreManifest:
             for name in manifest.names():
                 if not is_ours(checked(name)):
                     raise StoreError(f"{name!r} is no name of a file in a store", path=path)
+            strange = {table for part in manifest.parts for table in part.files} - set(TABLES)
+            if strange:
+                raise StoreError(f"there is no table {min(strange)!r}, only {', '.join(TABLES)}", path=path)
         except (msgspec.ValidationError, StoreError) as error:
             raise ManifestMismatch(f"{path} does not fit schema {schema}: {error}", path=path) from None
         return manifest

@@ -106,3 +106,12 @@ def test_what_is_no_result_is_refused_in_one_line(tmp_path: Path, content: str |
     assert (done.exit_code, done.stderr.count("\n")) == (4, 1)
     assert told in done.stderr
     assert not (folder / "report.html").exists()
+
+
+def test_a_word_that_lacks_in_the_document_is_told(tmp_path: Path) -> None:
+    backtest(tmp_path)
+    document = tmp_path / "data" / "results" / "one" / "result.json"
+    document.write_text(document.read_text().replace('"by_quote"', '"by_quotf"'))
+    result = mm("report", "one")
+    assert result.exit_code == 4
+    assert "is not as this version writes it (KeyError: 'by_quote')" in result.stderr

@@ -90,6 +90,13 @@ def test_a_definition_that_is_not_known_is_told(store: Path) -> None:
         open_store(store)
 
 
+def test_a_table_that_is_not_known_is_told(store: Path) -> None:
+    manifest = store / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"trades":', '"trAdes":'))
+    with pytest.raises(StoreError, match="there is no table 'trAdes'"):
+        open_store(store)
+
+
 def test_no_store_is_told_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="mm store build"):
         open_store(tmp_path / "nothing")
