@@ -16,8 +16,9 @@ BEGIN, END = "<!-- counts -->", "<!-- end of counts -->"
 
 def table(report: dict[str, Any]) -> str:
     """The counts as Markdown."""
+    extent = "everything" if report["minutes"] is None else f"{report['minutes']:g} minutes of it"
     lines = [
-        f"Seed {report['seed']}, {report['day']}, Python {report['python']}:",
+        f"Seed {report['seed']}, {report['day']}, Python {report['python']}, {extent}:",
         "",
         "| trial | tried | violations | seconds |",
         "| --- | ---: | ---: | ---: |",

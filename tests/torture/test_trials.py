@@ -140,9 +140,10 @@ def test_counts_stand_on_the_page(repository: Path) -> None:
     from page import PAGE, filled
 
     trial = {"trial": "damaged files", "tried": 12345, "violations": [], "seconds": 61.4}
-    report = {"seed": 3, "day": "2026-01-02", "python": "3.11.1", "trials": [trial]}
+    report = {"seed": 3, "day": "2026-01-02", "python": "3.11.1", "minutes": 2.0, "trials": [trial]}
     page = filled(PAGE.read_text(), report)
     assert "| damaged files | 12,345 | 0 | 61 |" in page
+    assert "2 minutes of it" in page
     assert filled(page, report) == page
     with pytest.raises(ValueError, match="no <!-- counts"):
         filled("", report)
