@@ -7,6 +7,8 @@ answer is asked for: no traceback, one line of error, a documented exit code.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -93,7 +95,10 @@ def damage_file(kind: Kind, room: Room, done: Tried) -> None:
             return
         try:
             for what, content in room.some(list(_damages(len(whole))), kind.name):
-                path.write_bytes(_changed(whole, what, content))
+                changed = _changed(whole, what, content)
+                if path.suffix == ".gz" and _unpacked(changed) == _unpacked(whole):
+                    continue  # a time in a header, which nothing reads
+                path.write_bytes(changed)
                 done.tried += 1
                 done.count(kind.name)
                 wrong = _wrong(kind, ask(*command), expected)
@@ -109,6 +114,14 @@ def _damages(size: int) -> Iterator[tuple[str, int]]:
         yield "cut", at
         for mask in MASKS:
             yield f"^{mask:02x} at", at
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    """What a gzip file holds, None when it is damaged."""
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error):
+        return None
 
 
 def _changed(whole: bytes, what: str, at: int) -> bytes:
