@@ -71,6 +71,8 @@ def hunted(mistake: Mistake, copy: Path) -> str | None:
     path.write_text(whole.replace(mistake.old, mistake.new))
     try:
         ran = _hunt(mistake.hunt, copy)
+    except subprocess.TimeoutExpired:
+        return f"what should find it does not end within {LIMIT_S:g} s"
     finally:
         path.write_text(whole)
     return None if ran.returncode == FOUND else f"not found: {(ran.stdout + ran.stderr)[-300:]}"
