@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
+import os
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,12 @@ def main() -> None:
     given = parser.parse_args()
     query = urlencode({"exchange": given.exchange, "symbol": given.symbol, "types": ",".join(SHOWN)})
     token = given.token_file.read_text().strip() if given.token_file else None
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         asyncio.run(follow(f"{given.url}?{query}", token, given.messages))
+    except KeyboardInterrupt:
+        pass
+    except BrokenPipeError:  # whoever read has gone, as in `| head`; nothing is left to be flushed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
