@@ -32,6 +32,11 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Long bytes are no part of a test's name: workers must find equal names, and bytes may hold a time."""
+    return argname if isinstance(val, bytes) and len(val) > 16 else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels before workers start: all but one would use the reference path meanwhile."""
     workers = config.getoption("numprocesses", default=None)
