@@ -10,7 +10,7 @@ import attrs
 from mm_framework.bundle.disk import FolderLock
 from mm_framework.bundle.manifest import MANIFEST, Manifest
 from mm_framework.bundle.tables import RUNLOG
-from mm_framework.errors import EnvironmentFailed, StoreError
+from mm_framework.errors import StoreError
 
 __all__ = ["LivingRun", "is_written", "living_run"]
 
@@ -36,13 +36,7 @@ def is_written(path: Path) -> bool:
 
     Raises StoreError for a manifest that cannot be read.
     """
-    if Manifest.read(path).state != "running":
-        return False
-    try:
-        FolderLock(path).release()
-    except EnvironmentFailed:  # another process holds it
-        return True
-    return False
+    return Manifest.read(path).state == "running" and FolderLock.is_held(path)
 
 
 def _living(path: Path, now_s: float, wanted: Callable[[Manifest], bool]) -> LivingRun | None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
@@ -165,45 +166,87 @@ class FolderLock:
     """The writer's lock on a folder: the operating system's lock on its file ``.lock``.
 
     It ends with its process, however that ends; the empty file stays. Raises EnvironmentFailed when
-    another process (or another lock of this one) holds it.
+    another process (or another lock of this one) holds it: at once, for a look of `is_held` is waited out.
     """
 
     def __init__(self, folder: Path) -> None:
         path = folder / ".lock"
         with writing(path):
-            self._file = path.open("ab")
+            self._file = path.open("ab+")
         try:
             with writing(path):
-                held = not _lock(self._file)
+                taken = _take(self._file)
         except EnvironmentFailed:
             self._file.close()
             raise
-        if held:
+        if not taken:
             self._file.close()
             raise EnvironmentFailed(f"{folder} is being written by another process: wait for its end")
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether a writer holds the lock; also True where the system does not tell. Writes nothing.
+
+        The look takes a shared lock for a moment, so that any number may look at once; where there is none
+        (Windows) two that look in the same moment may take each other for a writer.
+        """
+        try:
+            with (folder / ".lock").open("rb") as file:
+                return not _try_lock(file, shared=True)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def release(self) -> None:
         """Give the lock back; a second call does nothing."""
         self._file.close()
 
 
+LOOK_WAIT_S: Final = 5.0
+"""How long a writer waits for those who look; each is done within microseconds, on a busy machine later."""
+LOOK_PAUSE_S: Final = 0.001
+
+
+def _take(file: BinaryIO) -> bool:
+    """Lock for a writer; False when another writer has it, or somebody looks without end."""
+    end = time.monotonic() + LOOK_WAIT_S
+    while not _try_lock(file):
+        if time.monotonic() > end or _is_a_writers(file):
+            return False
+        time.sleep(LOOK_PAUSE_S)
+    return True
+
+
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: BinaryIO) -> bool:
+    def _try_lock(file: BinaryIO, *, shared: bool = False) -> bool:
+        """Lock without waiting; there is no shared lock, so a writer cannot tell who has it and waits."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except PermissionError:
             return False
         return True
 
+    def _is_a_writers(file: BinaryIO) -> bool:
+        return False
+
 else:
     import fcntl
 
-    def _lock(file: BinaryIO) -> bool:
+    def _try_lock(file: BinaryIO, *, shared: bool = False) -> bool:
+        """Lock without waiting; a shared lock goes with others of its kind only."""
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
+            return False
+        return True
+
+    def _is_a_writers(file: BinaryIO) -> bool:
+        """Whether the lock that was refused is a writer's: a shared one leaves room for another."""
+        if _try_lock(file, shared=True):
+            fcntl.flock(file, fcntl.LOCK_UN)
             return False
         return True
 

@@ -28,7 +28,7 @@ def killed_run(runs: Path, instruments: Collection[str]) -> str | None:
         if not wanted & recorded:
             continue
         if manifest.state == "running":
-            if _is_written(runs / manifest.run_id):
+            if FolderLock.is_held(runs / manifest.run_id):
                 continue
             return manifest.run_id
         return manifest.run_id if manifest.state == "recovered" else None
@@ -47,11 +47,3 @@ def _newest(runs: Path) -> list[Manifest]:
         if manifest.run_id == file.parent.name:
             found.append(manifest)
     return sorted(found, key=lambda one: (one.wall0_ns, one.run_id), reverse=True)
-
-
-def _is_written(path: Path) -> bool:
-    try:
-        FolderLock(path).release()
-    except EnvironmentFailed:
-        return True
-    return False

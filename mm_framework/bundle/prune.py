@@ -85,7 +85,7 @@ def _found(path: Path, keep: timedelta, now: datetime) -> RunFound:
         return RunFound(path.name, path, "unreadable", None, size)
     age = now - ended
     verdict: Verdict = "remove" if age > keep else "keep"
-    if _is_written(path):
+    if FolderLock.is_held(path):
         verdict = "running"
     elif manifest.state == "running":
         verdict = "crashed"
@@ -97,11 +97,3 @@ def _end(manifest: Manifest) -> datetime:
     begun = datetime.fromisoformat(manifest.created.replace("Z", "+00:00"))
     lasted_s = (manifest.result or {}).get("duration_s", 0.0)
     return begun + timedelta(seconds=float(lasted_s))
-
-
-def _is_written(path: Path) -> bool:
-    try:
-        FolderLock(path).release()
-    except EnvironmentFailed:
-        return True
-    return False
