@@ -12,6 +12,7 @@ from typing import Any
 import attrs
 
 from mm_framework.bundle.run import Run
+from mm_framework.calibrate.families import Source
 from mm_framework.calibrate.market_data import MarketData, RefreshReader
 from mm_framework.calibrate.settings import MdCacheSettings
 from mm_framework.capture.book_requests import BookRequests, offers_books
@@ -22,7 +23,7 @@ from mm_framework.cli.bundles import kits_of, new_run, opened
 from mm_framework.cli.calibration_options import Wish
 from mm_framework.cli.live import LiveRequest, run_live
 from mm_framework.cli.run_calibration import Calibration, calibration_of, strategy_of
-from mm_framework.cli.run_now import RunNow
+from mm_framework.cli.run_now import RunNow, metrics_now
 from mm_framework.cli.run_options import RunOptions
 from mm_framework.cli.run_watch import Watch, watch_of
 from mm_framework.contracts.fee_model import FeeModel
@@ -113,7 +114,9 @@ def _live_job(app: App, options: RunOptions) -> Job:
     heard = paper if data is None else RefreshReader(paper, paper.pipeline, data, books.kits)
     watched = heard if watch is None else watch.around(heard, paper.pipeline, data, paper.stages.measured)
     test = None if calibration is None else calibration.test
-    listener = RunNow(watched, paper.pipeline, app.load(DataSettings).value.dir, name, test)
+    folder = app.load(DataSettings).value.dir
+    listener = RunNow(watched, paper.pipeline, folder, name, test)
+    metrics = metrics_now(_sources(watch, data), folder, name)
 
     exposed = ExposedCapture()
     if watch is not None:
@@ -125,7 +128,7 @@ def _live_job(app: App, options: RunOptions) -> Job:
         return books.know(paper.timed(kit))
 
     def go() -> dict[str, Any]:
-        with _open(app, watch), listener.open():
+        with _open(app, watch), listener.open(), metrics:
             result = run_live(
                 app,
                 request,
@@ -164,6 +167,13 @@ def _no_refresh(venue: str, settings: MdCacheSettings) -> str:
 
 def _open(app: App, watch: Watch | None) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if watch is None else watch.open(app)
+
+
+def _sources(watch: Watch | None, data: MarketData | None) -> list[Source]:
+    """What the run shows of its strategies and of its cache."""
+    if watch is not None:
+        return list(watch.sources)
+    return [] if data is None else [data.cache.families]
 
 
 def _watched(watch: Watch | None, data: MarketData | None) -> dict[str, Any]:

@@ -1,11 +1,16 @@
-"""What a live run tells of its strategies as it goes on, for ``mm serve`` to show; see `serve.attached`."""
+"""What a live run tells of itself as it goes on, for ``mm serve`` to show; see `serve.attached`.
+
+RunNow(listener, ...).open()       its strategies, written as records come in
+metrics_now(sources, ...)          its metrics, written by a thread of their own
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -14,21 +19,23 @@ import msgspec
 
 from mm_framework.calibrate.ab import AbRun
 from mm_framework.calibrate.chunks import Driven
+from mm_framework.calibrate.families import Source
 from mm_framework.calibrate.routing import Bucket
 from mm_framework.feed import Output
 from mm_framework.model.fixed import text
 from mm_framework.model.frame import Block
 from mm_framework.model.instrument import parse_id
 from mm_framework.serve.answers import Arm, StrategyNow
-from mm_framework.serve.attached import RUNNING
+from mm_framework.serve.attached import METRICS, RUNNING, STATUS, MetricsNow
 from mm_framework.trading.ledger import AccountResult, quote_of
 from mm_framework.trading.market import Slot
 from mm_framework.trading.queued import AnyPipeline
 
-__all__ = ["MOST_ARMS", "RunNow", "strategy_now"]
+__all__ = ["MOST_ARMS", "RunNow", "metrics_now", "strategy_now"]
 
 MOST_ARMS: Final = 50
 """Strategies in instruments that are told; those that traded come first."""
+_EVERY_S: Final = 1.0
 _EVERY_NS: Final = 1_000_000_000
 
 
@@ -42,7 +49,7 @@ class RunNow:
         self, listener: Driven, pipeline: AnyPipeline, data_dir: Path, run_id: str, test: AbRun | None
     ) -> None:
         self._listener, self._pipeline, self._run_id, self._test = listener, pipeline, run_id, test
-        self._path = data_dir / RUNNING / f"{run_id}.json"
+        self._file = _File(data_dir, f"{run_id}{STATUS}")
         self._due_ns = 0
 
     @property
@@ -68,8 +75,46 @@ class RunNow:
     @contextlib.contextmanager
     def open(self) -> Iterator[None]:
         """The file is there within the block at most."""
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open():
+            yield
+
+    def _write(self) -> None:
+        self._file.write(strategy_now(self._pipeline, self._run_id, _now_ms(), self._test))
+
+
+@contextlib.contextmanager
+def metrics_now(sources: Sequence[Source], data_dir: Path, run_id: str) -> Iterator[None]:
+    """A thread writes what the sources give, within the block, once a second; no file without sources."""
+    if not sources:
+        yield
+        return
+    file, over = _File(data_dir, f"{run_id}{METRICS}"), threading.Event()
+
+    def write() -> None:
+        while not over.wait(_EVERY_S):
+            families = [family for source in sources for family in source()]
+            file.write(MetricsNow(run_id, _now_ms(), families))
+
+    thread = threading.Thread(target=write, name="metrics", daemon=True)
+    with file.open():
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+class _File:
+    """A file that is replaced as a whole, or left as it is by a disk that refuses."""
+
+    def __init__(self, data_dir: Path, name: str) -> None:
+        self._path = data_dir / RUNNING / name
+        self._part = data_dir / RUNNING / f"{name}.part"
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """It is there within the block at most."""
         try:
             yield
         finally:
@@ -79,15 +124,16 @@ class RunNow:
             with contextlib.suppress(OSError):  # another run tells there
                 self._path.parent.rmdir()
 
-    @property
-    def _part(self) -> Path:
-        return self._path.with_suffix(".part")
-
-    def _write(self) -> None:
-        told = strategy_now(self._pipeline, self._run_id, time.time_ns() // 1_000_000, self._test)
+    def write(self, document: msgspec.Struct) -> None:
+        """Replace it."""
         with contextlib.suppress(OSError):
-            self._part.write_bytes(msgspec.json.encode(told))
+            self._path.parent.mkdir(parents=True, exist_ok=True)  # a run that ends may take it away
+            self._part.write_bytes(msgspec.json.encode(document))
             os.replace(self._part, self._path)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def strategy_now(pipeline: AnyPipeline, run_id: str, ts_ms: int, test: AbRun | None = None) -> StrategyNow:

@@ -1,6 +1,7 @@
 """What Prometheus and health checks ask for.
 
-/metrics/prometheus      counts of the server, its instruments, the captures of the data directory
+/metrics/prometheus      counts of the server, its instruments, the captures of the data directory; what the
+                         live runs beside it show of their strategies
 /healthz                 200 while the server answers
 /readyz                  200 when every source tells what is now, 503 before
 """
@@ -38,12 +39,12 @@ def routes(serving: Serving) -> Sequence[BaseRoute]:
 
     async def prometheus(request: Request) -> Response:
         captures = await serving.read(serving.captures.now)
+        runs = list(await serving.read(serving.metrics))
         exposition = Exposition()
         exposition.add(lambda: server_families(serving.counters))
         exposition.add(lambda: market_families(serving.hub.markets()))
         exposition.add(lambda: capture_families(captures))
-        for source in serving.metrics:
-            exposition.add(source)
+        exposition.add(lambda: runs)
         return Response(exposition.text(), headers={"content-type": CONTENT_TYPE})
 
     async def health(request: Request) -> Response:

@@ -44,8 +44,8 @@ class Source(Protocol):
 class Serving:
     """``data_dir`` holds ``runs``; ``store_root`` is the store's folder or URL. ``venues``: what `mm venues`
     says of the installed plugins, asked when it is needed. ``sources`` in the order of the command.
-    ``metrics``: what others than the server show to Prometheus. ``strategy``: the live run of
-    a strategy beside the server, None without one. ``gate``: so many read files at a time.
+    ``metrics``: what the live runs of strategies beside the server show to Prometheus; ``strategy``: the one
+    that told last, None without one. ``gate``: so many read files at a time.
     """
 
     hub: Hub
@@ -54,11 +54,15 @@ class Serving:
     sources: Sequence[Source] = ()
     access: Access = attrs.field()
     venues: Callable[[], Sequence[Mapping[str, Any]]] = tuple
-    metrics: Sequence[families.Source] = ()
+    metrics: families.Source = attrs.field()
     strategy: Callable[[], StrategyNow | None] = attrs.field()
     past: Past = attrs.field(init=False)
     captures: Captures = attrs.field(init=False)
     gate: asyncio.Semaphore = attrs.field(init=False, factory=lambda: asyncio.Semaphore(AT_A_TIME))
+
+    @metrics.default
+    def _metrics(self) -> families.Source:
+        return Attached(self.data_dir).metrics
 
     @strategy.default
     def _strategy(self) -> Callable[[], StrategyNow | None]:

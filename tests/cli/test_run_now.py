@@ -8,10 +8,12 @@ import signal
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from serving import running
 from toy_plugins import toy_plugins
 from toy_socket import toy_socket
 
@@ -19,6 +21,8 @@ from mm_framework.cli import main
 from mm_framework.cli.app import App
 from mm_framework.serve.answers import StrategyNow
 from mm_framework.serve.attached import RUNNING, Attached
+from mm_framework.serve.hub import Hub
+from mm_framework.serve.serving import Serving
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +77,32 @@ def test_a_file_that_is_old_or_torn_is_of_no_run(tmp_path: Path) -> None:
     (folder / "c.json").write_text('{"run_id": "c", "ts', encoding="utf-8")
     found = [Attached(tmp_path, lambda now_ms=now_ms: now_ms).now() for now_ms in (6_500, 15_500, 16_001)]  # type: ignore[misc]
     assert [one and one.run_id for one in found] == ["b", "b", None]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process may send itself SIGINT there")
+def test_metrics_of_a_live_run_stand_on_the_page_of_the_server(tmp_path: Path) -> None:
+    """Those of a run that keeps them; nothing of them is left behind."""
+    data = tmp_path / "data"
+    pages: list[str] = []
+    ended = threading.Event()
+
+    def look() -> None:
+        with running(Serving(Hub(), data, str(data / "store")), ["exposition"]) as address:
+            while not ended.wait(0.05) and "mm_symbol_total_ticks{" not in "".join(pages[-1:]):
+                with urllib.request.urlopen(f"http://{address}/metrics/prometheus", timeout=60) as answer:
+                    pages.append(answer.read().decode())
+        if not ended.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=look)
+    with toy_socket() as url:
+        thread.start()
+        words = ("--mode", "live", "toy:A/EUR", "--endpoint", url, "--strategy", "trader", "--record", "one")
+        watched = ("--print-features", "--md-cache-enabled", "--duration-seconds", "150")
+        result = CliRunner().invoke(main, ["run", *words, *watched])
+        ended.set()
+        thread.join()
+    assert json.loads(result.stdout)["ok"], result.output
+    assert 'mm_symbol_total_ticks{instrument="toy:A/EUR",run="one",symbol="A/EUR"}' in pages[-1]
+    assert 'mm_md_cache_total_hits{run="one"}' in pages[-1]
+    assert not (data / RUNNING).exists()
