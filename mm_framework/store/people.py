@@ -23,7 +23,6 @@ __all__ = ["BestPrices", "best_prices", "offset_at", "top_dtype", "trades"]
 
 Rows = npt.NDArray[Any]
 
-_SIDES: Final = pa.array(["buy", "sell"])
 _MS: Final = 1e6
 
 
@@ -40,7 +39,7 @@ def trades(rows: Rows, instrument: str, run: str, scales: Mapping[int, Scales]) 
         "ts_capture": pa.array(prints["ts_recv_ns"]),
         "price": decimals(np.ascontiguousarray(prints["price"]), price_scales),
         "qty": decimals(np.ascontiguousarray(prints["size"]), size_scales),
-        "side": pa.DictionaryArray.from_arrays(side, _SIDES),
+        "side": pa.DictionaryArray.from_arrays(side, pa.array(["buy", "sell"])),
         "trade_id": _nullable(prints["aux"]),
         "session_id": _word(run, len(prints)),
         "instrument": _word(instrument, len(prints)),
