@@ -19,13 +19,14 @@ from mm_framework.model.book import Level
 from mm_framework.model.events import NULL, iter_messages, iter_rows
 from mm_framework.model.frame import Block
 from mm_framework.model.instrument import Definition
-from mm_framework.model.orders import Fill, Intent, IntentKind, OrderState, Side
+from mm_framework.model.orders import Fill, Intent, IntentKind, Side
 from mm_framework.model.tops import TopEvent
 from mm_framework.trading.desk import Desk, Observer
 from mm_framework.trading.exchange import Answer
 from mm_framework.trading.ledger import money_scale
 from mm_framework.trading.market import Slot
 from mm_framework.trading.matching import MatchingEngine, Report
+from mm_framework.trading.order_states import ENDED
 from mm_framework.trading.queued import AnyPipeline, QueuedPipeline
 
 if TYPE_CHECKING:
@@ -45,8 +46,6 @@ class Driven(Protocol):
         """See the listener of a capture."""
         ...
 
-
-_ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 
 Measured = tuple[int | None, Mapping[str, int]]
 """How long a record took, ns, and its stages."""
@@ -125,7 +124,7 @@ class ChunkWriter:
         self._quoted[intent.instrument] = self._quoted.get(intent.instrument, 0) + 1
         for booked in self._early.pop(key, ()):
             self._fill(booked)
-        if answer.state in _ENDED:
+        if answer.state in ENDED:
             self._ended.append(key)
 
     def on_report(self, report: Report, definition: Definition) -> None:
@@ -137,7 +136,7 @@ class ChunkWriter:
         if quote is not None and report.ahead is not None and quote.ahead is None:
             slot = self._desk.markets.by_id[report.instrument]
             self._quotes[key] = quote._replace(ahead=_size(report.ahead * slot.lot, slot))
-        if report.state in _ENDED:
+        if report.state in ENDED:
             self._ended.append(key)
 
     def on_fill(self, fill: Fill, fee: int, definition: Definition) -> None:

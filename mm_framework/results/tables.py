@@ -19,10 +19,9 @@ from mm_framework.results.parts import TableParts
 from mm_framework.trading.backtest import Outcome, Sent
 from mm_framework.trading.ledger import money_scale
 from mm_framework.trading.matching import Report
+from mm_framework.trading.order_states import ENDED
 
 __all__ = ["RunTables", "tables_of"]
-
-_ENDS = (OrderState.FILLED, OrderState.CANCELLED, OrderState.EXPIRED, OrderState.REJECTED)
 
 
 @attrs.frozen(eq=False)
@@ -121,7 +120,7 @@ class _Order:
         if report.fill is not None:
             self.filled += report.fill.size
             self.fills += 1
-        if report.state in _ENDS:
+        if report.state in ENDED:
             self.ended_ns = report.ts_ns
 
     @staticmethod
@@ -223,7 +222,7 @@ def _state(one: _Order) -> str:
         return "rejected"
     if one.state is None:
         return "sent"
-    return one.state.name.lower() if one.state in _ENDS else "open"
+    return one.state.name.lower() if one.state in ENDED else "open"
 
 
 def _refused_by(one: _Order) -> str | None:

@@ -44,6 +44,7 @@ from mm_framework.trading.order_rules import (
     taker_price,
     unfit,
 )
+from mm_framework.trading.order_states import OrderTrigger, next_state
 from mm_framework.trading.queue import Advance, Ahead, queue_model
 
 __all__ = ["Execution", "MatchingEngine", "Report", "Resting"]
@@ -122,6 +123,7 @@ class Resting:
     emptied: bool = False
 
 
+_ENTERED = {IntentKind.PLACE: OrderTrigger.TAKEN, IntentKind.REPLACE: OrderTrigger.REPLACED}
 _Key = tuple[str, int]
 _Place = tuple[int, int]
 """``(side, price)``."""
@@ -309,7 +311,7 @@ class MatchingEngine:
     def _lost(self, slot: Slot, now_ns: int) -> None:
         if self.rules.on_gap == "cancel":
             for one in list(self.resting(slot.index)):
-                self._end(one, OrderState.CANCELLED, now_ns)
+                self._end(one, OrderTrigger.CANCELLED, now_ns)
 
     def _found(self, slot: Slot, seq: int, now_ns: int) -> None:
         """A new book: what crosses it fills, the others are last in line."""
@@ -331,7 +333,7 @@ class MatchingEngine:
         elif (one := self._resting.get(slot.index, {}).get((intent.strategy, intent.order))) is None:
             self._refuse(intent, slot, Refusal.UNKNOWN_ORDER, now_ns)
         elif intent.kind is IntentKind.CANCEL:
-            self._end(one, OrderState.CANCELLED, now_ns, IntentKind.CANCEL)
+            self._end(one, OrderTrigger.CANCELLED, now_ns, IntentKind.CANCEL)
         else:
             self._replace(one, intent, seq, now_ns)
 
@@ -342,7 +344,7 @@ class MatchingEngine:
         open_ones = [one for orders in self._resting.values() for one in orders.values()]
         for one in open_ones:
             if expiry_of(one.order) <= now_ns:
-                self._end(one, OrderState.EXPIRED, now_ns)
+                self._end(one, OrderTrigger.LAPSED, now_ns)
         left = [expiry_of(one.order) for orders in self._resting.values() for one in orders.values()]
         self._next_expiry_ns = min(left, default=NEVER)
 
@@ -372,6 +374,7 @@ class MatchingEngine:
         keeps_place = price == order.price and size <= order.leaves
         order.price, order.size, order.leaves = price, order.size - order.leaves + size, size
         if keeps_place:
+            order.state = next_state(order.state, OrderTrigger.REPLACED)
             self._report(one, order.state, now_ns, IntentKind.REPLACE)
         else:
             self._remove(one)
@@ -383,8 +386,8 @@ class MatchingEngine:
         order, slot = one.order, one.slot
         takes = is_market(order) or reaches(order.side, order.price, slot)
         if order.urgency is Urgency.MAKER and takes:
-            order.state = OrderState.REJECTED
-            self._report(one, OrderState.REJECTED, now_ns, kind, Refusal.WOULD_TAKE)
+            order.state = next_state(order.state, OrderTrigger.REFUSED)
+            self._report(one, order.state, now_ns, kind, Refusal.WOULD_TAKE)
             return
         fills = list(self._takes(order, slot)) if takes else []
         if order.tif is TimeInForce.FOK and sum(size for _, _, size in fills) < order.leaves:
@@ -394,6 +397,7 @@ class MatchingEngine:
         shown = self._displayed(slot, order.side, order.price)
         one.ahead = None if shown is None else _lots(shown, one.lot)
         if not (lapses and not fills):
+            order.state = next_state(order.state, _ENTERED[kind])
             self._report(one, order.state, now_ns, kind, ahead=None if takes or lapses else one.ahead)
         for level, price, size in fills:
             if self.rules.depletion:
@@ -403,8 +407,8 @@ class MatchingEngine:
         if not order.leaves:
             return
         if lapses:
-            order.state = OrderState.EXPIRED
-            self._report(one, OrderState.EXPIRED, now_ns, None if fills else kind)
+            order.state = next_state(order.state, OrderTrigger.LAPSED)
+            self._report(one, order.state, now_ns, None if fills else kind)
             return
         one.through = takes
         one.emptied = False
@@ -440,16 +444,17 @@ class MatchingEngine:
     ) -> None:
         order = one.order
         order.leaves -= size
-        order.state = OrderState.PARTIALLY_FILLED if order.leaves else OrderState.FILLED
+        done = OrderTrigger.EXECUTED if order.leaves else OrderTrigger.COMPLETED
+        order.state = next_state(order.state, done)
         fill = Fill(
             seq, now_ns, order.strategy, one.slot.id, order.number, order.side, price, size, maker, mid2
         )
         self._report(one, order.state, now_ns, fill=fill)
 
-    def _end(self, one: Resting, state: OrderState, now_ns: int, kind: IntentKind | None = None) -> None:
-        one.order.state = state
+    def _end(self, one: Resting, trigger: OrderTrigger, now_ns: int, kind: IntentKind | None = None) -> None:
+        one.order.state = next_state(one.order.state, trigger)
         self._remove(one)
-        self._report(one, state, now_ns, kind)
+        self._report(one, one.order.state, now_ns, kind)
 
     def _remove(self, one: Resting) -> None:
         self._resting.get(one.slot.index, {}).pop((one.order.strategy, one.order.number), None)

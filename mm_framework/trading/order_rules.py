@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from mm_framework.model.orders import Intent, Order, Refusal, Side, Urgency
+from mm_framework.model.orders import Intent, Order, OrderState, Refusal, Side, Urgency
 from mm_framework.num import ceil_to, floor_to
 from mm_framework.trading.market import Slot
 
@@ -47,7 +47,7 @@ def unfit(price: int, size: int, *, market: bool = False) -> Refusal | None:
 
 
 def order_of(intent: Intent, slot: Slot) -> Order:
-    """The order that a place asks for, price and size rounded against us to the tick and the lot."""
+    """The order that a place asks for, pending: price and size rounded against us to the tick and the lot."""
     assert intent.side is not None
     assert intent.price is not None
     assert intent.size is not None
@@ -66,6 +66,7 @@ def order_of(intent: Intent, slot: Slot) -> Order:
         urgency=intent.urgency,
         tag=intent.tag,
         expires_ns=intent.expires_ns,
+        state=OrderState.PENDING,
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-from mm_framework.model.orders import Intent, IntentKind, Order, OrderState
+from mm_framework.model.orders import Intent, IntentKind, Order
 from mm_framework.trading.market import Slot
 from mm_framework.trading.matching import Report
 from mm_framework.trading.order_rules import order_of
+from mm_framework.trading.order_states import ENDED, reported_state
 
 __all__ = ["OwnOrders"]
-
-_ENDED = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED})
 
 
 class OwnOrders:
@@ -60,7 +59,6 @@ class OwnOrders:
         """An intent leaves: what it places is pending."""
         if intent.kind is IntentKind.PLACE:
             order = order_of(intent, slot)
-            order.state = OrderState.PENDING
             key = (order.strategy, order.number)
             self._by_key[key] = self._orders.setdefault(slot.id, {})[key] = order
 
@@ -82,8 +80,8 @@ class OwnOrders:
         elif report.kind is IntentKind.REPLACE and report.refusal is None:
             order.size, order.price, order.leaves = report.size, report.price, report.leaves
         if report.refusal is None or report.kind is IntentKind.PLACE:
-            order.state = report.state
-            if order.state in _ENDED:
+            order.state = reported_state(order.state, report.state)
+            if order.state in ENDED:
                 del self._by_key[key], self._orders[order.instrument][key]
 
     def _replaced(self, key: tuple[str, int]) -> None:
