@@ -22,6 +22,7 @@ __all__ = [
     "Course",
     "Drawdown",
     "accounts_of",
+    "balances",
     "by_event",
     "course",
     "drawdown",
@@ -60,9 +61,8 @@ class Course:
 def course(fills: Fills, path: TopPath, times_ns: Ints) -> Course:
     """The account that the fills, all of one, make, at times; state after all that is stamped with them."""
     rows = np.searchsorted(fills.ts_ns, times_ns, side="right")
-    position = np.concatenate([[0], np.cumsum(fills.signed)])[rows]
-    moves = zip(fills.signed.tolist(), fills.price.tolist(), fills.fee, strict=True)
-    cash = list(accumulate((-signed * price * 10 - fee for signed, price, fee in moves), initial=0))
+    positions, cash = balances(fills)
+    position = positions[rows]
     prices = np.concatenate([[0], fills.price])[rows]
     at = path.at(times_ns)
     long = position > 0
@@ -72,11 +72,18 @@ def course(fills: Fills, path: TopPath, times_ns: Ints) -> Course:
     held = position != 0
     return Course(
         position=position,
-        cash=np.array(cash, object)[rows],
+        cash=cash[rows],
         value=position.astype(object) * mark.astype(object) * 10,
         beyond=int((held & (shown != NULL) & (np.abs(position) > shown)).sum()),
         stale=int((held & (shown == NULL)).sum()),
     )
+
+
+def balances(fills: Fills) -> tuple[Ints, npt.NDArray[np.object_]]:
+    """Position and cash after fees before the first of the fills, all of one account, and after each."""
+    moves = zip(fills.signed.tolist(), fills.price.tolist(), fills.fee, strict=True)
+    cash = list(accumulate((-signed * price * 10 - fee for signed, price, fee in moves), initial=0))
+    return np.concatenate([[0], np.cumsum(fills.signed)]), np.array(cash, object)
 
 
 def grid(start_ns: int, end_ns: int, step_ns: int) -> Ints:

@@ -182,10 +182,13 @@ def _shares(found: Mapping[str, Any], *names: str) -> str:
 
 def inventory_table(accounts: Sequence[Mapping[str, Any]]) -> str:
     """Of each account what it held."""
-    head = ("account", "at the end", "most", "mean", "held for", "at the limit", "turnover")
+    head = (
+        "account", "at the end", "most", "mean", "held for", "at the limit", "turnover",
+        "to be flat: mean, most", "and as taker: mean, most",
+    )  # fmt: skip
     rows = []
     for one in accounts:
-        held = one["inventory"]
+        held, costs = one["inventory"], one.get("carrying", {})
         rows.append(
             (
                 f"{one['strategy']}, {one['instrument']}",
@@ -194,9 +197,20 @@ def inventory_table(accounts: Sequence[Mapping[str, Any]]) -> str:
                 duration(held["held_s"]),
                 share(held["at_limit"]),
                 f"{number(float(held['turnover']))} {one['quote']}",
+                _cost(costs.get("spread")),
+                _cost(costs.get("fee")),
             )
         )
-    return table(head, rows, "sizes in the base currency; mean by time, without sign")
+    return table(
+        head,
+        rows,
+        "sizes in the base currency; mean by time, without sign; to be flat: what closing a position at once"
+        " would lose against the mid, in quote currency, and what a taker would pay for it",
+    )
+
+
+def _cost(one: Mapping[str, Any] | None) -> str:
+    return DASH if one is None else f"{number(one['mean'])}, {number(one['most'])}"
 
 
 def ladder_table(ladder: Sequence[Mapping[str, Any]], quote: str) -> str:

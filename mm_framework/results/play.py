@@ -21,9 +21,10 @@ from mm_framework.calibrate.market_data import TapeData
 from mm_framework.model.instrument import Definition
 from mm_framework.replay.tape import Tape
 from mm_framework.results.bundle import FORMAT, Result, as_written
+from mm_framework.results.carrying import Charge
 from mm_framework.results.columns import columns_of
 from mm_framework.results.parts import TableParts
-from mm_framework.results.path import TopPath, market_paths
+from mm_framework.results.path import Instrument, TopPath, market_paths
 from mm_framework.results.path_table import table_of
 from mm_framework.results.setup import Setup, values_of
 from mm_framework.results.summary import summarize
@@ -33,6 +34,7 @@ from mm_framework.results.watchdog import watchdog
 from mm_framework.trading.backtest import Outcome
 from mm_framework.trading.compiled.lazy import Lazy
 from mm_framework.trading.engine import Engine
+from mm_framework.trading.fees import Fees
 from mm_framework.trading.ledger import AMOUNTS, AccountResult, by_quote
 from mm_framework.trading.results import money_text
 from mm_framework.trading.settings import BacktestSettings
@@ -108,7 +110,7 @@ def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:
     intents, columns = len(outcome.intents), columns_of(outcome, paths)
     _forget(outcome)
     return {
-        **summarize(columns, played.setup.limits),
+        **summarize(columns, played.setup.limits, charge=_charge(played)),
         "intents": intents,
         "refused_by_allocator": dict(sorted(refused.items())),
     }
@@ -163,6 +165,20 @@ def result_of(
     if played.data is not None:
         document["md_cache"] = played.data.document()
     return Result(as_written(document), None, tables)
+
+
+def _charge(played: Played) -> Charge:
+    """What a taker of the run paid."""
+    fees = Fees.by(played.setup.fee_model, played.setup.trading)
+
+    @functools.cache
+    def definition(one: Instrument) -> Definition:
+        return Definition(0, 0, one.id, one.id, one.price_scale, one.size_scale)
+
+    def charge(one: Instrument, price: int, size: int) -> int:
+        return fees.charged(price, size, definition(one), one.money_scale, maker=False)
+
+    return charge
 
 
 def _forget(outcome: Outcome) -> None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from mm_framework.contracts.strategy import units
 from mm_framework.model.fixed import text
+from mm_framework.results.carrying import Charge, carrying
 from mm_framework.results.columns import RunColumns
 from mm_framework.results.distances import AtDistance, by_distance, own_rate
 from mm_framework.results.equity import Drawdown, course, drawdown, equity, event_times, finest, grid
@@ -41,8 +42,11 @@ def summarize(
     run: RunColumns,
     limits: LimitSettings | None = None,
     horizons_ns: Sequence[int] = HORIZONS_NS,
+    charge: Charge | None = None,
 ) -> dict[str, Any]:
-    """The summary. ``limits``: those of the run, for the share of time at the limit of a position."""
+    """The summary. ``limits``: those of the run, for the share of time at the limit of a position;
+    ``charge``: what a taker pays, for the cost to be flat.
+    """
     span_ns = (run.start_ns, run.end_ns)
     quotes = lives(run.reports, run.end_ns)
     return {
@@ -52,8 +56,8 @@ def summarize(
         "trusted_share": {name: _trusted(run, name) for name in sorted(run.paths)},
         "by_quote": {name: _by_quote(run, name, money) for name, money in by_quote(run.results).items()},
         "accounts": [
-            _account(run, number, quotes.where(quotes.account == number), span_ns, limits, horizons_ns)
-            for number in range(len(run.accounts))
+            _account(run, one, quotes.where(quotes.account == one), span_ns, limits, horizons_ns, charge)
+            for one in range(len(run.accounts))
         ],
     }
 
@@ -116,6 +120,7 @@ def _account(
     span_ns: tuple[int, int],
     limits: LimitSettings | None,
     horizons_ns: Sequence[int],
+    charge: Charge | None,
 ) -> dict[str, Any]:
     strategy, name = run.accounts[number]
     path, fills, reports = run.path(number), run.fills.of(number), run.reports.of(number)
@@ -145,6 +150,7 @@ def _account(
             "held_s": None if held.held_ns is None else held.held_ns / 1e9,
             "turnover": money_text(held.turnover, instrument.money_scale),
         },
+        "carrying": attrs.asdict(carrying(run, number, charge)),
         "orders": _orders(counts(reports, fills), instrument),
         "quoting": attrs.asdict(quoting(quotes, path, span_ns)),
         "time_to_fill": _survival(time_to_fill(quotes)),
