@@ -77,10 +77,10 @@ bench-serve: $(VENV)/.stamp-dev ## measure the relay with 256 clients on loopbac
 bench-calibration: $(VENV)/.stamp-dev ## measure calibration logs, an A/B test, a data set of a day
 	@"$(BIN)/python" benchmarks/run_calibration.py $(ARGS)
 
-bench-peers: $(VENV)/.stamp-dev ## measure it beside other programs, which are installed into build/peers
+bench-peers: $(VENV)/.stamp-dev ## measure it beside cryptofeed, hftbacktest and nautilus_trader, which are installed into build/peers
 	@"$(BIN)/python" benchmarks/run_peers.py $(ARGS)
 
-bench-backtest-peers: $(VENV)/.stamp-dev ## measure a backtest beside hftbacktest, which is installed into build/peers
+bench-backtest-peers: $(VENV)/.stamp-dev ## the backtests of bench-peers alone: beside hftbacktest and nautilus_trader
 	@"$(BIN)/python" benchmarks/run_backtest_peers.py $(ARGS)
 
 compare-fills: $(VENV)/.stamp-dev ## compare the fills of a backtest with those of hftbacktest, which is installed into build/peers

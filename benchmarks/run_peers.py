@@ -1,13 +1,14 @@
-"""How fast are we beside other programs that do this work? Rounds of one process a side, then a table.
+"""How fast are we beside other programs that do this work? Rounds of one process a side, then tables.
 
     python benchmarks/run_peers.py [NAME ...] [--quick] [--rounds N] [--depth 10|25] [--json FILE]
 
-A peer is a program that reads one venue. It is installed, at pinned versions, into an environment below
-``build/peers``. Every side of a venue gets the same market content in the form of the wire that it reads,
-see `wires`. In a round each side runs once, in a process of its own and one after the other; each next
-round begins with another side. A side measures the wall time of its passes in its own process: no start
-of a process, no socket, and no reading of the peer's file is in it. Exit code 5: a peer could not be
-installed or run.
+A peer is a program that reads one venue, or one that plays backtests. It is installed, at pinned versions,
+into an environment below ``build/peers``. Every side of a venue gets the same market content in the form of
+the wire that it reads, see `wires`; every side of a backtest the same tape, see `backtest_peers`. In a round
+each side runs once, in a process of its own and one after the other; each next round begins with another
+side. A side measures the time of its passes in its own process: no start of a process, no socket, and no
+reading of the peer's file is in it. The first table has one line a peer and work, with what the design asks
+for. Exit code 5: a peer could not be installed or run.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
+import backtest_peers
+from beside import Beside, beside_table
 from figures import Figure, facts_list, number, rounded, table, times
 from machine import kernels, machine
 from peer_environments import Unavailable, environment, told_by
+from tapes import make_tape
 from wires import Made, make
 
 HERE: Final = Path(__file__).resolve().parent
@@ -200,55 +204,113 @@ def section(venue: str, made: Made, measured: Sequence[Measured], peers: Mapping
     )
 
 
-def main(arguments: Sequence[str] | None = None, known: Mapping[str, Peer] = PEERS) -> int:
-    """Install, measure and print; the exit code."""
+def main(
+    arguments: Sequence[str] | None = None,
+    known: Mapping[str, Peer] = PEERS,
+    backtests: Sequence[str] = backtest_peers.PEERS,
+) -> int:
+    """Install, measure and print; the exit code. ``backtests``: the peers that play them."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all unless given: {', '.join(known)}")
+    names = (*known, *backtests)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all unless given: {', '.join(names)}")
     parser.add_argument("--quick", action="store_true", help="less data, 2 rounds")
     parser.add_argument("--rounds", type=int, help="5 unless given")
     parser.add_argument("--depth", type=int, choices=(10, 25), default=10, help="of Kraken's book")
     parser.add_argument("--build", type=Path, default=BUILD, help="where environments are made")
     parser.add_argument("--json", metavar="FILE", type=Path, help="also write one JSON document to FILE")
-    parser.add_argument("--markdown", metavar="FILE", type=Path, help="also write the table to FILE")
+    parser.add_argument("--markdown", metavar="FILE", type=Path, help="also write the tables to FILE")
     options = parser.parse_args(arguments)
-    if unknown := set(options.names) - known.keys():
+    if unknown := set(options.names) - {*names}:
         parser.error(f"no peer is called {', '.join(sorted(unknown))}")
-    peers = {name: known[name] for name in options.names or known}
+    asked = options.names or names
     try:
-        return _run(options, peers)
+        return _run(
+            options,
+            {name: known[name] for name in asked if name in known},
+            [name for name in asked if name in backtests],
+        )
     except Unavailable as error:
         print(f"bench-peers: {error}", file=sys.stderr)
         return UNAVAILABLE
 
 
-def _run(options: argparse.Namespace, peers: Mapping[str, Peer]) -> int:
+def _run(options: argparse.Namespace, peers: Mapping[str, Peer], backtests: Sequence[str]) -> int:
     pythons = {
         name: environment(options.build / peer.requirements.stem, peer.requirements)
         if peer.requirements
         else Path(sys.executable)
         for name, peer in peers.items()
     }
+    players = backtest_peers.pythons_of(backtests, options.build)
     about = machine([kernels()])
     print(json.dumps(about), flush=True)
-    part, least_s = (QUICK_PART, 0.02) if options.quick else (1.0, LEAST_S)
-    texts, results = [facts_list(about) + OURS], []
+    texts, results, compared = [], [], []
     for venue in dict.fromkeys(peer.venue for peer in peers.values()):
         here = {name: peer for name, peer in peers.items() if peer.venue == venue}
-        with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
-            made = make(venue, Path(folder), options.depth, part)
-            all_sides = sides(Path(folder), made, here, pythons, least_s)
-            measured = measure(venue, made, all_sides, options.rounds or (2 if options.quick else 5))
-        bases = [one for one in measured if one.side.name in here]
-        texts.append(section(venue, made, measured, here))
-        results += [{"venue": venue, **_line(one, bases)} for one in measured]
-    text = "\n".join(texts)
+        text, lines, found = _venue(venue, here, pythons, options)
+        texts.append(text)
+        results += lines
+        compared += found
+    if players:
+        text, found = _backtests(players, options)
+        texts.append(text)
+        compared += found
+    for one in compared:
+        print(json.dumps(one.to_json()))
+    text = "\n".join([f"{facts_list(about)}{OURS}\n{beside_table(compared)}", *texts])
     print(f"\n{text}", end="")
     if options.markdown is not None:
         options.markdown.write_text(f"# Benchmarks beside peers\n\n{text}", encoding="utf-8")
     if options.json is not None:
-        document = {"machine": about, "results": results}
+        beside = [one.to_json() for one in compared]
+        document = {"machine": about, "beside": beside, "results": results}
         options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _rounds(options: argparse.Namespace) -> int:
+    rounds: int = options.rounds or (2 if options.quick else 5)
+    return rounds
+
+
+def _venue(
+    venue: str, peers: Mapping[str, Peer], pythons: Mapping[str, Path], options: argparse.Namespace
+) -> tuple[str, list[dict[str, Any]], list[Beside]]:
+    """The text, the results and the comparisons of one venue."""
+    part, least_s = (QUICK_PART, 0.02) if options.quick else (1.0, LEAST_S)
+    with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
+        made = make(venue, Path(folder), options.depth, part)
+        all_sides = sides(Path(folder), made, peers, pythons, least_s)
+        measured = measure(venue, made, all_sides, _rounds(options))
+    bases = [one for one in measured if one.side.name in peers]
+    lines = [{"venue": venue, **_line(one, bases)} for one in measured]
+    return section(venue, made, measured, peers), lines, beside(venue, measured, peers)
+
+
+def beside(venue: str, measured: Sequence[Measured], peers: Mapping[str, Peer]) -> list[Beside]:
+    """Ours beside each peer, on the form of the wire that the peer reads."""
+    return [
+        Beside(
+            f"{venue}, {one.side.name.removeprefix('ours, ')}",
+            base.side.name,
+            (one.wall, base.wall),
+            (one.cpu, base.cpu),
+        )
+        for base in measured
+        if base.side.name in peers
+        for one in measured
+        if one.side.name not in peers and one.side.wire == base.side.wire
+    ]
+
+
+def _backtests(pythons: Mapping[str, Path], options: argparse.Namespace) -> tuple[str, list[Beside]]:
+    """The text and the comparisons of backtests."""
+    part = backtest_peers.QUICK_PART if options.quick else backtest_peers.PART
+    with tempfile.TemporaryDirectory(prefix="mm-bench-") as folder:
+        store = make_tape(backtest_peers.TAPE, Path(folder), part)
+        all_sides = backtest_peers.sides(store, Path(folder), pythons)
+        told = backtest_peers.measured(all_sides, _rounds(options))
+    return f"## backtests\n\n{backtest_peers.notes(told)}", backtest_peers.beside_peers(told)
 
 
 def _line(one: Measured, bases: Sequence[Measured]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def main(path: str, tick: float, lot: float, low: float, high: float, latency_ns
     with np.load(path) as file:
         data = file["data"]
     runs = {play.__name__: measure(play, data, tick, lot, low, high, latency_ns) for play in (empty, every)}
-    return {"version": version("hftbacktest"), "rows": len(data), **runs}
+    return {"version": f"hftbacktest {version('hftbacktest')}", "rows": len(data), **runs}
 
 
 if __name__ == "__main__":

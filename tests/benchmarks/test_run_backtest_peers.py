@@ -1,4 +1,4 @@
-"""``make bench-backtest-peers``: both sides by turns on one tape, ratios of single rounds."""
+"""Backtests beside peers: all sides by turns on one tape, ratios of single rounds, in both commands."""
 
 from __future__ import annotations
 
@@ -9,41 +9,104 @@ from typing import Any
 import numpy as np
 import pytest
 
+SECONDS = {"ours": 0.5, "hftbacktest": 2.0, "nautilus": 50.0}
 
-def test_both_sides_are_asked_in_turn_and_compared_round_by_round(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import run_backtest_peers as bench
 
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Who was asked, in order; nothing is installed, and what they would get is looked at."""
+    import backtest_peers as sides
+    import run_backtest_peers
 
-    def told(command: list[str], name: str) -> dict[str, Any]:
-        asked.append(name)
-        if name == bench.THEIRS:
+    found: list[str] = []
+
+    def told(command: tuple[str, ...], name: str) -> dict[str, Any]:
+        found.append(name)
+        if name == "hftbacktest":
             with np.load(command[3]) as file:
                 assert len(file["data"]) > 1000
             tick, lot, low, high = map(float, command[4:8])
             assert 0 < tick < low < high
             assert lot > 0
-        seconds = {"seconds": 2.0 if name == bench.THEIRS else 0.5, "cpu_seconds": 1.0, "engine": "compiled"}
-        return {"rows": 1000, "empty": seconds, "every": seconds}
+        if name == "nautilus":
+            check_rows(np.load(command[3]), *map(int, command[4:7]))
+        seconds = {"seconds": SECONDS[name], "cpu_seconds": 1.0, "engine": "compiled"}
+        return {"version": f"{name} 1", "rows": 1000, "empty": seconds, "every": seconds}
 
-    monkeypatch.setattr(bench, "environment", lambda folder, requirements: Path("python"))
-    monkeypatch.setattr(bench, "told_by", told)
+    monkeypatch.setattr(sides, "environment", lambda folder, requirements: Path("python"))
+    monkeypatch.setattr(sides, "told_by", told)
+    for module in (sides, run_backtest_peers):
+        monkeypatch.setattr(module, "QUICK_PART", 0.02)
+    return found
+
+
+def check_rows(rows: Any, price_decimals: int, size_decimals: int, lot: int) -> None:
+    """Levels and prints of a day of BTC/USDT, in order, at no more decimals than they need."""
+    ts_recv, ts_venue, _, kind, side, price, size, last = rows.T
+    assert (price_decimals, size_decimals, lot) == (2, 5, 1)
+    assert (np.diff(ts_recv) >= 0).all()
+    assert (ts_venue <= ts_recv).all()
+    assert set(kind.tolist()) == {0, 1, 2}
+    assert set(side[kind < 2].tolist()) == {-1, 1}
+    assert 1_000_000 < price[kind < 2].min() <= price[kind < 2].max() < 20_000_000
+    assert size[kind == 1].min() > 0
+    assert last[-1]
+
+
+def test_all_sides_are_asked_in_turn_and_compared_round_by_round(
+    asked: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import run_backtest_peers as bench
+
     saved, page = tmp_path / "x.json", tmp_path / "x.md"
     command = ["--quick", "--rounds", "2", "--json", str(saved), "--markdown", str(page)]
     assert bench.main(command) == 0
-    assert asked == ["hftbacktest", "ours", "ours", "hftbacktest"]
-    assert "| every | ours, compiled | 2 000 | 1 000 | 4.00x (4.00 to 4.00) | 1.00x" in page.read_text()
+    assert asked == ["ours", "hftbacktest", "nautilus", "hftbacktest", "nautilus", "ours"]
+    assert (
+        "| backtest, a market maker woken by every event | hftbacktest | rows/s | 2 000 | 500 |"
+        " 4.00x (4.00 to 4.00) | 1.00x (1.00 to 1.00) | 3x | 4x |\n"
+    ) in page.read_text()
+    assert "- nautilus: nautilus 1\n" in page.read_text()
     assert len(json.loads(saved.read_text())["rounds"]["ours"]) == 2
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    beside = {(one["peer"], one["work"]): one["ratio"] for one in lines if one["bench"] == "beside"}
+    assert beside == {
+        (peer, f"backtest, {work}"): ratio
+        for peer, ratio in (("hftbacktest", 4.0), ("nautilus", 100))
+        for work in ("nobody woken", "a market maker woken by every event")
+    }
+
+
+def test_bench_peers_has_backtests_in_its_first_table(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from run_peers import main
+
+    assert main(["--quick", "--rounds", "1", "nautilus"]) == 0
+    assert asked == ["ours", "nautilus"]
+    table = capsys.readouterr().out.partition("\n\n")[2]
+    assert table.index("| backtest, nobody woken | nautilus | rows/s | 2 000 | 20") < table.index(
+        "## backtests"
+    )
 
 
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import backtest_peers as sides
     import run_backtest_peers as bench
+    from peer_environments import Unavailable
 
     def missing(folder: Path, requirements: Path) -> Path:
-        raise bench.Unavailable("hftbacktest could not be installed: no network")
+        raise Unavailable("hftbacktest could not be installed: no network")
 
-    monkeypatch.setattr(bench, "environment", missing)
+    monkeypatch.setattr(sides, "environment", missing)
     assert bench.main(["--quick"]) == bench.UNAVAILABLE
     assert "could not be installed" in capsys.readouterr().err
+
+
+def test_every_side_has_a_script_and_exact_versions(repository: Path) -> None:
+    from backtest_peers import PEERS
+
+    for peer in PEERS:
+        script = repository / "benchmarks" / "peers" / f"{peer}_speed.py"
+        compile(script.read_text(encoding="utf-8"), str(script), "exec")
+        assert "==" in script.with_name(f"{peer}.txt").read_text(encoding="utf-8")

@@ -38,10 +38,11 @@ def test_the_sides_take_turns_and_every_round_is_kept(
     from run_peers import main
 
     saved, page = tmp_path / "peers.json", tmp_path / "peers.md"
-    assert main(["--quick", "--json", str(saved), "--markdown", str(page)], _peers(fake)) == 0
+    assert main(["--quick", "--json", str(saved), "--markdown", str(page)], _peers(fake), ()) == 0
     printed, _, table = capsys.readouterr().out.partition("\n\n")
-    about, *rounds = map(json.loads, printed.splitlines())
+    about, *told = map(json.loads, printed.splitlines())
     assert about["bench"] == "machine"
+    rounds = [one for one in told if one["bench"] == "peers"]
     ours = [("ours, verify", "v1"), ("ours, feed", "v1"), ("ours, verify", "v2"), ("ours, feed", "v2")]
     order = [("fake", "v1"), *ours]
     assert [(one["round"], (one["side"], one["wire"])) for one in rounds] == [
@@ -59,6 +60,12 @@ def test_the_sides_take_turns_and_every_round_is_kept(
     for one in results[1:]:
         assert one["ratios"]["fake"] == pytest.approx([rate / 10_000 for rate in one["rounds"]], rel=0.01)
     assert page.read_text() == f"# Benchmarks beside peers\n\n{table}"
+    for one, result in zip(told[len(rounds) :], results[1:3], strict=True):
+        assert (one["bench"], one["peer"], one["ours"]) == ("beside", "fake", result["median"])
+        assert one["work"] == f"kraken, {result['side'].removeprefix('ours, ')}"
+        assert one["ratios"] == result["ratios"]["fake"]
+        assert (one["floor"], one["aim"]) == (None, None)
+    assert table.index("| kraken, verify | fake | frames/s |") < table.index("| fake | v1 | 10 000")
     assert "| side | wire | frames/s | times fake | times fake, CPU time | round 1 | round 2 |" in table
     assert "| fake | v1 | 10 000 | - | - | 10 000 | 10 000 |" in table
     assert "\n- It only counts.\n" in table
@@ -71,7 +78,7 @@ def test_a_peer_that_fails_is_one_line_and_exit_code_5(
 
     script = tmp_path / "fake.py"
     script.write_text("raise SystemExit('the moon is in the wrong place')")
-    assert main(["--quick"], _peers(script)) == 5
+    assert main(["--quick"], _peers(script), ()) == 5
     assert (
         capsys.readouterr().err
         == "bench-peers: fake failed with exit code 1: the moon is in the wrong place\n"
@@ -86,7 +93,7 @@ def test_a_peer_that_cannot_be_installed_is_one_line_and_exit_code_5(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     requirements = tmp_path / "fake.txt"
     requirements.write_text("there-is-no-such-package==1.0\n")
-    assert main(["--quick", "--build", str(tmp_path / "build")], _peers(fake, requirements)) == 5
+    assert main(["--quick", "--build", str(tmp_path / "build")], _peers(fake, requirements), ()) == 5
     *_, last = capsys.readouterr().err.splitlines()
     assert last.startswith("bench-peers: fake could not be installed: ERROR: ")
     assert "there-is-no-such-package" in last
@@ -117,7 +124,7 @@ def test_an_unknown_peer_is_a_usage_error(fake: Path, capsys: pytest.CaptureFixt
     from run_peers import main
 
     with pytest.raises(SystemExit) as stopped:
-        main(["other"], _peers(fake))
+        main(["other"], _peers(fake), ())
     assert stopped.value.code == 2
     assert "no peer is called other" in capsys.readouterr().err
 
@@ -143,7 +150,7 @@ def test_a_venue_is_a_table_of_its_own(
     monkeypatch.setattr(Side, "run", lambda side: {"passes": 1, "seconds": 0.5, "cpu_seconds": 0.25})
     peers = {**_peers(fake), "numbered": Peer(fake, "bitfinex", "seq", None, ("It counts numbers.",))}
     saved = tmp_path / "peers.json"
-    assert main(["--quick", "--json", str(saved)], peers) == 0
+    assert main(["--quick", "--json", str(saved)], peers, ()) == 0
     kraken, bitfinex = capsys.readouterr().out.partition("\n## kraken\n")[2].split("\n## bitfinex\n")
     assert "\nKraken BTC/EUR, " in kraken
     assert "\n| fake | v1 | " in kraken
