@@ -1,4 +1,4 @@
-"""Fill the generated parts of the reference pages from the code, so that they cannot drift.
+"""Fill the generated parts of the reference pages, and draw, from the code, so that they cannot drift.
 
     python docs/generate.py           write the pages (`make docs` does)
     python docs/generate.py --api     also accept the present public names and signatures into api.txt
@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+import drawings
 import notebook_pages
 import relay_pages
 import rest_pages
@@ -241,21 +242,30 @@ def records() -> str:
     return f"{enum_table(RecordKind)}\nFlags of a record:\n\n{enum_table(FrameFlag)}"
 
 
-def states() -> str:
-    """The state table as a diagram and as a table."""
-    from mm_framework.sync.state import TRANSITIONS, Trigger
-
-    cells = [(old, trigger, new) for old, row in TRANSITIONS.items() for trigger, new in row.items()]
-    arrows = "\n".join(f"    {old.name} --> {new.name}: {trigger.name}" for old, trigger, new in cells)
-    triggers = table(("trigger", "meaning"), [(code(t.name), t.value) for t in Trigger])
+def state_table(transitions: drawings.Table, kinds: type[enum.Enum]) -> str:
+    """A state table, a column a trigger, and what the triggers mean."""
     grid = table(
-        ("state", *(code(t.name) for t in Trigger)),
+        ("state", *(code(t.name) for t in kinds)),
         [
-            (code(old.name), *(code(row[t].name) if t in row else "-" for t in Trigger))
-            for old, row in TRANSITIONS.items()
+            (code(old.name), *(code(row[t].name) if t in row else "-" for t in kinds))
+            for old, row in transitions.items()
         ],
     )
-    return f"```mermaid\nstateDiagram-v2\n    [*] --> CONNECTING\n{arrows}\n```\n\n{grid}\n{triggers}"
+    return f"{grid}\n" + table(("trigger", "meaning"), [(code(t.name), t.value) for t in kinds])
+
+
+def states() -> str:
+    """The states of a book; the drawing beside it is of the same table."""
+    from mm_framework.sync.state import TRANSITIONS, Trigger
+
+    return state_table(TRANSITIONS, Trigger)
+
+
+def order_states() -> str:
+    """The states of an order; the drawing beside it is of the same table."""
+    from mm_framework.trading.order_states import TRANSITIONS, OrderTrigger
+
+    return state_table(TRANSITIONS, OrderTrigger)
 
 
 REGIONS: dict[str, Callable[[], str]] = {
@@ -268,6 +278,8 @@ REGIONS: dict[str, Callable[[], str]] = {
     "layouts": layouts,
     "records": records,
     "states": states,
+    "order-states": order_states,
+    "rooms": partial(drawings.rooms, table),
     "relay-messages": partial(relay_pages.messages, table),
     "rest-operations": partial(rest_pages.operations, table),
     "metrics-question": partial(rest_pages.question, table),
@@ -366,13 +378,19 @@ def render(text: str) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Write every page that changed and say which."""
+    """Write every page and drawing that changed and say which."""
     for page in pages():
         old = page.read_text(encoding="utf-8")
         new = render(old)
         if new != old:
             page.write_text(new, encoding="utf-8", newline="\n")
             print(f"wrote {page.relative_to(DOCS.parent)}")
+    for name, drawing in drawings.DRAWINGS.items():
+        picture = drawings.PICTURES / name
+        text = drawing()
+        if not picture.exists() or picture.read_text(encoding="utf-8") != text:
+            picture.write_text(text, encoding="utf-8", newline="\n")
+            print(f"wrote {picture.relative_to(DOCS.parent)}")
     if "--api" in arguments:
         API.write_text("\n".join(api_lines()) + "\n", encoding="utf-8", newline="\n")
         print(f"wrote {API.relative_to(DOCS.parent)}")

@@ -39,7 +39,7 @@ WORDS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*PAGES, "../explanation/sync"])
+@pytest.mark.parametrize("name", [*PAGES, "../explanation/sync", "../explanation/data-path"])
 def test_a_committed_page_equals_the_generated_one(generate: ModuleType, page: Page, name: str) -> None:
     committed = page(name)
     fresh = generate.render(committed)
