@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from drawing import Arrow, Box, draw
@@ -24,7 +24,8 @@ PROJECT: Final = PICTURES.parent.parent / "pyproject.toml"
 MANY: Final = 5
 """A trigger that leads from so many states to one is drawn once."""
 
-Table = Mapping[Enum, Mapping[Enum, Enum]]
+Table = Mapping[Any, Mapping[Any, Enum]]
+"""State -> trigger -> the next state; each an Enum."""
 Place = tuple[float, float]
 
 BOOK_PLACES: Final[dict[str, Place]] = {

@@ -1,4 +1,4 @@
-"""A bundle through `Feed`: the loop that verify, recover, slice, digests and the Python API share."""
+"""A bundle through `Feed`, over damage: the loop that recover and inspect share."""
 
 from __future__ import annotations
 
