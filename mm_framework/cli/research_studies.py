@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -49,8 +50,9 @@ def data_options(function: F) -> F:
 def features(app: App, /, **given: Any) -> None:
     """Judge features of best prices as forecasts of the mid's next move.
 
-    Spread, imbalance, size-weighted mid, micro-price, order flow, and all together, learned walk-forward and
-    compared with baselines on data that they have not seen. INSTRUMENT is an id such as kraken:BTC/EUR.
+    Spread, imbalance, size-weighted mid, micro-price, order flow (of the best prices and of the best
+    --research-levels), and all together, learned walk-forward and compared with baselines on data that they
+    have not seen. INSTRUMENT is an id such as kraken:BTC/EUR.
     Writes JSON, Markdown and HTML into a folder whose name follows from the result.
     """
     _study(app, "features", given)
@@ -74,7 +76,9 @@ def _study(app: App, kind: Kind, given: dict[str, Any]) -> None:
     from mm_framework.research.studies import sections, study
 
     settings = app.load(ResearchSettings).value
-    columns, note = read(app, given)
+    step_ns = math.gcd(settings.sample_ms, settings.window_ms) * 1_000_000
+    deep = (settings.levels, step_ns) if kind == "features" and settings.levels > 1 else None
+    columns, note = read(app, given, deep)
     with app.out.progress("learning and testing", total=1, unit="studies") as advance:
         try:
             document = study(kind, columns, note, settings)
@@ -89,8 +93,8 @@ def _study(app: App, kind: Kind, given: dict[str, Any]) -> None:
     tell(app, given["out"], document, f"{titles[kind]}: {note.instrument}", sections(document))
 
 
-def read(app: App, given: dict[str, Any]) -> tuple[Columns, DataNote]:
-    """The columns that the options of `data_options` mean."""
+def read(app: App, given: dict[str, Any], deep: tuple[int, int] | None = None) -> tuple[Columns, DataNote]:
+    """The columns that the options of `data_options` mean; ``deep``: see `read_columns`."""
     from mm_framework.research.columns import read_columns
 
     span = time_range(given["from_time"], given["to_time"])
@@ -99,7 +103,7 @@ def read(app: App, given: dict[str, Any]) -> tuple[Columns, DataNote]:
         app.out.progress("reading", unit="rows") as advance,
     ):
         return read_columns(
-            store, given["instrument"], *span, given["qa"], tick=given["tick"], progress=advance
+            store, given["instrument"], *span, given["qa"], tick=given["tick"], deep=deep, progress=advance
         )
 
 

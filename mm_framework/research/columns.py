@@ -23,6 +23,7 @@ from mm_framework.errors import ConfigError, StoreError
 from mm_framework.model.events import NULL, Kind, RowFlag
 from mm_framework.model.fixed import BadNumber, decimals_of
 from mm_framework.model.instrument import Definition
+from mm_framework.research.levels import Levels, LevelWalk
 from mm_framework.store.holes import Holes
 from mm_framework.store.people import BestPrices, top_dtype
 from mm_framework.store.reader import Store
@@ -58,6 +59,7 @@ class Columns:
     """Best prices, each row in force until the next; NaN where there is none, or no size is told.
 
     ``segment`` counts stretches without a hole; ``end_ns``: the last moment that the data speaks of.
+    ``levels``: of a book beyond its best prices, where that was asked for.
     """
 
     ts_ns: Ints
@@ -68,6 +70,7 @@ class Columns:
     segment: Ints
     prints: Prints
     end_ns: int
+    levels: Levels | None = None
 
     def __len__(self) -> int:
         return len(self.ts_ns)
@@ -104,10 +107,11 @@ class DataNote:
 class _Read:
     """What the blocks of a selection gave so far. ``last``: definition and time of the last row."""
 
-    def __init__(self, definitions: Sequence[Definition]) -> None:
+    def __init__(self, definitions: Sequence[Definition], deep: tuple[int, int] | None) -> None:
         placed = [attrs.evolve(one, number=place) for place, one in enumerate(definitions)]
         self.tops: dict[Source, list[Rows]] = {"book": [], "ticker": []}
         self._best = {source: BestPrices(placed, source) for source in self.tops}
+        self.walk = None if deep is None else LevelWalk(placed, *deep)
         self.prints: list[Rows] = []
         self.breaks: list[int] = []
         self.holes = Holes()
@@ -118,6 +122,8 @@ class _Read:
         self.holes.feed(block)
         for source, best in self._best.items():
             self.tops[source].append(best.feed(block))
+        if self.walk is not None:
+            self.walk.feed(block)
         self.prints.append(block[(block["kind"] == Kind.TRADE) & (block["flags"] & RowFlag.SNAPSHOT == 0)])
         for rows in np.split(block, np.flatnonzero(np.diff(block["instrument"])) + 1):
             place = int(rows["instrument"][0])
@@ -134,12 +140,14 @@ def read_columns(
     policy: Policy = "pass",
     *,
     tick: str | None = None,
+    deep: tuple[int, int] | None = None,
     progress: Callable[[int], object] = lambda rows: None,
 ) -> tuple[Columns, DataNote]:
     """The columns of an instrument between two receive times (half-open), and where they come from.
 
-    ``tick``: the price step, where the venue does not tell it. Raises ConfigError for an instrument that is
-    not there, StoreError for damage and when there is no best price in that time.
+    ``tick``: the price step, where the venue does not tell it. ``deep``: how many levels of a book to read,
+    and the step of their grid in ns. Raises ConfigError for an instrument that is not there, StoreError for
+    damage and when there is no best price in that time.
     """
     selection = store.events([instrument], from_ns, to_ns, policy)
     definitions = selection.definitions
@@ -152,7 +160,7 @@ def read_columns(
         )
     name = names[0] if names else instrument
     digest, ids = EventDigest([name] * len(definitions)), dict.fromkeys(range(len(definitions)), name)
-    read = _Read(definitions)
+    read = _Read(definitions, deep)
     for block in selection.blocks():
         digest.update(block, ids)
         read.feed(block)
@@ -168,7 +176,8 @@ def read_columns(
     columns = columns_of(
         tops, [(a, b) for a, b, _ in read.holes.found(read.last[1] + 1)], read.breaks, read.last[1], step
     )
-    columns = attrs.evolve(columns, prints=_prints(read, definitions, step))
+    levels = None if read.walk is None or source == "ticker" else read.walk.levels()
+    columns = attrs.evolve(columns, prints=_prints(read, definitions, step), levels=levels)
     note = DataNote(
         instrument=name,
         source=source,

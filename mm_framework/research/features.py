@@ -10,6 +10,11 @@ otherwise:
     ofi        sum over the window of e, in base currency
     last_move  M(t) - M(t - window)
 
+and of the best k levels, where the columns have them (`levels`):
+
+    imbalance_k    (B_k - A_k)/(B_k + A_k)               of what those hold; fewer levels are what there is
+    ofi_1 .. ofi_k sums over the window of e_m, in mean levels of the window
+
     e = 1[b'>=b] Qb' - 1[b'<=b] Qb - 1[a'<=a] Qa' + 1[a'>=a] Qa       from one row to the next, in one segment
 
 The label at t is M(t + latency + horizon) - M(t + latency), within one segment.
@@ -19,8 +24,10 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from mm_framework.research.columns import Columns, Floats, Ints
+from mm_framework.research.levels import Levels
 
 __all__ = ["FEATURES", "Samples", "flow", "sample"]
 
@@ -31,8 +38,9 @@ FEATURES = ("spread", "imbalance", "weighted", "ofi", "last_move")
 class Samples:
     """One row a sampled time at which all features and the label are defined.
 
-    ``mid`` at t; ``values``: columns of `FEATURES`; ``label`` in ticks; ``label_end_ns``: when it is known.
-    ``dropped``: grid times without a market, features or a label, by reason.
+    ``mid`` at t; ``values``: columns of `FEATURES`, and of levels; ``label`` in ticks; ``label_end_ns``: when
+    it is known. ``dropped``: grid times without a market, features or a label, by reason. ``shallow``: a side
+    had fewer than k levels.
     """
 
     ts_ns: Ints
@@ -42,6 +50,7 @@ class Samples:
     label: Floats
     label_end_ns: Ints
     dropped: dict[str, int]
+    shallow: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.ts_ns)
@@ -56,6 +65,7 @@ class Samples:
             values={name: column[rows] for name, column in self.values.items()},
             label=self.label[rows],
             label_end_ns=self.label_end_ns[rows],
+            shallow=self.shallow[rows],
         )
 
 
@@ -77,6 +87,7 @@ def sample(columns: Columns, step_ns: int, horizon_ns: int, latency_ns: int, win
         "ofi": flows[now + 1] - flows[np.maximum(before, 0) + 1],
         "last_move": mid - past,
     }
+    deep, shallow = _deep(columns.levels, times, times - window_ns)
     label = mids[to_row] - mids[from_row]
     segment = columns.segment
     fit = {
@@ -87,13 +98,26 @@ def sample(columns: Columns, step_ns: int, horizon_ns: int, latency_ns: int, win
         & (segment[to_row] == segment[now])
         & (times + latency_ns + horizon_ns <= columns.end_ns),
     }
+    if deep:
+        fit["no levels"] = ~np.isnan(np.sum(list(deep.values()), axis=0))
     kept, dropped = np.ones(len(times), bool), {}
     for reason, good in fit.items():
         dropped[reason] = int(np.count_nonzero(kept & ~good))
         kept &= good
     end = times + latency_ns + horizon_ns
-    whole = Samples(times, segment[now], mid, values, label, end, dropped)
+    whole = Samples(times, segment[now], mid, values | deep, label, end, dropped, shallow)
     return whole.take(np.flatnonzero(kept))
+
+
+def _deep(
+    levels: Levels | None, times_ns: Ints, before_ns: Ints
+) -> tuple[dict[str, Floats], npt.NDArray[np.bool_]]:
+    """The features of levels, none without any; where a side had fewer than are asked for."""
+    if levels is None or not len(levels):
+        return {}, np.zeros(len(times_ns), bool)
+    flows = levels.flows(before_ns, times_ns)
+    ranks = {f"ofi_{rank + 1}": flows[:, rank] for rank in range(levels.k)}
+    return {"imbalance_k": levels.imbalance(times_ns), **ranks}, levels.fewest[levels.at(times_ns)] < levels.k
 
 
 def flow(columns: Columns) -> Floats:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,11 +17,13 @@ from mm_framework.research.features import Samples
 from mm_framework.research.micro_price import fit_micro_price
 from mm_framework.research.settings import ResearchSettings
 
-__all__ = ["BASELINES", "FAIR_VALUES", "FITTED", "Model", "fit", "logistic"]
+__all__ = ["BASELINES", "DEEP", "FAIR_VALUES", "FITTED", "Model", "fit", "logistic"]
 
 BASELINES: Final = ("no_change", "majority", "last_move")
 FAIR_VALUES: Final = ("weighted", "micro")
 FITTED: Final = ("spread", "imbalance", "ofi", "all")
+DEEP: Final = ("imbalance_k", "ofi_levels")
+"""Those of more than the best prices, for samples that have levels."""
 
 Forecast = Callable[[Samples], Floats]
 
@@ -97,11 +100,13 @@ def _micro(train: Samples, settings: ResearchSettings) -> tuple[Forecast, dict[s
 
 
 def _linear(
-    *names: str, level: bool
+    pattern: str, *, level: bool
 ) -> Callable[[Samples, ResearchSettings], tuple[Forecast, dict[str, Any]]]:
-    """Least squares; with a level only where the features have no sign of their own."""
+    """Least squares of the features of such names; with a level only where they have no sign of their own."""
 
     def learn(train: Samples, settings: ResearchSettings) -> tuple[Forecast, dict[str, Any]]:
+        names = fnmatch.filter(train.values, pattern)
+
         def design(samples: Samples) -> Floats:
             columns = [samples.values[name] / scales[name] for name in names]
             return np.stack([*columns, *([np.ones(len(samples))] if level else [])], axis=1)
@@ -124,6 +129,8 @@ _FITS: Final[dict[str, Callable[[Samples, ResearchSettings], tuple[Forecast, dic
     "spread": _linear("spread", level=True),
     "imbalance": _linear("imbalance", level=False),
     "ofi": _linear("ofi", level=False),
-    "all": _linear("spread", "imbalance", "weighted", "ofi", "last_move", level=True),
+    "imbalance_k": _linear("imbalance_k", level=False),
+    "ofi_levels": _linear("ofi_*", level=False),
+    "all": _linear("*", level=True),
 }
 """All predictors; ``last_move``, ``weighted`` and ``micro`` say a move themselves: taken as it is."""

@@ -29,6 +29,12 @@ class ResearchSettings:
     window_ms: int = setting(
         1000, help="How far back order flow and the last move look.", validator=validators.ge(1)
     )
+    levels: int = setting(
+        5,
+        help="Levels a side whose imbalance and order flow are judged, too, where a book was recorded; 1: the"
+        " best alone.",
+        validator=validators.ge(1),
+    )
     folds: int = setting(
         5, help="Tests, one after the other; each learns from what is before it.", validator=validators.ge(1)
     )

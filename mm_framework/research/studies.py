@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 import attrs
+import numpy as np
 
 from mm_framework.research.columns import Columns, DataNote
 from mm_framework.research.document import Section, document_of, number
 from mm_framework.research.evaluation import Evaluation, evaluate
 from mm_framework.research.features import sample
-from mm_framework.research.predictors import BASELINES, FAIR_VALUES, FITTED
+from mm_framework.research.predictors import BASELINES, DEEP, FAIR_VALUES, FITTED
 from mm_framework.research.settings import ResearchSettings
 from mm_framework.values import to_json
 
@@ -29,6 +30,7 @@ _PREDICTORS: Final[dict[str, tuple[str, ...]]] = {
     "features": (*BASELINES, *FAIR_VALUES, *FITTED),
     "fair-value": (*BASELINES, *FAIR_VALUES),
 }
+_OF_THE_BEST: Final = {"imbalance_k": "imbalance", "ofi_levels": "ofi"}
 _ASSUMPTIONS: Final = (
     "Prices, features and labels are in ticks of the local view: by times of receipt, after all that was"
     " received by then.",
@@ -45,7 +47,7 @@ _ASSUMPTIONS: Final = (
 
 
 def _pairs(predictors: tuple[str, ...]) -> list[tuple[str, str, str]]:
-    """What is compared: with the baselines, and with fair values that are simpler."""
+    """What is compared: with the baselines, with fair values that are simpler, with the best prices alone."""
     pairs = []
     for place, one in enumerate(predictors):
         if one in BASELINES:
@@ -55,6 +57,8 @@ def _pairs(predictors: tuple[str, ...]) -> list[tuple[str, str, str]]:
         for other in predictors[:place]:
             if other in FAIR_VALUES:
                 pairs += [(one, other, score) for score in ("hit_moves", "r2")]
+        if one in _OF_THE_BEST:
+            pairs += [(one, _OF_THE_BEST[one], score) for score in ("hit_moves", "r2")]
     return pairs
 
 
@@ -68,6 +72,8 @@ def study(kind: Kind, columns: Columns, note: DataNote, settings: ResearchSettin
         settings.window_ms * _MS,
     )
     names = _PREDICTORS[kind]
+    if kind == "features" and columns.levels is not None and len(columns.levels):
+        names += DEEP
     found = evaluate(samples, names, _pairs(names), settings)
     candidates = [name for name in names if name not in BASELINES and name in found.scores]
     return document_of(
@@ -75,7 +81,11 @@ def study(kind: Kind, columns: Columns, note: DataNote, settings: ResearchSettin
         {
             "data": attrs.asdict(note),
             "settings": {name: to_json(value) for name, value in attrs.asdict(settings).items()},
-            "samples": {"used": len(samples), "dropped": samples.dropped},
+            "samples": {
+                "used": len(samples),
+                "dropped": samples.dropped,
+                "shallow": int(np.count_nonzero(samples.shallow)),
+            },
             "tested": found.tested,
             "folds": found.folds,
             "scores": found.scores,
@@ -102,6 +112,7 @@ def sections(document: dict[str, Any]) -> list[Section]:
     left_out = document["samples"]["dropped"].items()
     data = [f"{key}: {value}" for key, value in document["data"].items()]
     data += [f"grid times left out, {why}: {count}" for why, count in left_out]
+    data.append(f"samples with fewer levels than asked for: {document['samples']['shallow']}")
     return [
         *told,
         _folds(document),
