@@ -23,6 +23,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import click
+import contract_pages
 import drawings
 import notebook_pages
 import relay_pages
@@ -273,6 +274,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "errors": errors,
     "hooks": hooks,
+    "contracts": contract_pages.contracts,
     "event-codes": event_codes,
     "order-codes": order_codes,
     "layouts": layouts,

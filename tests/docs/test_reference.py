@@ -29,7 +29,7 @@ from mm_framework.trading.results import ResultWriter
 
 Page = Callable[[str], str]
 
-PAGES = ("commands", "errors", "events", "file-formats", "hooks", "relay", "settings")
+PAGES = ("commands", "contracts", "errors", "events", "file-formats", "hooks", "relay", "settings")
 
 WORDS = [
     "venue", "instrument", "tick size", "lot size", "book", "level", "depth", "best bid", "best offer",
@@ -66,6 +66,23 @@ def test_every_hook_stands_on_its_page_with_its_arguments(generate: ModuleType, 
         for argument in inspect.signature(function).parameters:
             assert argument in section, f"argument {argument} of {name} is not documented"
         assert inspect.getdoc(function), f"{name} has no docstring"
+
+
+def test_every_public_name_of_a_contract_stands_on_its_page(generate: ModuleType, page: Page) -> None:
+    text = page("contracts")
+    modules = [one for one in generate.api_modules() if one.__name__.startswith("mm_framework.contracts.")]
+    assert len(modules) == 15
+    for module in modules:
+        of_module = module.__name__.rpartition(".")[2]
+        section = text.split(f"\n## `contracts.{of_module}`\n")[1].split("\n## ")[0]
+        for name in module.__all__:
+            defined = getattr(module, name)
+            if not inspect.isclass(defined) or defined.__module__ != module.__name__:
+                assert name in section
+                continue
+            own = section.split(f"### `{of_module}.{name}`\n")[1].split("\n### ")[0]
+            for member in (*inspect.get_annotations(defined), *vars(defined)):
+                assert member.startswith("_") or re.search(rf"\b{member}\b", own), f"{name}.{member}"
 
 
 def test_every_setting_stands_on_its_page_with_flag_variable_and_help(
