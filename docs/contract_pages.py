@@ -33,15 +33,16 @@ def module_names() -> list[str]:
 
 def section(name: str) -> str:
     """What a module says of itself, then each of its public names in its order."""
-    tree = ast.parse((CONTRACTS / f"{name}.py").read_text(encoding="utf-8"))
+    source = (CONTRACTS / f"{name}.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
     public = public_names(tree)
     parts = [f"## `contracts.{name}`", *prose(tree)]
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name in public:
-            parts += [f"### `{name}.{node.name}`", declared(class_lines(node)), *prose(node)]
+            parts += [f"### `{name}.{node.name}`", declared(class_lines(source, node)), *prose(node)]
         elif isinstance(node, ast.FunctionDef) and node.name in public:
-            parts += [f"### `{name}.{node.name}`", declared([function_line(node)]), *prose(node)]
-    constants = [line for node in tree.body if (line := constant(node, public))]
+            parts += [f"### `{name}.{node.name}`", declared(head(source, node)), *prose(node)]
+    constants = [written(source, node) for node in tree.body if assigned(node) in public]
     if constants:
         parts += [f"### Constants of `{name}`", declared(constants)]
     return "\n\n".join([*parts, *offered(tree, public)])
@@ -50,53 +51,51 @@ def section(name: str) -> str:
 def public_names(tree: ast.Module) -> set[str]:
     """The names of ``__all__``."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+        if isinstance(node, ast.Assign) and assigned(node) == "__all__":
             return set(ast.literal_eval(node.value))
     return set()
 
 
 def prose(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> Iterator[str]:
-    """The docstring as Markdown: double backquotes become single ones, indented parts become code."""
+    """The docstring as Markdown: double backquotes become single ones, indented parts become text blocks."""
     for part in re.split(r"\n\n(?=\S)", ast.get_docstring(node) or ""):
-        head, *indented = re.split(r"\n\n(?=    )", part, maxsplit=1)
-        yield head.replace("``", "`")
+        said, *indented = re.split(r"\n\n(?=    )", part, maxsplit=1)
+        yield said.replace("``", "`")
         if indented:
-            yield declared(textwrap.dedent(indented[0]).splitlines())
+            yield declared(textwrap.dedent(indented[0]).splitlines(), "text")
 
 
-def class_lines(node: ast.ClassDef) -> list[str]:
-    """The class as it is declared, with what each method says in a comment of its own."""
+def class_lines(source: str, node: ast.ClassDef) -> list[str]:
+    """The class as it is written, with what each method says in a comment before it."""
     bases = [ast.unparse(base) for base in node.bases]
     lines = [f"class {node.name}({', '.join(bases)}):" if bases else f"class {node.name}:"]
     for item in node.body:
-        if isinstance(item, ast.AnnAssign | ast.Assign) and not ast.unparse(item).startswith("_"):
-            lines.append(f"    {ast.unparse(item)}")
+        if isinstance(item, ast.AnnAssign | ast.Assign) and not str(assigned(item)).startswith("_"):
+            lines.append(textwrap.indent(written(source, item), "    "))
         elif isinstance(item, ast.FunctionDef) and not item.name.startswith("_"):
-            lines.append("")
-            lines += [f"    {'# ' + line if line else '#'}" for line in documented(item)]
-            lines += [f"    @{ast.unparse(one)}" for one in item.decorator_list]
-            lines.append(f"    {function_line(item)}")
-    return lines
+            told = (ast.get_docstring(item) or "").replace("``", "`").splitlines()
+            method = [*(f"# {line}".rstrip() for line in told), *head(source, item)]
+            lines += [""] * (len(lines) > 1) + [textwrap.indent(line, "    ") for line in method]
+    return lines if len(lines) > 1 else [f"{lines[0]} ..."]
 
 
-def documented(node: ast.FunctionDef) -> list[str]:
-    """The lines of a docstring; none where there is none."""
-    return (ast.get_docstring(node) or "").replace("``", "`").splitlines()
+def head(source: str, node: ast.FunctionDef) -> list[str]:
+    """Decorators and signature as they are written, three dots in place of the body."""
+    first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+    lines = source.splitlines()[first - 1 : node.body[0].lineno - 1]
+    return (textwrap.dedent("\n".join(lines)) + " ...").splitlines()
 
 
-def function_line(node: ast.FunctionDef) -> str:
-    """``def name(arguments) -> result``."""
-    result = "" if node.returns is None else f" -> {ast.unparse(node.returns)}"
-    return f"def {node.name}({ast.unparse(node.args)}){result}"
+def written(source: str, node: ast.stmt) -> str:
+    """A statement as it is written."""
+    return textwrap.dedent(" " * node.col_offset + (ast.get_source_segment(source, node) or ""))
 
 
-def constant(node: ast.stmt, public: set[str]) -> str | None:
-    """A public constant or alias as it is written; None for every other statement."""
-    if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) in public:
-        return ast.unparse(node)
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in public:
-        return ast.unparse(node)
-    return None
+def assigned(node: ast.stmt) -> str | None:
+    """The name that a statement gives a value or a type; None for every other statement."""
+    if isinstance(node, ast.AnnAssign):
+        return ast.unparse(node.target)
+    return ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else None
 
 
 def offered(tree: ast.Module, public: set[str]) -> Iterator[str]:
@@ -106,6 +105,6 @@ def offered(tree: ast.Module, public: set[str]) -> Iterator[str]:
             yield f"With it come {', '.join(f'`{name}`' for name in names)} of `{node.module}`."
 
 
-def declared(lines: list[str]) -> str:
-    """A block of Python."""
-    return "\n".join(("```python", *lines, "```"))
+def declared(lines: list[str], language: str = "python") -> str:
+    """A block of code."""
+    return "\n".join((f"```{language}", *lines, "```"))
