@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,6 @@ __all__ = [
     "RUNS",
     "check_run_id",
     "default_run_id",
-    "disk_names",
     "new_run_path",
     "run_path",
     "symbol_from_disk",
@@ -106,20 +104,3 @@ def symbol_from_disk(name: str) -> str | None:
     except UnicodeError:
         return None
     return symbol if symbol_to_disk(symbol) == name else None
-
-
-def disk_names(symbols: Iterable[str]) -> dict[str, str]:
-    """Symbol to name on disk. Raises ConfigError when two names are equal but for case."""
-    names: dict[str, str] = {}
-    seen: dict[str, str] = {}
-    for symbol in sorted(set(symbols)):
-        names[symbol] = symbol_to_disk(symbol)
-        other = seen.setdefault(names[symbol].lower(), symbol)
-        if other != symbol:
-            raise ConfigError(
-                f"symbols {other!r} and {symbol!r} differ only in case and would share a folder on some"
-                " systems: record them in separate runs",
-                key="symbol",
-                value=symbol,
-            )
-    return names

@@ -28,7 +28,6 @@ __all__ = [
     "Trade",
     "Volume",
     "Word",
-    "envelope",
     "schema",
 ]
 
@@ -162,12 +161,6 @@ def body(type: str, ts_ms: int, data: Data) -> tuple[bytes, bytes]:
 def names(exchange: str, symbol: str) -> bytes:
     """The part between."""
     return b'%b,"symbol":%b' % (_encode(exchange), _encode(symbol))
-
-
-def envelope(type: str, exchange: str, symbol: str, ts_ms: int, data: Data) -> bytes:
-    """One whole message."""
-    head, tail = body(type, ts_ms, data)
-    return head + names(exchange, symbol) + tail
 
 
 def schema() -> dict[str, Any]:

@@ -23,7 +23,7 @@ import attrs
 from mm_framework.model.events import NULL, Kind, Message, Row
 from mm_framework.model.instrument import Definition
 
-__all__ = ["Clocks", "Stamped", "TapeMessage", "Timeline", "estimate_theta", "venue_order"]
+__all__ = ["Clocks", "Stamped", "TapeMessage", "Timeline", "venue_order"]
 
 LEAST_LATENCY_NS: Final = 1_000
 ESTIMATE_MARGIN_NS: Final = 500_000
@@ -111,13 +111,3 @@ def venue_order(stamped: Iterable[Stamped], longest_ns: int) -> Iterator[Stamped
         heapq.heappush(waiting, (one.order, one))
     while waiting:
         yield heapq.heappop(waiting)[1]
-
-
-def estimate_theta(tape: Iterable[TapeMessage]) -> int:
-    """Theta of a run that measured none, in ns; 0 when no message has a venue time."""
-    ahead = [
-        one.message.ts_venue_ns - one.recv_ns
-        for one in tape
-        if one.message.kind in _TOLD and one.message.ts_venue_ns != NULL
-    ]
-    return max(ahead) + ESTIMATE_MARGIN_NS if ahead else 0

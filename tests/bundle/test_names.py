@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from mm_framework.bundle.names import (
     check_run_id,
     default_run_id,
-    disk_names,
     new_run_path,
     run_path,
     symbol_from_disk,
@@ -109,9 +108,3 @@ def test_every_symbol_has_a_safe_name_that_is_undone_or_marked_short(symbol: str
 def test_a_name_that_is_none_of_ours_is_not_taken_for_a_symbol(name: str) -> None:
     symbol = symbol_from_disk(name)
     assert symbol is None or symbol_to_disk(symbol) == name
-
-
-def test_names_that_differ_only_in_case_collide() -> None:
-    assert disk_names(["A/B", "a"]) == {"A/B": "A%2FB", "a": "a"}
-    with pytest.raises(ConfigError, match="'A' and 'a' differ only in case"):
-        disk_names(["a", "A"])

@@ -8,7 +8,7 @@ import pytest
 
 from mm_framework.model.events import NULL, Kind, Message, Row
 from mm_framework.testing.strategies import tape
-from mm_framework.trading.timeline import Clocks, TapeMessage, Timeline, estimate_theta, venue_order
+from mm_framework.trading.timeline import Clocks, TapeMessage, Timeline, venue_order
 
 US = 1_000
 
@@ -94,12 +94,6 @@ def test_the_order_of_the_venue_is_that_of_a_sort_and_holds_no_more_than_it_must
         if read < len(stamped):
             assert one.v_ns < stamped[read - 1].tape.recv_ns - 2_000 * US
     assert ordered == sorted(stamped, key=lambda one: one.order)
-
-
-def test_theta_is_estimated_as_the_most_that_a_stamp_was_ahead() -> None:
-    tape = [message(0, 1_000, 1_700), message(1, 2_000, 1_900), message(2, 3_000), message(3, 4_000, 4_400)]
-    assert estimate_theta(tape) == 700 + 500_000
-    assert estimate_theta([message(0, 1_000)]) == 0
 
 
 def test_only_the_first_definition_of_an_instrument_is_there_before_all_else() -> None:
