@@ -110,7 +110,7 @@ def restore(
         wanted = stream.subscription
         roster.by_symbol[wanted.venue_symbol] = roster.by_id[wanted.instrument]
     roster.rest(state.streams)
-    session.rearm()
+    session.deadlines.rearm()
 
 
 def _restore_instrument(kept: InstrumentState, roster: Roster, definitions: Definitions) -> None:

@@ -54,17 +54,18 @@ class Controls:
         match event:
             case Subscribed(req_id=req_id):
                 times = (event.time_in_ns, event.time_out_ns)
-                session.answered(connection, req_id, times, now, "acknowledgement")
+                session.clock_samples.answered(connection, req_id, times, now, "acknowledgement")
                 self._subscribed(event)
             case Refused():
                 self._refused(event)
             case Requested():
-                session.requested(connection, event.req_id, now)
+                session.clock_samples.requested(connection, event.req_id, now)
                 for symbol in event.venue_symbols:
                     self._roster.told_depth(symbol, event.channel, event.depth)
             case Pong():
                 session.pong(connection)
-                session.answered(connection, event.req_id, (event.time_in_ns, event.time_out_ns), now, "pong")
+                times = (event.time_in_ns, event.time_out_ns)
+                session.clock_samples.answered(connection, event.req_id, times, now, "pong")
             case Alive():
                 self._alive(event)
             case VenueStatus():

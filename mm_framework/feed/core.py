@@ -248,7 +248,7 @@ class Feed:
         deadline_ns = self.next_deadline_ns()
         if deadline_ns is not None and now >= deadline_ns:
             self._turn.acted = True
-            self._session.due(now)
+            self._session.deadlines.due(now)
 
     def _stamp(self, record: Record) -> None:
         config = self.config
@@ -337,7 +337,7 @@ class Feed:
                 return
             self._session.fetched_snapshot(instrument, record.mono_ns, good=not bad)
         if what == "time" and not bad:
-            self._session.told_time(body, int(meta.get("elapsed_ns") or 0), record.mono_ns)
+            self._session.clock_samples.told_time(body, int(meta.get("elapsed_ns") or 0), record.mono_ns)
         elif not bad:
             bad = self._intake.read(lambda writer: self._kit.normalizer.http(meta, body, writer)) is None
             if bad and what == "snapshot":

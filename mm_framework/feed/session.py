@@ -1,9 +1,8 @@
-"""What a shard says to its venue, and until when it waits: connections and subscriptions. Pure.
+"""What a shard says to its venue: connections, subscriptions and their answers. Pure.
 
     open -> definitions asked for (where the venue gives them) -> subscribed -> acknowledged -> heard
-    book broken -> pause -> unsubscribe, subscribe        silent -> unsubscribe, subscribe (a probe)
-    probes unanswered -> Reconnect -> unanswered again -> the book is lost, asked for slowly
-    connection silent, ping unanswered -> Reconnect       old age, a venue's notice -> `handover`
+    book broken -> pause -> unsubscribe, subscribe        nothing came in time -> `deadlines`
+    old age, a venue's notice -> `handover`               answers that tell a time -> `clock_samples`
     best price beyond what is known of a book -> `refresh`
 
 Everything here is a function of the records: a replay gives the same commands, which it ignores. A
@@ -15,35 +14,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Protocol, cast
+from typing import cast
 
-from mm_framework.contracts.adapter import Adapter, SnapshotSource, TimeSource
+from mm_framework.contracts.adapter import Adapter, SnapshotSource
 from mm_framework.contracts.sync_engine import SyncRules
+from mm_framework.feed.clock_samples import ClockSamples
 from mm_framework.feed.config import FeedConfig
+from mm_framework.feed.deadlines import Deadlines, Watch
 from mm_framework.feed.handover import Handover
 from mm_framework.feed.instrument import Instrument
 from mm_framework.feed.links import NEVER, Link, Stream, ns
-from mm_framework.feed.output import ClockSample, Command, Fetch, Notice, Reconnect, Refusal, Send, Silent
+from mm_framework.feed.output import Command, Fetch, Notice, Reconnect, Refusal, Send
 from mm_framework.feed.refresh import Refreshes
-from mm_framework.model.events import Reason, SyncState
+from mm_framework.model.events import Reason
 from mm_framework.sync.book import GRACE_NS
 
 __all__ = ["Session"]
 
 MAX_STREAM_IDLE_S = 3600.0
-MAX_REQUESTS = 1024
-
-
-class Watch(Protocol):
-    """What has deadlines of its own."""
-
-    def arm(self) -> None:
-        """Tell the session of each (`Session.arm`)."""
-        ...
-
-    def due(self, now_ns: int) -> None:
-        """Act on those that have passed."""
-        ...
 
 
 class Session:
@@ -72,8 +60,9 @@ class Session:
         self.streams: dict[tuple[str, str], Stream] = {}
         self.known: dict[tuple[str, str], Stream] = {}
         self.handover, self.refreshes = Handover(self), Refreshes(self)
+        self.deadlines, self.clock_samples = Deadlines(self), ClockSamples(self)
         self.watched: list[Watch] = [self.handover]
-        self._first_s = max(config.settings.ack_timeout_s, adapter.limits.first_data_s)
+        self.first_s = max(config.settings.ack_timeout_s, adapter.limits.first_data_s)
         self.req_id = 0
         self.online = True
         self.bound_ns = NEVER
@@ -90,13 +79,13 @@ class Session:
             self.handover.opened(link, replaces)
         if self.adapter.ping_interval_s:
             link.ping_due_ns = now_ns + ns(self.adapter.ping_interval_s)
-        self.arm(link.ping_due_ns, now_ns + self.idle_ns, self._too_old_ns(link))
+        self.arm(link.ping_due_ns, now_ns + self.idle_ns, self.deadlines.too_old_ns(link))
         if self.adapter.metadata_first:
-            self._send(index, self.adapter.metadata_request(self._next_req_id()))
+            self.send(index, self.adapter.metadata_request(self.next_req_id()))
             link.ready_by_ns = now_ns + ns(self.settings.metadata_timeout_s)
             self.arm(link.ready_by_ns)
         else:
-            self._ready(link, now_ns)
+            self.begin(link, now_ns)
         return link
 
     def lost(self, index: int, now_ns: int) -> list[Stream]:
@@ -121,7 +110,7 @@ class Session:
             if stream.carries == "book":
                 self.instruments[stream.subscription.instrument].book.lose(reason, now_ns)
             if stream.connection is not None:
-                self._resubscribe(stream, now_ns)
+                self.resubscribe(stream, now_ns)
 
     def reassign(self, streams: Sequence[Stream], now_ns: int) -> None:
         """Streams whose connection is gone go on where another is left."""
@@ -149,7 +138,7 @@ class Session:
         if link is None or link.closing or not self.config.live:
             return
         if anew or not self.handover.rotate(link, Reason.VENUE_NOTICE, now_ns):
-            self._close(link, Reason.VENUE_NOTICE)
+            self.close(link, Reason.VENUE_NOTICE)
 
     def listed(self, index: int, venue_symbol: str) -> None:
         """The venue's metadata has this name."""
@@ -181,53 +170,16 @@ class Session:
                 )
             )
         link.listed = []
-        self._ready(link, now_ns)
+        self.begin(link, now_ns)
 
-    def _ready(self, link: Link, now_ns: int) -> None:
+    def begin(self, link: Link, now_ns: int) -> None:
+        """All that a connection had to wait for is there: ask on it for what waits."""
         link.ready, link.ready_by_ns = True, NEVER
         wanted = [s for s in self.streams.values() if s.phase == "waiting"]
         self._subscribe(link.index, wanted, now_ns)
         self.handover.ready(link, now_ns)
 
     # requests and their answers
-
-    def requested(self, index: int, req_id: int | None, now_ns: int) -> None:
-        """A message with this number went out."""
-        link = self.links.get(index)
-        if link is None or req_id is None:
-            return
-        if len(link.requests) >= MAX_REQUESTS:
-            del link.requests[next(iter(link.requests))]
-        link.requests[str(req_id)] = now_ns
-
-    def answered(
-        self,
-        index: int,
-        req_id: int | None,
-        times: tuple[int | None, int | None],
-        now_ns: int,
-        source: str,
-    ) -> None:
-        """An answer came; the first one of a request is a sample of the venue's clock."""
-        link = self.links.get(index)
-        sent_ns = None if link is None else link.requests.pop(str(req_id), None)
-        time_in, time_out = times
-        if sent_ns is None or time_in is None or time_out is None or self.config.untimed:
-            return
-        wall = self.config.wall0_ns - self.config.mono0_ns
-        sent, received = sent_ns + wall, now_ns + wall
-        offset = ((time_in - sent) + (time_out - received)) // 2
-        delay = (received - sent) - (time_out - time_in)
-        self.notices.append(ClockSample(index, source, offset, delay))
-
-    def told_time(self, body: bytes, elapsed_ns: int, now_ns: int) -> None:
-        """An HTTP answer with the venue's time came, ``elapsed_ns`` after it was asked for."""
-        if not isinstance(self.adapter, TimeSource) or self.config.untimed:
-            return
-        time_ns = self.adapter.server_time_ns(body)
-        if time_ns is not None:
-            middle_ns = now_ns - elapsed_ns // 2 + self.config.wall0_ns - self.config.mono0_ns
-            self.notices.append(ClockSample(-1, "http", time_ns - middle_ns, elapsed_ns))
 
     def pong(self, index: int) -> None:
         """The ping of a connection was answered."""
@@ -247,7 +199,7 @@ class Session:
             # Where the channel itself begins with nothing the acknowledgement is the whole answer.
             whole = stream.carries != "book" or (self.fetched and not self.lacks_snapshot(stream))
             stream.unanswered = 0 if whole else stream.unanswered
-            self._await(stream, now_ns + ns(self._idle_s(stream) if whole else self._first_s))
+            self.await_by(stream, now_ns + ns(self.idle_s(stream) if whole else self.first_s))
             self.want_snapshot(stream, now_ns)
 
     def want_snapshot(self, stream: Stream, now_ns: int) -> None:
@@ -314,16 +266,16 @@ class Session:
             stream.silences = 0
         stream.probed = False
         if self.config.live:
-            self._await(stream, now_ns + ns(self._idle_s(stream)))
+            self.await_by(stream, now_ns + ns(self.idle_s(stream)))
 
     def alive(self, stream: Stream, now_ns: int) -> None:
         """The venue says that a subscription goes on: its silence is none. It answers no question of ours."""
-        asked = stream.probed or (stream.carries == "book" and self._missing(stream))
+        asked = stream.probed or (stream.carries == "book" and self.missing(stream))
         if stream.phase == "active" and not asked and self.config.live:
             stream.last_ns = now_ns
-            self._await(stream, now_ns + ns(self._idle_s(stream)))
+            self.await_by(stream, now_ns + ns(self.idle_s(stream)))
 
-    def _missing(self, stream: Stream) -> bool:
+    def missing(self, stream: Stream) -> bool:
         """Whether there is no book yet of the instrument."""
         instrument = self.instruments.get(stream.subscription.instrument)
         return instrument is not None and not instrument.book.s.built
@@ -349,122 +301,10 @@ class Session:
         else:
             self.renew(stream, now_ns)
 
-    # deadlines
-
-    def due(self, now_ns: int) -> None:
-        """Act on every deadline that has passed, in the order of connections, then subscriptions."""
-        if now_ns < self.bound_ns:
-            return
-        for link in list(self.links.values()):
-            self._link_due(link, now_ns)
-        for watch in self.watched:
-            watch.due(now_ns)
-        for stream in list(self.streams.values()):
-            self._stream_due(stream, now_ns)
-        self.refreshes.due(now_ns)
-        self.rearm()
-
-    def rearm(self) -> None:
-        """Find the next deadline."""
-        self.bound_ns = NEVER
-        if not self.config.live:
-            return
-        for watch in self.watched:
-            watch.arm()
-        for link in self.links.values():
-            if not link.closing:
-                self.arm(link.last_ns + self.idle_ns, link.ready_by_ns, link.ping_due_ns, link.pong_by_ns)
-                self.arm(self._too_old_ns(link))
-        for stream in self.streams.values():
-            if self.carried(stream):
-                self.arm(stream.deadline_ns, stream.retry_ns, stream.refreshing.due_ns)
-
-    def _link_due(self, link: Link, now_ns: int) -> None:
-        if link.closing:
-            return
-        if now_ns >= link.last_ns + self.idle_ns:
-            self._close(link, Reason.IDLE)
-        elif now_ns >= link.pong_by_ns:
-            self._close(link, Reason.PING_TIMEOUT)
-        else:
-            if now_ns >= self._too_old_ns(link):
-                self.handover.rotate(link, Reason.SESSION_AGE, now_ns)
-            if now_ns >= link.ready_by_ns:
-                self._ready(link, now_ns)
-            if now_ns >= link.ping_due_ns:
-                self._ping(link, now_ns)
-
-    def _too_old_ns(self, link: Link) -> int:
-        """When a connection is replaced, before the venue ends it."""
-        age_s = self.adapter.limits.max_age_s
-        if age_s is None or link.rotation is not None or link.replaces is not None or not link.ready:
-            return NEVER
-        return link.opened_ns + ns(age_s)
-
-    def _stream_due(self, stream: Stream, now_ns: int) -> None:
-        if not self.carried(stream) or now_ns < min(stream.deadline_ns, stream.retry_ns):
-            return
-        if not self.online or (stream.spare is not None and not self.lacks_snapshot(stream)):
-            self._postpone(stream, now_ns)
-            return
-        asked = now_ns >= stream.deadline_ns and self._asked(stream)
-        instrument = self.instruments.get(stream.subscription.instrument)
-        book = instrument.book.s if instrument is not None and stream.carries == "book" else None
-        if book is not None and book.state is SyncState.SYNCED and now_ns >= stream.retry_ns:
-            stream.retry_ns = NEVER
-            if instrument is not None and instrument.book.stays_crossed(now_ns):
-                self.broken(instrument, now_ns)
-            return
-        if now_ns < stream.retry_ns and stream.phase == "active" and (book is None or book.built):
-            wanted = stream.subscription
-            idle_s = self._idle_s(stream)
-            self.notices.append(Silent(wanted.instrument, wanted.channel, idle_s))
-            stream.silences += 1
-            stream.probed = True
-            if book is not None and not self.fetched:
-                book.probing = True
-        if asked and self._unanswered(stream, now_ns):
-            return
-        if book is not None and book.unverified:
-            stream.retry_ns = now_ns + ns(self.settings.unverified_retry_s)
-            self.renew(stream, now_ns, keep_retry=True)
-        else:
-            self.renew(stream, now_ns)
-
-    def _asked(self, stream: Stream) -> bool:
-        """Whether the venue owes an answer about a stream, on its connection."""
-        if stream.phase == "requested" or stream.probed:
-            return True
-        return stream.carries == "book" and self._missing(stream) and not self.fetched
-
-    def _unanswered(self, stream: Stream, now_ns: int) -> bool:
-        """Count a question without an answer; whether something else was done than to ask again.
-
-        A connection that carried the stream and does no longer is replaced; if that does not help, the
-        book is declared lost, and asked for slowly.
-        """
-        most, index = self.settings.unanswered_reconnect, stream.connection
-        if not most or index is None:
-            return False
-        stream.unanswered += 1
-        if stream.unanswered == most and stream.last_ns is not None:
-            for other in self.streams.values():
-                if other.connection == index and other.unanswered:
-                    other.unanswered = most  # one new connection serves them all
-            self._close(self.links[index], Reason.LIVENESS)
-            return True
-        if stream.unanswered < 2 * most:
-            return False
-        if stream.unanswered == 2 * most and stream.carries == "book":
-            self.instruments[stream.subscription.instrument].book.lose(Reason.SILENT, now_ns)
-        self._resubscribe(stream, now_ns)
-        stream.deadline_ns = now_ns + ns(self.settings.unverified_retry_s)
-        return True
-
     def lacks_snapshot(self, stream: Stream) -> bool:
         """Whether a book waits for a snapshot that is fetched, on a subscription that works."""
         wanted = self.fetched and stream.carries == "book" and stream.phase == "active"
-        return wanted and self._missing(stream)
+        return wanted and self.missing(stream)
 
     def renew(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
         """Ask anew for what a stream begins with."""
@@ -472,20 +312,13 @@ class Session:
             stream.retry_ns = stream.retry_ns if keep_retry else NEVER
             self._fetch(stream, now_ns)
         else:
-            self._resubscribe(stream, now_ns, keep_retry=keep_retry)
+            self.resubscribe(stream, now_ns, keep_retry=keep_retry)
 
     def _fetch(self, stream: Stream, now_ns: int) -> None:
         source = cast(SnapshotSource, self.adapter)
         self.commands.append(Fetch(source.snapshot_request(stream.subscription)))
         stream.fetching = True
-        self._await(stream, now_ns + ns(self.settings.snapshot_timeout_s))
-
-    def _postpone(self, stream: Stream, now_ns: int) -> None:
-        """The venue does not trade, or a heir brings what is missing: silence means nothing yet."""
-        if now_ns >= stream.deadline_ns:
-            stream.deadline_ns = now_ns + ns(self.settings.stream_idle_s)
-        if now_ns >= stream.retry_ns:
-            stream.retry_ns = now_ns + ns(self.settings.resync_backoff_max_s)
+        self.await_by(stream, now_ns + ns(self.settings.snapshot_timeout_s))
 
     def carried(self, stream: Stream) -> bool:
         """Whether the stream has a connection whose end we have not asked for."""
@@ -497,18 +330,8 @@ class Session:
         link = self.links.get(index)
         return link is not None and (link.closing or link.rotation is not None)
 
-    def _ping(self, link: Link, now_ns: int) -> None:
-        interval_s = self.adapter.ping_interval_s
-        message = self.adapter.ping(self._next_req_id())
-        if message is None or interval_s is None:
-            link.ping_due_ns = NEVER
-            return
-        self._send(link.index, [message])
-        link.ping_due_ns = now_ns + ns(interval_s)
-        if link.pong_by_ns == NEVER:
-            link.pong_by_ns = now_ns + ns(self.settings.ping_timeout_s)
-
-    def _close(self, link: Link, reason: Reason) -> None:
+    def close(self, link: Link, reason: Reason) -> None:
+        """Ask for a connection to be replaced."""
         link.closing = True
         self.commands.append(Reconnect(link.index, reason))
 
@@ -563,15 +386,15 @@ class Session:
         ordered = sorted(streams, key=_request_key)
         for _, group in groupby(ordered, key=_request_key):
             subscriptions = [stream.subscription for stream in group]
-            self._send(index, self.adapter.unsubscribe(subscriptions, self._next_req_id(), link.memo))
+            self.send(index, self.adapter.unsubscribe(subscriptions, self.next_req_id(), link.memo))
 
     def _subscribe(self, index: int, streams: Iterable[Stream], now_ns: int) -> None:
         for group, req_id, by_ns, silent in self.ask(index, streams, now_ns):
             for stream in group:
                 stream.connection, stream.phase, stream.req_id = index, "requested", req_id
                 if silent:  # it comes with another channel, whose answer counts for both
-                    stream.phase, by_ns = "active", now_ns + ns(self._idle_s(stream))
-                self._await(stream, by_ns)
+                    stream.phase, by_ns = "active", now_ns + ns(self.idle_s(stream))
+                self.await_by(stream, by_ns)
 
     def ask(
         self, index: int, streams: Iterable[Stream], now_ns: int
@@ -583,17 +406,18 @@ class Session:
         ordered = sorted(streams, key=_request_key)
         for _, group in groupby(ordered, key=_request_key):
             wanted = list(group)
-            req_id = self._next_req_id()
+            req_id = self.next_req_id()
             messages = self.adapter.subscribe([stream.subscription for stream in wanted], req_id)
-            self._send(index, messages)
+            self.send(index, messages)
             sent += len(messages)
             # What leaves at the venue's pace is answered at that pace.
-            wait_s = self.settings.ack_timeout_s if wanted[0].carries != "book" else self._first_s
+            wait_s = self.settings.ack_timeout_s if wanted[0].carries != "book" else self.first_s
             by_ns = now_ns + ns(wait_s + sent // rate)
             asked.append((wanted, req_id, by_ns, not messages))
         return asked
 
-    def _resubscribe(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
+    def resubscribe(self, stream: Stream, now_ns: int, *, keep_retry: bool = False) -> None:
+        """Ask for a stream once more where it is carried."""
         index = stream.connection
         if index is None:
             return
@@ -609,13 +433,15 @@ class Session:
 
     def idle_ns_of(self, stream: Stream) -> int:
         """The silence of a stream after which it is asked for anew."""
-        return ns(self._idle_s(stream))
+        return ns(self.idle_s(stream))
 
-    def _idle_s(self, stream: Stream) -> float:
+    def idle_s(self, stream: Stream) -> float:
+        """The same in seconds; it doubles with each silence."""
         idle_s: float = min(MAX_STREAM_IDLE_S, self.settings.stream_idle_s * 2.0 ** min(stream.silences, 10))
         return idle_s
 
-    def _await(self, stream: Stream, deadline_ns: int) -> None:
+    def await_by(self, stream: Stream, deadline_ns: int) -> None:
+        """Something of a stream is awaited until then."""
         stream.deadline_ns = deadline_ns
         self.arm(deadline_ns, stream.retry_ns)
 
@@ -623,10 +449,12 @@ class Session:
         """Something is due then."""
         self.bound_ns = min(self.bound_ns, *deadlines_ns)
 
-    def _send(self, index: int, messages: list[bytes]) -> None:
+    def send(self, index: int, messages: list[bytes]) -> None:
+        """Send messages on a connection."""
         self.commands.extend(Send(index, message) for message in messages)
 
-    def _next_req_id(self) -> int:
+    def next_req_id(self) -> int:
+        """The number of the next request of the shard."""
         self.req_id += 1
         return self.req_id
 
