@@ -171,9 +171,18 @@ def far_level(s: int, index: int) -> int:
 
 @helper
 def far_index(s: int, key: int) -> int:
-    """How many far pairs are worse than the key. Halves without a jump on what is found."""
+    """How many far pairs are worse than the key. No jump depends on what is found, and seven pairs are
+    looked at together, as long as they are far apart: their loads do not wait for each other.
+    """
     index, left = 0, load_i8(s + FAR)
     first = far_level(s, 0)
+    while left > 7:
+        part, worse = left >> 3, 0
+        pair = first + (index + part - 1) * 16
+        for place in range(7):
+            worse += int(load_i8(pair + place * part * 16) < key)
+        index += worse * part
+        left = left - 7 * part if worse == 7 else part - 1
     while left > 0:
         half = (left + 1) >> 1
         index += half if load_i8(first + (index + half - 1) * 16) < key else 0

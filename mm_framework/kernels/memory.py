@@ -8,6 +8,9 @@ are little-endian, as all platforms with kernels are.
 from __future__ import annotations
 
 import bisect
+import contextlib
+import mmap
+import sys
 import weakref
 from typing import Any, Final
 
@@ -15,6 +18,7 @@ import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from mm_framework.kernels.jit import helper
 from mm_framework.kernels.mode import checked
@@ -42,6 +46,9 @@ PAD: Final = 64
 
 CHECKED: Final = checked()
 
+HUGE: Final = 1 << 21
+"""Memory of at least so many bytes is asked for in pages of that size."""
+
 _MAX_REGIONS: Final = 1 << 16
 _regions = np.zeros(1 + 2 * _MAX_REGIONS if CHECKED else 3, dtype=np.int64)
 """Count, then (first, end) addresses of all live buffers, ascending."""
@@ -61,6 +68,23 @@ def address_of(view: memoryview) -> int | None:
     return int(np.frombuffer(view, dtype=np.uint8).ctypes.data) if isinstance(view.obj, _Octets) else None
 
 
+def _zeroed(size: int) -> NDArray[np.uint8]:
+    """Memory that reads as 0. To touch a page for the first time costs a microsecond or more: where a system
+    has huge pages, large memory is made of them.
+    """
+    if sys.platform != "linux" or size < HUGE:
+        return np.zeros(size, dtype=np.uint8)
+    try:
+        memory = mmap.mmap(-1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:
+        raise MemoryError(f"no {size} bytes of memory") from None
+    with contextlib.suppress(OSError):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    octets = np.frombuffer(memory, dtype=np.uint8)
+    first = -octets.ctypes.data % HUGE
+    return octets[first : first + size]
+
+
 class Buffer:
     """Zeroed memory that kernels may touch, with PAD bytes behind it. ``address`` is fixed for its life."""
 
@@ -68,7 +92,7 @@ class Buffer:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._owner = np.zeros(size + PAD, dtype=np.uint8).view(_Octets)
+        self._owner = _zeroed(size + PAD).view(_Octets)
         self.address = int(self._owner.ctypes.data)
         self.view = self._owner.data[:size]
         if CHECKED:

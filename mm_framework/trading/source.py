@@ -62,12 +62,13 @@ class Refusal:
 
 @attrs.frozen
 class Source:
-    """A function's syntax tree and what its names mean. ``helpers``: the module's functions that it calls;
-    ``modules``: the names under which it knows `mm_framework.num`.
+    """A function's text, its syntax tree and what its names mean. ``helpers``: the module's functions that
+    it calls; ``modules``: the names under which it knows `mm_framework.num`.
     """
 
     name: str
     where: str
+    text: str
     tree: ast.FunctionDef | None
     constants: Mapping[str, int | float]
     helpers: Mapping[str, Source]
@@ -78,6 +79,13 @@ class Source:
     def of(cls, function: Callable[..., Any]) -> Source:
         """Read a function. What cannot be read (a lambda, a builtin, a class) is one refusal."""
         return _read(function, ())
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """All that the function depends on: of two with equal keys the code is the same."""
+        constants = repr(sorted(self.constants.items()))  # 1 and 1.0 are equal
+        helpers = tuple((name, helper.key) for name, helper in sorted(self.helpers.items()))
+        return self.where, self.text, constants, helpers, self.modules
 
     def function(self) -> Callable[..., Any]:
         """The function with the operators of `trading.machine`. Raises ValueError when it has refusals."""
@@ -115,23 +123,33 @@ class Source:
 def _read(function: Callable[..., Any], above: tuple[Any, ...]) -> Source:
     name = getattr(function, "__name__", repr(function))
     if not isinstance(function, FunctionType):
-        return Source(name, name, None, {}, {}, frozenset(), (Refusal(name, "is no plain function"),))
+        return Source(name, name, "", None, {}, {}, frozenset(), (Refusal(name, "is no plain function"),))
     file = inspect.getsourcefile(function) or "?"
+    text = ""
     try:
         lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+        text = textwrap.dedent("".join(lines))
+        tree = ast.parse(text).body[0]
     except (OSError, SyntaxError, IndexError):
         tree = None
     if not isinstance(tree, ast.FunctionDef):
         where = f"{file}:{function.__code__.co_firstlineno}"
         return Source(
-            name, where, None, {}, {}, frozenset(), (Refusal(where, "has no source as a def of its own"),)
+            name,
+            where,
+            text,
+            None,
+            {},
+            {},
+            frozenset(),
+            (Refusal(where, "has no source as a def of its own"),),
         )
     reader = _Reader(function, f"{file}", first, (*above, function))
     reader.read(tree)
     return Source(
         name,
         f"{file}:{first}",
+        text,
         tree,
         reader.constants,
         reader.helpers,

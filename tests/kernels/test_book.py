@@ -228,6 +228,25 @@ def test_far_levels_come_and_go_in_a_block_that_is_nearly_full(side: int) -> Non
     assert native._capacity == room
 
 
+@pytest.mark.parametrize("side", [BID, ASK])
+def test_thousands_of_far_levels(side: int) -> None:
+    native, plain, chance = NativeBook(), OrderBook(), random.Random(12)
+    run(native, plain, [(side, 10**9, 1), (side, 10**9 - side, 1)])
+    reach = 600 * RING
+    first = [(side, 10**9 - side * chance.randint(2 * RING, reach), 5) for _ in range(4000)]
+    run(native, plain, first, every=1000)
+    assert word(native, side, FAR) > 3000
+    prices = [price for _, price, _ in first]
+    ends = [2 * RING, reach, reach + 9]
+    for price in [*prices[::7], *(10**9 - side * far for far in ends)]:
+        for near in (price - 1, price, price + 1):
+            native.apply(side, near, 3)
+            plain.apply(side, near, 3)
+    for price in prices[::3]:
+        assert native.apply(side, price, 0) is plain.apply(side, price, 0)
+    equal(native, plain)
+
+
 def test_the_step_is_the_greatest_common_divisor_since_the_last_clear() -> None:
     native, plain = NativeBook(), OrderBook()
     prices = [2**60, 2**60 - 2**41, 2**59 + 2**33, 3 * 2**40, 1000 * 2**20, 96, 36, 10**18 + 1]

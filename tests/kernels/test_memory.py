@@ -15,7 +15,7 @@ import numpy as np
 from twin import PLAIN, Market, kits_with, kraken_log
 
 from mm_framework.feed import Feed
-from mm_framework.kernels.memory import Buffer, address_of
+from mm_framework.kernels.memory import HUGE, PAD, Buffer, address_of
 
 
 def test_a_view_of_a_buffer_knows_where_it_begins() -> None:
@@ -24,6 +24,21 @@ def test_a_view_of_a_buffer_knows_where_it_begins() -> None:
         assert address_of(view) == buffer.address
     assert address_of(buffer.view[7:]) == buffer.address + 7
     assert address_of(memoryview(buffer.view[7:])[3:].toreadonly()) == buffer.address + 10
+
+
+@pytest.mark.parametrize("size", [HUGE - PAD - 1, HUGE - PAD, 3 * HUGE + 5])
+def test_large_memory_is_zeroed_and_whole(size: int) -> None:
+    buffer = Buffer(size)
+    assert len(buffer.view) == buffer.size == size
+    assert not np.frombuffer(buffer.view, np.uint8).any()
+    buffer.view[-8:] = b"the last"
+    assert bytes(buffer.view[-8:]) == b"the last"
+    assert address_of(buffer.view[-8:]) == buffer.address + size - 8
+
+
+def test_memory_that_there_is_not_is_refused() -> None:
+    with pytest.raises(MemoryError):
+        Buffer(1 << 62)
 
 
 def test_other_memory_is_not_for_kernels() -> None:

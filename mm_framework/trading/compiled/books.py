@@ -86,18 +86,30 @@ def _flat_fees(model: FlatFee, table: Numbers) -> list[int]:
     return fees
 
 
+def _hold(account: Account, fills: _Fills) -> None:
+    """Position and entry after several fills. Whatever opens a position anew forgets what was before it."""
+    after = account.position + np.cumsum(fills.signed)
+    before = after - fills.signed
+    opened = np.flatnonzero(np.sign(before) != np.sign(after))
+    held, entry, first = account.position, account.entry, 0
+    if len(opened):
+        last = opened[-1]
+        held, first = int(after[last]), int(last) + 1
+        entry = held * int(fills.price[last])
+    for signed, price in zip(fills.signed[first:].tolist(), fills.price[first:].tolist(), strict=True):
+        entry = entry_after(held, entry, signed, price)
+        held += signed
+    account.position, account.entry = held, entry
+
+
 def _enter(account: Account, fills: _Fills, fees: Sequence[int]) -> None:
     """`Ledger.book` of several fills of one account, in their order."""
     untold = np.flatnonzero(fills.mid2 == NULL)
     if len(untold):
         account.fills_without_mid += len(untold)
         account.fallback = account.fallback or int(fills.price[untold[0]])
-    held, entry = account.position, account.entry
-    for signed, price in zip(fills.signed.tolist(), fills.price.tolist(), strict=True):
-        entry = entry_after(held, entry, signed, price)
-        held += signed
+    _hold(account, fills)
     value = fills.signed * fills.price
-    account.position, account.entry = held, entry
     account.cash -= _sum(value)
     account.turnover += _sum(abs(value))
     account.fees += sum(fees)

@@ -153,7 +153,7 @@ class Places:
             add_place(self._run.address + self._offset, key & ~1, 1 if key & 1 else -1, price, lots)
 
     def _start(self, entries: int) -> None:
-        self._buffer = Buffer(entries * ENTRY_BYTES)
+        self._buffer = Buffer(entries * (ENTRY_BYTES + 1))  # with a byte of each behind all of them
         table = (self._buffer.address, entries - 1, 0, entries // 2)
         for place, word in enumerate(table):
             self._run[self._offset + place * _WORD] = word

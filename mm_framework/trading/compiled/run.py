@@ -432,7 +432,7 @@ class _Ring:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._start(1 << 14)
+        self._start(1 << 11)
 
     def word(self, entry: int, offset: int) -> int:
         """A field of the entry at an address."""

@@ -66,7 +66,7 @@ from mm_framework.trading.compiled.layout import (
 __all__ = ["LEAST_LATENCY_NS", "SURVEYED", "entry_at", "read_ahead", "survey"]
 
 LEAST_LATENCY_NS: Final = 1_000
-SURVEYED: Final = 1024
+SURVEYED: Final = 256
 """Rows that one number of RUN_SURVEY stands for."""
 
 _TRADE: Final = int(Kind.TRADE)

@@ -347,3 +347,28 @@ def test_strategies_of_this_repository_are_the_same_in_both_modes(strategy: Stra
         twin.show(seen)
         assert twin(Woken(now_ns, draw.randrange(2), draw.randrange(1, 64))) is None
     assert twin.out.last_order > 100
+
+
+WEIGHT: float = 2
+
+
+def weighed(state: Any, wake: Any, market: Any, out: Any) -> None:
+    state.f = state.a / WEIGHT
+
+
+@pytest.mark.parametrize("weights", [(2, 3), (2, 2.5), (2, 2.0)])
+def test_code_is_kept_for_the_constants_that_it_was_made_of(
+    monkeypatch: pytest.MonkeyPatch, weights: tuple[float, float]
+) -> None:
+    made = []
+    for weight in (*weights, weights[0]):
+        monkeypatch.setitem(globals(), "WEIGHT", weight)
+        twin = Twin(Strategy(weighed, wakes=On.TIMER, state=FIELDS))
+        twin.state.a = 7
+        twin.compiled.state[: len(FIELDS)] = [7, *([0] * (len(FIELDS) - 1))]
+        twin.show([Seen({})])
+        assert twin(Woken(1)) is None
+        assert twin.state.f == 7 / weight
+        made.append(twin.compiled.address)
+    assert made[0] == made[2]
+    assert made[0] != made[1]
