@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from mm_framework.errors import ConfigError
 from mm_framework.kernels import loader
@@ -15,6 +16,12 @@ REPOSITORY = Path(__file__).resolve().parent
 
 PROCESS_VARIABLES = ("MM_KERNELS", "MM_KERNEL_CACHE")
 """What a developer's shell may choose for a whole run of the tests."""
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile(
+    "patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
