@@ -17,7 +17,7 @@ from mm_framework.cli import main
 __all__ = ["Answer", "ask", "within"]
 
 DOCUMENTED = frozenset({0, 1, 2, 3, 4, 5})
-LIMIT_S = 60.0
+LIMIT_S = 240.0
 
 
 class Endless(BaseException):
