@@ -76,7 +76,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     program = (
         "import sys, mm_framework; assert not {'numpy', 'pyarrow', 'mm_framework.api'} & set(sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=240)
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from mm_framework.bundle.window import Window, WindowSettings, window_at
@@ -36,9 +38,11 @@ def joined_window(app: App, clock: Clock | None = None) -> tuple[Window | None, 
     start, end = (datetime.fromtimestamp(ns / 1e9, zone) for ns in (window.start_ns, window.end_ns))
     facts = {"event": "window", "date": str(window.date), "start": str(start), "end": str(end)}
     if clock.wall_ns() < window.start_ns:
-        logger.info("waiting for the window of %s, which begins at %s", window.date, start, extra=facts)
+        told = partial(
+            logger.info, "waiting for the window of %s, which begins at %s", window.date, start, extra=facts
+        )
         try:
-            if (left := asyncio.run(_wait(clock, window.start_ns))) is not None:
+            if (left := asyncio.run(_wait(clock, window.start_ns, told))) is not None:
                 return window, left
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
@@ -46,13 +50,14 @@ def joined_window(app: App, clock: Clock | None = None) -> tuple[Window | None, 
     return window, None
 
 
-async def _wait(clock: Clock, start_ns: int) -> str | None:
-    """Wait for the start; the name of the signal that came first, or None."""
+async def _wait(clock: Clock, start_ns: int, told: Callable[[], None]) -> str | None:
+    """Wait for the start, ``told`` once signals are heard; the name of one that came first, or None."""
     stopped: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     waiting = asyncio.create_task(wait_until(clock, start_ns))
     task = asyncio.current_task()
     assert task is not None
     with signals(stopped.set_result, task.cancel):
+        told()
         try:
             await asyncio.wait((waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -205,7 +205,9 @@ def test_a_killed_process_loses_only_what_was_not_flushed(tmp_path: Path) -> Non
     """
     support = Path(__file__).parents[1] / "support"
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path), str(support)], check=False, timeout=60
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path), str(support)],
+        check=False,
+        timeout=240,
     )
     assert done.returncode == 9
     assert [bytes(record) for record in ShardReader(tmp_path, 0).records()] == plain_records(100)

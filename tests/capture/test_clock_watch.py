@@ -194,7 +194,6 @@ def test_zero_asks_for_nothing() -> None:
     assert stale(watch, 10_000) == []
 
 
-@pytest.mark.timeout(60)
 def test_binance_tells_its_time_over_http() -> None:
     pytest.importorskip("mm_binance")
     from mm_framework.testing.simulation import Simulation

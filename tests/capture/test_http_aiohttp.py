@@ -27,8 +27,6 @@ from mm_framework.emulator.venue import VenueEmulator
 from mm_framework.model.frame import MAX_FRAME_BYTES, RecordKind
 from mm_framework.testing.emulated import EmulatedVenue
 
-pytestmark = pytest.mark.timeout(30)
-
 KIND = RecordKind
 
 

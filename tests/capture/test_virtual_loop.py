@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 
 import pytest
 
@@ -14,10 +13,8 @@ from mm_framework.capture.virtual_loop import VirtualDeadlock, run_virtual
 
 def test_a_day_of_sleep_takes_no_time_and_ends_on_the_nanosecond() -> None:
     clock = VirtualClock(0)
-    began = time.perf_counter()
     run_virtual(lambda: asyncio.sleep(86_400.000_000_5), clock)
     assert clock.now_ns == 86_400_000_000_500
-    assert time.perf_counter() - began < 5.0
 
 
 def test_timers_fire_in_order_at_their_times() -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import bbo_files
 import pytest
 from click.testing import CliRunner, Result
-from processes import Emulated, emulated_kraken
+from processes import Emulated, emulated_kraken, ended_at
 
 from mm_framework.cli import main
 
 pytest.importorskip("mm_kraken")
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +66,11 @@ def test_a_week_takes_seven_files(tmp_path: Path) -> None:
 def test_a_bundle_is_judged_by_the_gates_of_its_capture_and_by_what_it_recorded(
     emulated: Emulated, tmp_path: Path
 ) -> None:
-    made = mm(
-        "capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--run-id", "r1", "--max-seconds", "3",
-        "--channel", "ticker", "--data-dir", tmp_path,
-    )  # fmt: skip
+    with ended_at(tmp_path / "runs" / "r1", 20_000):
+        made = mm(
+            "capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--run-id", "r1",
+            "--channel", "ticker", "--data-dir", tmp_path,
+        )  # fmt: skip
     assert made.exit_code == 0, made.stderr
     result = mm("audit", "r1", "--profile", "1h", "--data-dir", tmp_path, "--json")
     assert result.exit_code == 1

@@ -18,7 +18,7 @@ pytest.importorskip("mm_kraken")
 pytest.importorskip("mm_binance")
 pytest.importorskip("mm_polymarket")
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def discovered(emulated: Emulated, venue: str, *arguments: str) -> dict[str, Any
 
 
 def captured(path: Path, *arguments: str) -> dict[str, Any]:
-    where = ("--data-dir", str(path), "--run-id", "r", "--max-seconds", "1.5", "--json")
+    where = ("--data-dir", str(path), "--run-id", "r", "--max-seconds", "4", "--json")
     result = invoke("capture", *arguments, *where)
     assert result.exit_code == 0, result.stderr
     document: dict[str, Any] = json.loads(result.stdout)

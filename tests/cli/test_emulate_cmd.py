@@ -70,9 +70,9 @@ def test_a_signal_stops_it_in_order_with_a_whole_truth_log(number: signal.Signal
         endpoint = process.stdout.readline().strip()
         with connect(endpoint, compression=None, proxy=None) as client:
             client.send(SUBSCRIBE)
-            frames = [client.recv(timeout=60) for _ in range(50)]
+            frames = [client.recv(timeout=240) for _ in range(50)]
             process.send_signal(number)
-            _, errors = process.communicate(timeout=60)
+            _, errors = process.communicate(timeout=240)
     finally:
         process.kill()
         process.communicate()

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from processes import Emulated, emulated_kraken
+from processes import Emulated, emulated_kraken, ended_at
 
 from mm_framework.cli import main
 
 pytest.importorskip("mm_kraken")
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,12 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
 def data_dir(emulated: Emulated, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with the run ``r1`` and, beside it, what its sinks wrote."""
     folder = tmp_path_factory.mktemp("data")
-    result = invoke(
-        folder, "capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--run-id", "r1",
-        "--max-seconds", "3", "--channel", "book", "--channel", "trade", "--channel", "ticker",
-        "--sink", f"bbo-csv={folder / 'live.csv'}",
-    )  # fmt: skip
+    with ended_at(folder / "runs" / "r1", 60_000):
+        result = invoke(
+            folder, "capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--run-id", "r1",
+            "--channel", "book", "--channel", "trade", "--channel", "ticker",
+            "--sink", f"bbo-csv={folder / 'live.csv'}",
+        )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     return folder
 
@@ -67,11 +68,12 @@ def test_a_live_csv_and_an_export_are_the_same_bytes(data_dir: Path, tmp_path: P
 def test_the_settings_of_the_run_stand_in_its_manifest_and_hold_for_the_export(
     emulated: Emulated, tmp_path: Path
 ) -> None:
-    result = invoke(
-        tmp_path, "capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--run-id", "book",
-        "--max-seconds", "2", "--channel", "book", "--channel", "ticker",
-        "--sink", f"bbo-csv={tmp_path / 'live.csv'}", "--sink-bbo-csv-source", "book",
-    )  # fmt: skip
+    with ended_at(tmp_path / "runs" / "book", 20_000):
+        result = invoke(
+            tmp_path, "capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--run-id", "book",
+            "--channel", "book", "--channel", "ticker",
+            "--sink", f"bbo-csv={tmp_path / 'live.csv'}", "--sink-bbo-csv-source", "book",
+        )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     assert (
         invoke(tmp_path, "export", "book", "--to", "bbo-csv", "--out", str(tmp_path / "a.csv")).exit_code == 0

@@ -22,7 +22,7 @@ from mm_framework.sinks.day_reader import DayReader
 pytest.importorskip("mm_kraken")
 pytest.importorskip("mm_binance")
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +177,7 @@ def test_what_was_recorded_is_compared_with_what_the_venue_tells(tmp_path: Path)
         (("candles", "kraken:BTC/EUR"), 2, ("--from",)),
         (("candles", "--from", "2026-01-01"), 2, ("which instrument",)),
         (("candles", "kraken:BTC/EUR", "--from", "yesterday"), 2, ("ISO 8601",)),
-        (("candles", "kraken:BTC/EUR", "--from", "2027-01-01"), 2, ("is not before",)),
+        (("candles", "kraken:BTC/EUR", "--from", "2200-01-01"), 2, ("is not before",)),
         (
             ("candles", "kraken:BTC/EUR", "--from", "2026-01-01", "--interval", "3m"),
             2,

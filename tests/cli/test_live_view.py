@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -102,23 +103,13 @@ def test_the_view_is_drawn_on_a_terminal(tmp_path: Path) -> None:
         ours, theirs = pty.openpty()
         command = ["capture", "kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--data-dir", str(tmp_path)]
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "mm_framework",
-                *command,
-                "--run-id",
-                "r1",
-                "--max-seconds",
-                "2.6",
-                "--live",
-            ],
+            [sys.executable, "-m", "mm_framework", *command, "--run-id", "r1", "--live"],
             stdout=subprocess.PIPE,
             stderr=theirs,
             env={**os.environ, "COLUMNS": "100", "LINES": "50", "TERM": "xterm"},
         )
         os.close(theirs)
-        drawn = b""
+        drawn, told = b"", False
         while True:
             try:
                 data = os.read(ours, 65536)
@@ -127,8 +118,11 @@ def test_the_view_is_drawn_on_a_terminal(tmp_path: Path) -> None:
             if not data:
                 break
             drawn += data
+            if b"gates so far" in drawn and b"kraken:BTC/EUR" in drawn and not told:
+                process.send_signal(signal.SIGTERM)
+                told = True
         os.close(ours)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert "gates so far" in drawn.decode()
     assert "kraken:BTC/EUR" in drawn.decode()

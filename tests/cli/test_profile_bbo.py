@@ -18,7 +18,7 @@ from mm_framework.quality.file_check import check_file
 
 pytest.importorskip("mm_kraken")
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def capture(emulated: Emulated, data_dir: Path, *arguments: str) -> Result:
         main,
         [
             "capture", "--profile", "bbo", "--endpoint", emulated.endpoint, "--data-dir", str(data_dir),
-            "--max-seconds", "4", *arguments,
+            "--max-seconds", "6", *arguments,
         ],
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ pytest.importorskip("mm_kraken")
 pytest.importorskip("mm_binance")
 pytest.importorskip("mm_polymarket")
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(300)
 
 # Names and defaults of requirement D3, C5 and A1: what users of the earlier tools have in their scripts.
 PLANT = {
@@ -187,7 +187,7 @@ def here(tmp_path: Path) -> Iterator[Path]:
 
 
 def capture(profile: str, *arguments: str, env: dict[str, str] | None = None) -> Result:
-    words = ("capture", "--profile", profile, "--run-id", "r", "--max-seconds", "2", *arguments)
+    words = ("capture", "--profile", profile, "--run-id", "r", "--max-seconds", "4", *arguments)
     return CliRunner(env=env).invoke(main, words)
 
 

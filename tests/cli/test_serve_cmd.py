@@ -82,11 +82,11 @@ def test_it_says_where_it_is_serves_and_stops_in_order(tmp_path: Path) -> None:
     assert told["ok"] is True
     assert told["token"] is False
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(told["url"] + "nope", timeout=60)
+        urllib.request.urlopen(told["url"] + "nope", timeout=240)
     body = json.loads(caught.value.read())
     caught.value.close()
     assert body["error"]["code"] == "not_found"
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
     assert process.stdout.read() == ""
     process.stdout.close()

@@ -240,7 +240,7 @@ def test_a_bomb_is_refused_in_little_memory(store: Path) -> None:
     bomb(events(store))
     arguments = ("replay", "--store", str(store), "--store-cache-max-gb", "0")
     process = program(PEAK + MM, *arguments)
-    told, error = process.communicate(timeout=60)
+    told, error = process.communicate(timeout=240)
     assert process.returncode == 4, error
     assert b"no store has more than" in error
     assert int(told.split()[-1]) < 400 << 10
@@ -252,7 +252,7 @@ def test_a_full_disk_ends_the_build_and_the_store_stays(store: Path) -> None:
     path = bbo_files.clean_hour(store.parent / "kraken_bbo_hour.csv", step_ms=1_000)
     build = ("store", "build", str(path), "--out", str(store))
     process = program(MM, *build, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)))
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=240)
     assert process.returncode == 5, error
     assert b"Traceback" not in error
     assert b"cannot write" in error
@@ -261,17 +261,27 @@ def test_a_full_disk_ends_the_build_and_the_store_stays(store: Path) -> None:
     assert mm(store.parent, *build).exit_code == 0
 
 
+READY = """
+from mm_framework.store import query
+class Told(query.ThreadPoolExecutor):
+    def submit(self, *given):
+        asked = super().submit(*given)
+        print("ready", flush=True)
+        return asked
+query.ThreadPoolExecutor = Told
+"""
+
+
 def test_a_query_is_interrupted_by_ctrl_c(store: Path) -> None:
     sql = "SELECT sum(a.range * b.range) FROM range(10000000) a, range(10000000) b"
-    ready = "import mm_framework.store.query, duckdb\nprint('ready', flush=True)\n"
     # Where the tests run in the background of a shell SIGINT is ignored, and a child would inherit that.
     heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    process = program(ready + MM, "store", "query", sql, "--store", str(store), **heard)
+    process = program(READY + MM, "store", "query", sql, "--store", str(store), **heard)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
-    time.sleep(4)
+    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    told, error = process.communicate(timeout=30)
+    told, error = process.communicate(timeout=240)
     assert process.returncode == 130, error
     assert told == b"", "nothing but the answer goes to stdout"
     assert b"Traceback" not in error
@@ -306,7 +316,7 @@ def test_builds_that_are_killed_at_any_moment_lose_nothing(tmp_path: Path) -> No
     runs = [toy_run(tmp_path / f"run-{n}", seed=n, steps=80, start_ns=MIDNIGHT_NS + n) for n in range(3)]
     build_toy(tmp_path / "store", runs[0])
     process = program(KILLED, str(tmp_path / "store"), "20", *map(str, runs))
-    told, error = process.communicate(timeout=120)
+    told, error = process.communicate(timeout=240)
     assert process.returncode == 0, error
     assert int(told) >= 5, "some were killed before they were done"
     assert mm(tmp_path, "store", "verify", "--store", str(tmp_path / "store")).exit_code == 0

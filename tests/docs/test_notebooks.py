@@ -51,7 +51,7 @@ def run(name: str, folder: Path, tell: str) -> Any:
     """What ``tell`` finds after the last cell."""
     (folder / "cells.json").write_text(json.dumps(["".join(one["source"]) for one in cells_of(name)]))
     command = [sys.executable, "-W", "error", "-c", RUNNER, "cells.json", tell]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -177,7 +177,7 @@ def test_a_seed_gives_one_market_whatever_the_hash_seed_of_the_process() -> None
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=True,
         )
         assert found.stdout.strip() == expected

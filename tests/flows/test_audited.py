@@ -17,7 +17,7 @@ from processes import capture_process, emulated_kraken, wait_for_beats, wait_for
 from mm_framework.cli import main
 
 pytestmark = [
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(os.name == "nt", reason="needs signals that stop and continue a process"),
 ]
 
@@ -30,7 +30,7 @@ def audit(path: Path) -> tuple[int, dict[str, Any], dict[str, str]]:
 
 
 def finished(process: subprocess.Popen[str], code: int) -> None:
-    _, err = process.communicate(timeout=90)
+    _, err = process.communicate(timeout=240)
     assert process.returncode == code, err
 
 

@@ -19,7 +19,7 @@ from plugin_environment import PluginEnvironment
 from processes import emulated_venue
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(sys.platform == "win32", reason="the image is Linux"),
 ]
 
@@ -104,7 +104,7 @@ def test_the_servers_of_the_compose_file_start_as_they_stand_and_stop_in_order(
     env["MM_SERVE_PORT"] = url.rstrip("/").split(":")[2]
     healthy = subprocess.run([sys.executable, *check[1:]], env=env)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 0
+    assert process.wait(240) == 0
     process.stdout.close()
     assert healthy.returncode == 0
 
@@ -155,7 +155,7 @@ def test_with_a_symbol_alone_the_image_records_and_tells_that_it_is_alive(
     mm = [str(installed.python), "-P", "-c", program]
 
     def healthy() -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*mm, *check], cwd=app, env=env, capture_output=True, text=True, timeout=60)
+        return subprocess.run([*mm, *check], cwd=app, env=env, capture_output=True, text=True, timeout=240)
 
     assert healthy().returncode == 1
     with emulated_venue("binance", tmp_path, "--symbol", "BTC/USDC", "--rate", "50") as venue:
@@ -168,7 +168,7 @@ def test_with_a_symbol_alone_the_image_records_and_tells_that_it_is_alive(
             time.sleep(0.3)
         time.sleep(2.0)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
     assert told.returncode == 0, errors
     assert told.stdout.startswith("alive: run ")
     assert process.returncode == 0, errors

@@ -24,7 +24,7 @@ from mm_framework.sinks.files import gzip_text
 from mm_kraken.sync import RULES
 
 pytestmark = [
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(os.name == "nt", reason="a day folder of a killed run may still be locked there"),
 ]
 

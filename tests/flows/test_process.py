@@ -72,7 +72,7 @@ def test_a_stopped_process_goes_on_and_its_books_are_the_venues(tmp_path: Path) 
             wait_for_growth(run, frames_of(run))
             wait_for_sync(run)
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=240)
         finally:
             process.kill()
     assert process.returncode == 0, err
@@ -98,7 +98,7 @@ def test_a_run_whose_folder_is_removed_ends_and_says_so(tmp_path: Path) -> None:
             shutil.rmtree(run)
             time.sleep(1.0)  # longer than a block of frames waits to be written
             process.send_signal(signal.SIGTERM)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=240)
         finally:
             process.kill()
     assert process.returncode == 5, err
@@ -118,12 +118,12 @@ def test_two_recorders_do_not_share_a_run(tmp_path: Path) -> None:
                 time.sleep(0.05)
             refused = next(process for process in both if process.poll() is not None)
             (other,) = (process for process in both if process is not refused)
-            _, err = refused.communicate(timeout=10)
+            _, err = refused.communicate(timeout=240)
             wait_for_frames([tmp_path / "runs" / "r1"], [other])
             with pytest.raises(Exception, match="is being written by another process"):
                 recover(tmp_path / "runs" / "r1", kraken_kits())
             other.send_signal(signal.SIGTERM)
-            other.communicate(timeout=30)
+            other.communicate(timeout=240)
         finally:
             for process in both:
                 process.kill()
@@ -143,7 +143,7 @@ def limited(emulated: Emulated, folder: Path, limit: int) -> subprocess.Complete
         capture_output=True,
         text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
-        timeout=60,
+        timeout=240,
         check=False,
     )
 
@@ -187,7 +187,7 @@ def test_a_disk_that_does_not_keep_what_it_was_given_ends_the_run(tmp_path: Path
             capture_output=True,
             text=True,
             env={**os.environ, "PYTHONPATH": path},
-            timeout=60,
+            timeout=240,
             check=False,
         )
     assert process.returncode == 5, process.stderr

@@ -21,7 +21,7 @@ from mm_framework.cli import main
 from mm_framework.sinks.files import gzip_text
 
 pytestmark = [
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(os.name == "nt", reason="limits of a process and its files"),
 ]
 
@@ -50,7 +50,7 @@ def capture(
         text=True,
         env={**os.environ, "PYTHONPATH": path},
         preexec_fn=limit,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 

@@ -113,7 +113,7 @@ class Machine:
 
 def finish(process: subprocess.Popen[str], line: str = "") -> dict[str, Any]:
     """Give it a line and wait for its report."""
-    out, err = process.communicate(line, timeout=60)
+    out, err = process.communicate(line, timeout=240)
     assert process.returncode == 0, err
     assert "Traceback" not in err
     return {**json.loads(out.splitlines()[-1]), "err": err.splitlines()}

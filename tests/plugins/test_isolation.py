@@ -94,7 +94,7 @@ class Installation:
             cwd=self.site,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
 
 

@@ -217,7 +217,7 @@ def test_hftbacktest_itself_takes_the_file(store: Store, tmp_path: Path, reposit
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=240,
     )
     told = json.loads(run.stdout)
     *_, block = store.events(["toy:A/B"], policy="any").blocks()

@@ -38,7 +38,7 @@ def pages() -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-        thread.join(60)
+        thread.join(240)
 
 
 def test_the_program_keeps_a_book_over_a_gap(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from mm_framework.serve.captures import Captures
 from mm_framework.serve.hub import Hub
 from mm_framework.serve.serving import Serving
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @contextlib.contextmanager

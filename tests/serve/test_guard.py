@@ -265,7 +265,7 @@ def test_a_request_that_is_never_finished_is_cut(tmp_path: Path) -> None:
     one = serving(tmp_path, open_timeout_s=0.2)
     with running(one) as address:
         host, port = address.split(":")
-        with socket.create_connection((host, int(port)), timeout=60) as slow:
+        with socket.create_connection((host, int(port)), timeout=240) as slow:
             slow.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
             with contextlib.suppress(ConnectionResetError):
                 assert slow.recv(100) == b""
@@ -294,7 +294,7 @@ def test_tls_with_an_own_certificate(authority: trustme.CA, certificate: Path, t
     with running(one, tls=tls) as address:
         assert asyncio.run(opened(address, "wss", ssl=context)) == "status"
         host, port = address.split(":")
-        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=60)
+        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=240)
         connection.request("GET", "/nope", headers={"origin": f"https://{address}"})
         assert connection.getresponse().status == 404
         connection.close()
@@ -326,7 +326,7 @@ def test_any_frames_end_in_a_close_code_and_touch_nothing(tmp_path: Path, caplog
     with running(one) as address:
         host, port = address.split(":")
         for _ in range(100):
-            with socket.create_connection((host, int(port)), timeout=60) as client:
+            with socket.create_connection((host, int(port)), timeout=240) as client:
                 client.sendall(handshake(address))
                 assert client.recv(4096).startswith(b"HTTP/1.1 101")
                 with contextlib.suppress(OSError):  # the server closes it meanwhile

@@ -24,7 +24,7 @@ from mm_framework.serve.serving import Serving
 from mm_framework.store.builder import Build, build
 from mm_framework.store.inputs import find_source
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 PAIR = "kraken/BTC/EUR"
 

@@ -120,7 +120,7 @@ def test_a_full_queue_makes_the_run_wait(records: list[bytes]) -> None:
     thread.start()
     assert not done.wait(0.2)
     gate.set()
-    assert done.wait(10)
+    assert done.wait(240)
     thread.join()
     listener.on_end(0)
     assert len(sink.seen) == 5

@@ -30,7 +30,7 @@ class Asking:
 
     def __init__(self, address: str, **headers: str) -> None:
         self.headers = headers
-        self._connection = http.client.HTTPConnection(address, timeout=60)
+        self._connection = http.client.HTTPConnection(address, timeout=240)
 
     def __call__(self, path: str, method: str = "GET") -> Answer:
         """One request; ``path`` is sent as it is, in Latin-1."""

@@ -37,7 +37,7 @@ class PluginEnvironment:
     def install(self, folder: Path) -> None:
         """Install the project in ``folder``, as its author does: editable."""
         command = [sys.executable, "-m", "pip", "--python", str(self.python), *_PIP, "-e", str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
 
     def mm(self, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run ``mm``."""
@@ -50,5 +50,5 @@ class PluginEnvironment:
     def run(self, arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
         """Run its interpreter."""
         return subprocess.run(
-            [str(self.python), *arguments], cwd=cwd, capture_output=True, text=True, timeout=180
+            [str(self.python), *arguments], cwd=cwd, capture_output=True, text=True, timeout=240
         )

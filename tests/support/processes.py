@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,14 +16,19 @@ from pathlib import Path
 import attrs
 
 __all__ = [
+    "WAIT_S",
     "Emulated",
     "capture_process",
     "emulated_kraken",
     "emulated_venue",
+    "ended_at",
     "wait_for_beats",
     "wait_for_frames",
 ]
 
+
+WAIT_S = 240.0
+"""What a busy machine may take for anything."""
 
 FRAMES_SIZE = 4000
 """Bytes of a log that surely holds frames with data."""
@@ -39,7 +47,7 @@ class Emulated:
     def end(self) -> None:
         """Stop in order."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(240)
 
     def sent_until(self, time_ns: int, symbol: str) -> int:
         """How many data frames of a symbol had left at a time of the machine's monotonic clock."""
@@ -92,27 +100,52 @@ def capture_process(
     )
 
 
+@contextlib.contextmanager
+def ended_at(run: Path, size: int) -> Iterator[None]:
+    """A capture of this process into ``run``, in the block, hears SIGINT once its log has ``size`` bytes."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.02):
+            if _size(run) >= size:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        looker.join()
+
+
 def wait_for_frames(
-    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], timeout_s: float = 90.0
+    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], timeout_s: float = WAIT_S
 ) -> None:
     """Until the logs of all runs hold frames. Raises RuntimeError when a process ended before."""
     end_s = time.monotonic() + timeout_s
     for run, process in zip(runs, processes, strict=True):
-        log = run / "capture" / "shard_00.frames"
-        while not log.exists() or log.stat().st_size < FRAMES_SIZE:
+        while _size(run) < FRAMES_SIZE:
             if process.poll() is not None or time.monotonic() > end_s:
                 process.kill()
-                raise RuntimeError(f"{log} does not grow: {process.communicate()[1]}")
+                raise RuntimeError(f"{run} does not grow: {process.communicate()[1]}")
             time.sleep(0.02)
 
 
-def wait_for_beats(run: Path, count: int, timeout_s: float = 90.0) -> None:
+def wait_for_beats(run: Path, count: int, timeout_s: float = WAIT_S) -> None:
     """Until a running capture has written so many more heartbeats."""
     path, end_s = run / "metrics" / "global.ndjson", time.monotonic() + timeout_s
     wanted = _lines(path) + count
     while _lines(path) < wanted:
         assert time.monotonic() < end_s, f"{path} does not grow"
         time.sleep(0.05)
+
+
+def _size(run: Path) -> int:
+    """Bytes in the log of its first shard."""
+    log = run / "capture" / "shard_00.frames"
+    return log.stat().st_size if log.exists() else 0
 
 
 def _lines(path: Path) -> int:

@@ -81,7 +81,7 @@ async def serve_rest(host: RestHost, tls: ssl.SSLContext | None = None) -> Async
     finally:
         server.close()
         if tasks:
-            await asyncio.wait(tasks, timeout=5)
+            await asyncio.wait(tasks, timeout=240)
 
 
 class RestToy(ToyServer):

@@ -63,7 +63,7 @@ def running(
         yield "{}:{}".format(*listener.getsockname()[:2]) if not raised else ""
     finally:
         loop.call_soon_threadsafe(stop.set)
-        thread.join(60)
+        thread.join(240)
         assert not thread.is_alive()
         loop.close()
         if raised:

@@ -44,4 +44,4 @@ def toy_socket(steps: int = 40) -> Iterator[str]:
         yield urls[0]
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(240)

@@ -204,7 +204,7 @@ def test_the_hash_seed_of_the_process_changes_nothing() -> None:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=240,
         ).stdout
         for seed in ("0", "1", "4242")
     }
