@@ -22,7 +22,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from machine import machine
 from store_day import BUILD, INSTRUMENT, make
+
+from mm_framework.kernels.mode import mode
 
 POINTS, ROWS = 200, 200_000
 
@@ -38,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         found = measure(Path(folder), options.points, options.workers, options.rows)
+    print(json.dumps(machine([mode()])))
     print(json.dumps(found), flush=True)
     print(
         "{points} runs of {rows} rows: {wall_s} s, {cpu_s} s of CPU, use {use} of {workers}".format(**found)
@@ -57,7 +61,7 @@ def measure(folder: Path, points: int, workers: int, rows: int) -> dict[str, Any
     )  # fmt: skip
     wall_s, cpu_s = time.perf_counter() - begun, _cpu_s() - before
     return {
-        "name": "sweep",
+        "bench": "sweep",
         "points": told["played"],
         "rows": day.rows,
         "workers": workers,

@@ -1,4 +1,4 @@
-"""Fill the generated parts of the reference pages, and draw, from the code, so that they cannot drift.
+"""Fill the generated parts of pages, and draw, from code and measurements, so that they cannot drift.
 
     python docs/generate.py           write the pages (`make docs` does)
     python docs/generate.py --api     also accept the present public names and signatures into api.txt
@@ -28,6 +28,7 @@ import drawings
 import notebook_pages
 import relay_pages
 import rest_pages
+import speed_pages
 import venue_pages
 
 if TYPE_CHECKING:
@@ -288,6 +289,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     "serve-metrics": partial(rest_pages.metrics, table),
     **notebook_pages.regions(),
     **venue_pages.regions(table),
+    **speed_pages.regions(table),
 }
 
 
@@ -370,8 +372,9 @@ def api_lines() -> list[str]:
 
 
 def pages() -> list[Path]:
-    """The pages that have a generated region."""
-    return [page for page in sorted(DOCS.rglob("*.md")) if REGION.search(page.read_text(encoding="utf-8"))]
+    """The pages that have a generated region, the README among them."""
+    found = [DOCS.parent / "README.md", *sorted(DOCS.rglob("*.md"))]
+    return [page for page in found if REGION.search(page.read_text(encoding="utf-8"))]
 
 
 def render(text: str) -> str:

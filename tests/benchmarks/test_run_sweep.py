@@ -28,9 +28,10 @@ def test_use_is_processor_time_over_wall_time_and_workers(
     monkeypatch.setattr(run_sweep, "_cpu_s", lambda: next(used))
     monkeypatch.setattr(run_sweep, "time", SimpleNamespace(perf_counter=lambda: next(passed)))
     assert run_sweep.main(["--points", "3", "--workers", "2", "--rows", "10"]) == 0
-    line, words = capsys.readouterr().out.splitlines()
+    about, line, words = capsys.readouterr().out.splitlines()
+    assert json.loads(about)["bench"] == "machine"
     assert json.loads(line) == {
-        "name": "sweep", "points": 3, "rows": 11, "workers": 2, "wall_s": 2.0, "cpu_s": 3.0, "use": 0.75,
+        "bench": "sweep", "points": 3, "rows": 11, "workers": 2, "wall_s": 2.0, "cpu_s": 3.0, "use": 0.75,
     }  # fmt: skip
     assert words == "3 runs of 11 rows: 2.0 s, 3.0 s of CPU, use 0.75 of 2"
     assert [one[0] for one in asked] == ["store", "sweep"]
