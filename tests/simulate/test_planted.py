@@ -65,14 +65,14 @@ def swapped_side(patch: pytest.MonkeyPatch) -> None:
 
 def no_resubscribe(patch: pytest.MonkeyPatch) -> None:
     """What asks for a book anew is not sent."""
-    resubscribe = Session._resubscribe
+    resubscribe = Session.resubscribe
 
     def silent(self: Session, stream: Any, now_ns: int, *, keep_retry: bool = False) -> None:
         before = len(self.commands)
         resubscribe(self, stream, now_ns, keep_retry=keep_retry)
         del self.commands[before:]
 
-    patch.setattr(Session, "_resubscribe", silent)
+    patch.setattr(Session, "resubscribe", silent)
 
 
 def late_deadlines(patch: pytest.MonkeyPatch) -> None:
