@@ -137,7 +137,7 @@ FLOWS: Final = (
     Flow("recorder", "frame log", "mm_framework.capture.recorder:Log", "mm_framework.capture.recorder"),
     Flow("recorder", "scan", "mm_framework.model.frame:encode_record", "mm_framework.capture.recorder"),
     Flow("frame log", "scan", "mm_framework.bundle.frames:ShardReader", "mm_framework.bundle.feeding"),
-    Flow("scan", "sync", "mm_framework.sync.book:BookMessage", "mm_framework.feed.messages"),
+    Flow("scan", "sync", "mm_framework.sync.book_state:BookMessage", "mm_framework.feed.messages"),
     Flow("sync", "book", "mm_framework.model.book:Level", "mm_framework.sync.book"),
     Flow("book", "rows, messages", "mm_framework.sync.emit:Emitter", "mm_framework.feed.core"),
     Flow("rows, messages", "store", "mm_framework.store.spill:spill_run", "mm_framework.store.inputs"),

@@ -17,7 +17,7 @@ from mm_framework.feed.turn import Turn
 from mm_framework.feed.writer import BookDelta, Pending, Tops, Trades
 from mm_framework.model.events import NULL
 from mm_framework.model.frame import RecordKind
-from mm_framework.sync.book import MAX_REPETITION
+from mm_framework.sync.book_state import MAX_REPETITION
 from mm_framework.sync.trades import Print
 
 __all__ = ["Admission"]

@@ -12,7 +12,7 @@ from mm_framework.feed.witnesses import Witnesses
 from mm_framework.feed.writer import BookDelta, Pending, Tops, Trades
 from mm_framework.model.events import NULL, Kind, Reason, SyncState
 from mm_framework.model.frame import RecordKind
-from mm_framework.sync.book import BookMessage
+from mm_framework.sync.book_state import BookMessage
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
 from mm_framework.sync.proofs import level

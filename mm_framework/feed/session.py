@@ -27,7 +27,7 @@ from mm_framework.feed.links import NEVER, Link, Stream, ns
 from mm_framework.feed.output import Command, Fetch, Notice, Reconnect, Refusal, Send
 from mm_framework.feed.refresh import Refreshes
 from mm_framework.model.events import Reason
-from mm_framework.sync.book import GRACE_NS
+from mm_framework.sync.book_state import GRACE_NS
 
 __all__ = ["Session"]
 

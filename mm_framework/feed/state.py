@@ -12,7 +12,7 @@ from mm_framework.contracts.normalizer import InstrumentInfo
 from mm_framework.feed.links import Link, Stream
 from mm_framework.model.book import Level
 from mm_framework.model.instrument import Definition
-from mm_framework.sync.book import BookState
+from mm_framework.sync.book_state import BookState
 
 __all__ = ["FeedState", "InstrumentState", "structure", "unstructure"]
 

@@ -16,7 +16,7 @@ from mm_framework.feed.links import Stream, ns
 from mm_framework.feed.output import Fetch
 from mm_framework.feed.session import Session
 from mm_framework.model.events import NULL, Reason
-from mm_framework.sync.book import BookMessage
+from mm_framework.sync.book_state import BookMessage
 from mm_framework.sync.doubt import Doubt, Verdict, fingerprint, told_book
 
 __all__ = ["Witnesses"]

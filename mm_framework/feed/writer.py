@@ -20,7 +20,7 @@ from mm_framework.model.fixed import (
     parse_plain,
     parse_with_decimals,
 )
-from mm_framework.sync.book import BookMessage
+from mm_framework.sync.book_state import BookMessage
 from mm_framework.sync.emit import Entry
 from mm_framework.sync.trades import Print
 

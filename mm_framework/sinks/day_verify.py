@@ -22,7 +22,8 @@ from mm_framework.model.events import BID, NULL, Reason, SyncState
 from mm_framework.model.fixed import BadNumber, ValueOverflow, decimals_of, parse, text
 from mm_framework.model.instrument import Definition
 from mm_framework.sinks.day_reader import DayEvent, DayReader, DaySnapshot
-from mm_framework.sync.book import BookMessage, BookSync
+from mm_framework.sync.book import BookSync
+from mm_framework.sync.book_state import BookMessage
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
 

@@ -23,7 +23,8 @@ from mm_framework.model.events import (
     iter_rows,
 )
 from mm_framework.model.instrument import Definition
-from mm_framework.sync.book import MAX_EPOCH, BookMessage, BookSync
+from mm_framework.sync.book import BookSync
+from mm_framework.sync.book_state import MAX_EPOCH, BookMessage
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.emit import Emitter
 

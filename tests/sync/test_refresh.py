@@ -13,7 +13,8 @@ from mm_framework.contracts.sync_engine import SequenceSpec, SyncRules
 from mm_framework.model.book import OrderBook
 from mm_framework.model.events import ASK, BID, NULL, Kind, Reason, RowFlag, SyncState, iter_rows
 from mm_framework.model.instrument import Definition
-from mm_framework.sync.book import BookMessage, BookSync
+from mm_framework.sync.book import BookSync
+from mm_framework.sync.book_state import BookMessage
 from mm_framework.sync.counts import Counts
 from mm_framework.sync.depth import KnownDepth
 from mm_framework.sync.emit import Emitter
