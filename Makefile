@@ -18,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-sweep bench-store bench-serve bench-calibration bench-peers bench-backtest-peers bench-record compare-fills release torture simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-sweep bench-store bench-serve bench-calibration bench-peers bench-backtest-peers bench-record bench-check compare-fills release torture simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -85,6 +85,9 @@ bench-backtest-peers: $(VENV)/.stamp-dev ## the backtests of bench-peers alone: 
 
 bench-record: $(VENV)/.stamp-dev ## measure all that README and documentation tell, and write it there (three quarters of an hour)
 	@"$(BIN)/python" benchmarks/record.py $(ARGS)
+
+bench-check: $(VENV)/.stamp-dev ## what became slower: ratios beside those stored on this machine (ARGS=--store stores them)
+	@"$(BIN)/python" benchmarks/check.py $(ARGS)
 
 compare-fills: $(VENV)/.stamp-dev ## compare the fills of a backtest with those of hftbacktest, which is installed into build/peers
 	@"$(BIN)/python" benchmarks/run_fills.py $(ARGS)
