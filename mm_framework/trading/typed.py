@@ -14,7 +14,8 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import attrs
 
@@ -101,24 +102,22 @@ class Routine:
 
 @attrs.frozen
 class Typed:
-    """A strategy's routines by name, ``decide`` last; empty with ``refusals``."""
+    """A strategy's routines by name, ``decide`` last; empty with ``refusals``. ``key``: all that they depend
+    on, by which two are equal.
+    """
 
-    strategy: Strategy
-    routines: Mapping[str, Routine]
-    refusals: tuple[Refusal, ...]
+    key: tuple[Any, ...]
+    strategy: Strategy = attrs.field(eq=False)
+    routines: Mapping[str, Routine] = attrs.field(eq=False)
+    refusals: tuple[Refusal, ...] = attrs.field(eq=False)
 
     @classmethod
     def of(cls, strategy: Strategy) -> Typed:
-        """Find the types. A function that breaks the allow list is refused for that alone."""
+        """Find the types, once in a process. A function that breaks the allow list is refused for that."""
         source = Source.of(strategy.decide)
-        if source.refusals:
-            return cls(strategy, {}, source.refusals)
-        maker = _Maker(strategy)
-        try:
-            maker.routine(source, ("state", "wake", "market", "out"))
-        except _Untyped as refused:
-            return cls(strategy, {}, (refused.refusal,))
-        return cls(strategy, maker.routines, ())
+        fields = (tuple(strategy.state.items()), tuple(strategy.at.items()))
+        key = (source.key, *fields, tuple(strategy.tags), strategy.depth, strategy.orders)
+        return attrs.evolve(_typed(_Asked(key, strategy, source)), strategy=strategy)
 
     @property
     def decide(self) -> Routine:
@@ -126,6 +125,27 @@ class Typed:
         if self.refusals:
             raise ValueError("\n".join(map(str, self.refusals)))
         return list(self.routines.values())[-1]
+
+
+@attrs.frozen
+class _Asked:
+    """A strategy whose types are asked for."""
+
+    key: tuple[Any, ...]
+    strategy: Strategy = attrs.field(eq=False)
+    source: Source = attrs.field(eq=False)
+
+
+@lru_cache(maxsize=64)
+def _typed(asked: _Asked) -> Typed:
+    if asked.source.refusals:
+        return Typed(asked.key, asked.strategy, {}, asked.source.refusals)
+    maker = _Maker(asked.strategy)
+    try:
+        maker.routine(asked.source, ("state", "wake", "market", "out"))
+    except _Untyped as refused:
+        return Typed(asked.key, asked.strategy, {}, (refused.refusal,))
+    return Typed(asked.key, asked.strategy, maker.routines, ())
 
 
 class _Untyped(Exception):

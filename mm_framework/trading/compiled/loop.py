@@ -94,14 +94,14 @@ from mm_framework.trading.compiled.layout import (
     Status,
 )
 from mm_framework.trading.compiled.market import QUOTED, SHARED, apply, apply_told, describe, settle, show
-from mm_framework.trading.compiled.places import COUNT, ROOM, add_lots
+from mm_framework.trading.compiled.places import COUNT, ROOM, move_places
 from mm_framework.trading.compiled.tape import entry_at, read_ahead
 from mm_framework.trading.compiled.venue import venue_message
 from mm_framework.trading.compiled.venue_orders import mark
 from mm_framework.trading.compiled.venue_requests import expire, venue_request
 from mm_framework.trading.compiled.way import send
 
-__all__ = ["DESK_ROOM", "add_place", "run_loop", "send_intent", "show_slot"]
+__all__ = ["DESK_ROOM", "fill_places", "run_loop", "send_intent", "show_slot"]
 
 DESK_ROOM: Final = 4096
 """Intents, requests and reports that a step of the desk has room for."""
@@ -409,9 +409,10 @@ def send_intent(run: int, intent: int) -> int:
 
 
 @kernel
-def add_place(table: int, slot: int, side: int, price: int, size: int) -> int:
-    """`places.add_lots`, to fill a table that grew."""
-    return add_lots(table, slot, side, price, size)
+def fill_places(table: int, entries: int, count: int) -> int:
+    """Add what stands in the entries of another table, free ones among them; 0."""
+    move_places(table, entries, count)
+    return 0
 
 
 @kernel

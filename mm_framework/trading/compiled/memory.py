@@ -144,13 +144,10 @@ class Places:
     def grow(self) -> None:
         """Twice the entries, half of them free."""
         held, mask = self._buffer, self._run[self._offset + _WORD]
-        words = held.words()
-        entries = [words[3 * k : 3 * k + 3].tolist() for k in range(mask + 1) if words[3 * k]]
         self._start(2 * (mask + 1))
-        from mm_framework.trading.compiled.loop import add_place
+        from mm_framework.trading.compiled.loop import fill_places
 
-        for key, price, lots in entries:
-            add_place(self._run.address + self._offset, key & ~1, 1 if key & 1 else -1, price, lots)
+        fill_places(self._run.address + self._offset, held.address, mask + 1)
 
     def _start(self, entries: int) -> None:
         self._buffer = Buffer(entries * (ENTRY_BYTES + 1))  # with a byte of each behind all of them

@@ -16,7 +16,17 @@ from mm_framework.kernels.jit import helper, inline
 from mm_framework.kernels.memory import copy, load_i8, load_u1, shift_right, store_1, store_8
 from mm_framework.trading.compiled.layout import LIMIT
 
-__all__ = ["COUNT", "ENTRY_BYTES", "MASK", "ROOM", "add_lots", "drop_place", "drop_slot", "lots_at"]
+__all__ = [
+    "COUNT",
+    "ENTRY_BYTES",
+    "MASK",
+    "ROOM",
+    "add_lots",
+    "drop_place",
+    "drop_slot",
+    "lots_at",
+    "move_places",
+]
 
 MASK: Final = 8
 COUNT: Final = 16
@@ -132,3 +142,12 @@ def drop_slot(table: int, slot: int) -> None:
             _remove(table, index)  # another one may stand here now
         else:
             index += 1
+
+
+@helper
+def move_places(table: int, entries: int, count: int) -> None:
+    """Add what stands in the entries of another table; there is room for it."""
+    for entry in range(entries, entries + count * ENTRY_BYTES, ENTRY_BYTES):
+        key = load_i8(entry)
+        if key != 0:
+            add_lots(table, key & ~1, 1 if key & 1 else -1, load_i8(entry + 8), load_i8(entry + 16))

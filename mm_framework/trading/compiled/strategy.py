@@ -13,7 +13,6 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any, Final
 
-import attrs
 import llvmlite.binding as llvm
 import numpy as np
 
@@ -26,11 +25,12 @@ from mm_framework.trading.compiled.emit import ENTRY, emit
 from mm_framework.trading.compiled.emit_base import Site
 from mm_framework.trading.program import typed_of
 from mm_framework.trading.records import make_record
-from mm_framework.trading.typed import FUNCTIONS, Typed
+from mm_framework.trading.typed import FUNCTIONS
 from mm_framework.trading.views import MAX_WISHES, Indexed, MarketView, OutBox, WakeView
 
 __all__ = ["CompiledStrategy"]
 
+_emitted = lru_cache(maxsize=64)(emit)
 _METHODS: Final = frozenset({"place", "cancel", "replace", "timer"})
 
 
@@ -44,7 +44,7 @@ class CompiledStrategy:
     def __init__(self, name: str, strategy: Strategy, seed: int) -> None:
         self.name, self.strategy = name, strategy
         self.state_fields, self.at_fields = at.Fields(strategy.state), at.Fields(strategy.at)
-        text, self._sites = _emitted(_Program.of(typed_of(name, strategy)))
+        text, self._sites = _emitted(typed_of(name, strategy))
         self._code, self.address = _load(text)
         self._memory: dict[str, Buffer] = {}
         self.context = self._block("context", at.CTX_BYTES)
@@ -162,27 +162,6 @@ def _index(array: Any, k: int) -> None:
         machine.OPERATIONS["Item"]([0] * array.length, k)
     else:
         getattr(make_record({array.name: f"{array.kind}[{array.length}]"}), array.name)[k]
-
-
-@attrs.frozen
-class _Program:
-    """Typed routines, known by all that their code depends on."""
-
-    key: tuple[Any, ...]
-    typed: Typed = attrs.field(eq=False)
-
-    @classmethod
-    def of(cls, typed: Typed) -> _Program:
-        """Those of a strategy without refusals."""
-        strategy, source = typed.strategy, typed.decide.source
-        fields = (tuple(strategy.state.items()), tuple(strategy.at.items()))
-        return cls((source.key, *fields, strategy.tags, strategy.depth, strategy.orders), typed)
-
-
-@lru_cache(maxsize=64)
-def _emitted(program: _Program) -> tuple[str, list[Site]]:
-    """The text of the module and its sites, once in a process."""
-    return emit(program.typed)
 
 
 @cache
