@@ -9,10 +9,11 @@ the key ``timing`` of result.json.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,7 @@ FORMAT: Final = 1
 DOCUMENT: Final = "result.json"
 _GROUP_ROWS: Final = 1 << 17
 """Rows that a table made part by part is written at a time."""
+_BATCH_ROWS: Final = 1 << 16
 TABLES: Final = ("fills", "orders", "reports", "equity", "tops")
 
 
@@ -109,6 +111,25 @@ class Result:
         """Best prices at the venue, one row a change."""
         return self._table("tops")
 
+    def read(self, name: str, columns: Sequence[str]) -> pa.Table:
+        """These columns of a table of `TABLES`, which the result does not keep. Raises StoreError and its
+        kinds.
+        """
+        if name in self.tables or self.path is None:
+            return self._table(name).select(columns)
+        with self._reading(name) as file, pq.ParquetFile(file) as parquet:
+            return parquet.read(columns=columns)
+
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, some at a time; otherwise as `read`."""
+        if name in self.tables or self.path is None:
+            held = self._held(name)
+            batches = held.batches() if isinstance(held, TableParts) else held.to_batches()
+            yield from (one if columns is None else one.select(columns) for one in batches)
+            return
+        with self._reading(name) as file, pq.ParquetFile(file) as parquet:
+            yield from parquet.iter_batches(_BATCH_ROWS, columns=columns)
+
     def _table(self, name: str) -> pa.Table:
         held = self._held(name)
         return held.table() if isinstance(held, TableParts) else held
@@ -118,9 +139,15 @@ class Result:
             return self.tables[name]
         if self.path is None:
             raise RuntimeError(f"the result holds no {name}")
+        with self._reading(name) as file:
+            return pq.read_table(file)
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[Path]:
+        assert self.path is not None
         file = self.path / f"{name}.parquet"
         try:
-            return pq.read_table(file)
+            yield file
         except FileNotFoundError:
             raise ManifestMismatch(f"{file} is missing: run it again", path=file) from None
         except (OSError, pa.ArrowException) as error:

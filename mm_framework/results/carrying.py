@@ -7,7 +7,8 @@ risk         sigma^2 integral of q^2 dt / 2: times gamma, the price of an aversi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 import numpy as np
@@ -15,12 +16,13 @@ import numpy.typing as npt
 
 from mm_framework.model.events import NULL
 from mm_framework.results.columns import Fills, RunColumns
-from mm_framework.results.equity import balances, course, event_times, grid
+from mm_framework.results.equity import balances, courses, event_times, grid
 from mm_framework.results.path import Instrument, Ints, TopPath
 
 __all__ = ["Carrying", "Charge", "Cost", "carrying"]
 
 Floats = npt.NDArray[np.float64]
+Worth = npt.NDArray[Any]
 
 Charge = Callable[[Instrument, int, int], int]
 """``charge(instrument, price, size)``: the fee of a taker, numbers at the scales of the instrument."""
@@ -56,7 +58,7 @@ def carrying(run: RunColumns, account: int, charge: Charge | None = None) -> Car
     walked, at the times of its grid; else all of a position is closed at the best price, at every event.
     """
     fills, path, span_ns = run.fills.of(account), run.path(account), (run.start_ns, run.end_ns)
-    times_ns, worth = _marked(run, account, fills)
+    times_ns, worth = _worth(run, account, fills)
     spread = _spread(fills, path, times_ns, worth)
     known = ~np.isnan(spread)
     spent = np.diff(times_ns, append=times_ns[-1:])
@@ -67,27 +69,27 @@ def carrying(run: RunColumns, account: int, charge: Charge | None = None) -> Car
     )
 
 
-def _marked(run: RunColumns, account: int, fills: Fills) -> tuple[Ints, npt.NDArray[np.generic]]:
-    """Times, and the equity at a conservative mark, in money units."""
-    marks = run.marks.get(account)
+def _worth(run: RunColumns, account: int, fills: Fills) -> tuple[Ints, Iterator[tuple[slice, Worth]]]:
+    """Times, and some of them at a time the equity at a conservative mark, in money units."""
+    marks, path = run.marks.get(account), run.path(account)
     if marks is None:
         times_ns = event_times(run)
-        return times_ns, course(fills, run.path(account), times_ns).equity
-    return marks.ts_ns, marks.equity
+        return times_ns, ((part, found.equity) for part, found in courses(fills, path, times_ns))
+    parts = (slice(first, first + _CHUNK) for first in range(0, len(marks.ts_ns), _CHUNK))
+    return marks.ts_ns, ((part, marks.equity[part]) for part in parts)
 
 
-def _spread(fills: Fills, path: TopPath, times_ns: Ints, worth: npt.NDArray[np.generic]) -> Floats:
+def _spread(fills: Fills, path: TopPath, times_ns: Ints, worth: Iterator[tuple[slice, Worth]]) -> Floats:
     """Equity at the mid less equity at the mark, in quote currency; NaN without a mid."""
     position, cash = balances(fills)
     found = np.full(len(times_ns), np.nan)
     unit = 10**path.instrument.money_scale
-    for first in range(0, len(times_ns), _CHUNK):
-        chunk = slice(first, first + _CHUNK)
-        after = np.searchsorted(fills.ts_ns, times_ns[chunk], side="right")
-        mid2 = path.value(path.mid2, path.at(times_ns[chunk]))
+    for part, marked in worth:
+        after = np.searchsorted(fills.ts_ns, times_ns[part], side="right")
+        mid2 = path.value(path.mid2, path.at(times_ns[part]))
         at_mid = position[after].astype(object) * mid2.astype(object) * 5 + cash[after]
-        lost = np.array([amount / unit for amount in (at_mid - worth[chunk]).tolist()], np.float64)
-        found[chunk] = np.where(mid2 == NULL, np.nan, lost)
+        lost = np.array([amount / unit for amount in (at_mid - marked).tolist()], np.float64)
+        found[part] = np.where(mid2 == NULL, np.nan, lost)
     return found
 
 

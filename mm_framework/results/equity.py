@@ -6,7 +6,7 @@ size the ledger walks the book, which a path of best prices does not hold: then 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Final
 
@@ -23,8 +23,10 @@ __all__ = [
     "Drawdown",
     "accounts_of",
     "balances",
+    "beyond",
     "by_event",
     "course",
+    "courses",
     "drawdown",
     "equity",
     "event_times",
@@ -60,23 +62,47 @@ class Course:
 
 def course(fills: Fills, path: TopPath, times_ns: Ints) -> Course:
     """The account that the fills, all of one, make, at times; state after all that is stamped with them."""
-    rows = np.searchsorted(fills.ts_ns, times_ns, side="right")
-    positions, cash = balances(fills)
-    position = positions[rows]
-    prices = np.concatenate([[0], fills.price])[rows]
-    at = path.at(times_ns)
-    long = position > 0
-    mark = np.where(long, path.value(path.held(path.bid), at), path.value(path.held(path.ask), at))
-    mark = np.where(mark == NULL, prices, mark)
-    shown = np.where(long, path.value(path.bid_size, at), path.value(path.ask_size, at))
-    held = position != 0
-    return Course(
-        position=position,
-        cash=cash[rows],
-        value=position.astype(object) * mark.astype(object) * 10,
-        beyond=int((held & (shown != NULL) & (np.abs(position) > shown)).sum()),
-        stale=int((held & (shown == NULL)).sum()),
-    )
+    return _Account(fills, path).course(times_ns)
+
+
+def courses(fills: Fills, path: TopPath, times_ns: Ints) -> Iterator[tuple[slice, Course]]:
+    """The same in parts, for its amounts are objects: which of the times, and the account then."""
+    account = _Account(fills, path)
+    for first in range(0, len(times_ns), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        yield part, account.course(times_ns[part])
+
+
+def beyond(fills: Fills, path: TopPath, times_ns: Ints) -> int:
+    """At how many of the times more is held than the best level displays."""
+    return sum(found.beyond for _, found in courses(fills, path, times_ns))
+
+
+class _Account:
+    """What `course` looks up, made once for many times."""
+
+    def __init__(self, fills: Fills, path: TopPath) -> None:
+        self._fills, self._path = fills, path
+        self._positions, self._cash = balances(fills)
+        self._prices = np.concatenate([[0], fills.price])
+        self._bid, self._ask = path.held(path.bid), path.held(path.ask)
+
+    def course(self, times_ns: Ints) -> Course:
+        path, at = self._path, self._path.at(times_ns)
+        rows = np.searchsorted(self._fills.ts_ns, times_ns, side="right")
+        position = self._positions[rows]
+        long = position > 0
+        mark = np.where(long, path.value(self._bid, at), path.value(self._ask, at))
+        mark = np.where(mark == NULL, self._prices[rows], mark)
+        shown = np.where(long, path.value(path.bid_size, at), path.value(path.ask_size, at))
+        held = position != 0
+        return Course(
+            position=position,
+            cash=self._cash[rows],
+            value=position.astype(object) * mark.astype(object) * 10,
+            beyond=int((held & (shown != NULL) & (np.abs(position) > shown)).sum()),
+            stale=int((held & (shown == NULL)).sum()),
+        )
 
 
 def balances(fills: Fills) -> tuple[Ints, npt.NDArray[np.object_]]:
@@ -119,8 +145,9 @@ def by_event(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
     """Equity in a quote currency at any times, all of a position being marked at the best price."""
     total = np.zeros(len(times_ns))
     for account in accounts_of(run, quote):
-        found = course(run.fills.of(account), run.path(account), times_ns)
-        total += _floats(found.equity, run.path(account).instrument.money_scale)
+        path = run.path(account)
+        for part, found in courses(run.fills.of(account), path, times_ns):
+            total[part] += _floats(found.equity, path.instrument.money_scale)
     return total
 
 
@@ -129,8 +156,7 @@ def finest(run: RunColumns, quote: str) -> tuple[Ints, Floats]:
     position was larger than what the best level showed.
     """
     times = event_times(run)
-    beyond = any(course(run.fills.of(one), run.path(one), times).beyond for one in accounts_of(run, quote))
-    if beyond and run.marks:
+    if any(beyond(run.fills.of(one), run.path(one), times) for one in accounts_of(run, quote)) and run.marks:
         times = moments(times[:1], *(marks.ts_ns for marks in run.marks.values()))
         return times, equity(run, quote, times)
     return times, by_event(run, quote, times)

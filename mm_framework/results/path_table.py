@@ -7,8 +7,10 @@ null where there is no such side · trusted bool
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -46,18 +48,30 @@ def table_of(paths: Mapping[str, TopPath]) -> pa.Table:
     return pa.concat_tables(parts) if parts else SCHEMA.empty_table()
 
 
-def paths_of(table: pa.Table, instruments: Iterable[Instrument]) -> dict[str, TopPath]:
-    """The paths of a table; an instrument without a row has an empty one."""
-    owner = table["instrument"].cast(pa.string())
-    found = {}
-    for instrument in instruments:
-        own = table.filter(pc.equal(owner, instrument.id))
-        times, bid, bid_size, ask, ask_size = (_ints(own[name]) for name in ("ts_ns", *_NUMBERS))
-        trusted = own["trusted"].to_numpy()
-        found[instrument.id] = TopPath(instrument, times, bid, bid_size, ask, ask_size, trusted)
-    return found
+def paths_of(batches: Iterable[pa.RecordBatch], instruments: Iterable[Instrument]) -> dict[str, TopPath]:
+    """The paths of such a table, some rows at a time; an instrument without a row has an empty one."""
+    parts: dict[str, list[list[npt.NDArray[Any]]]] = {}
+    for batch in batches:
+        owner = batch["instrument"].cast(pa.string())
+        for name in pc.unique(owner).to_pylist():
+            own = batch.filter(pc.equal(owner, name))
+            columns = [_ints(own[column]) for column in ("ts_ns", *_NUMBERS)]
+            columns.append(own["trusted"].to_numpy(zero_copy_only=False))
+            held = parts.setdefault(name, [[] for _ in columns])
+            for column, part in zip(held, columns, strict=True):
+                column.append(part)
+    return {one.id: _path(one, parts.pop(one.id, None)) for one in instruments}
 
 
-def _ints(column: pa.ChunkedArray) -> Ints:
-    values: Ints = column.fill_null(NULL).to_numpy()
+def _path(instrument: Instrument, columns: list[list[npt.NDArray[Any]]] | None) -> TopPath:
+    """The parts of a column are let go of before the next is made."""
+    if columns is None:
+        return TopPath(instrument, *(np.empty(0, np.int64),) * 5, np.empty(0, bool))
+    columns.reverse()
+    times, bid, bid_size, ask, ask_size, trusted = (np.concatenate(columns.pop()) for _ in range(6))
+    return TopPath(instrument, times, bid, bid_size, ask, ask_size, trusted)
+
+
+def _ints(column: pa.Array) -> Ints:
+    values: Ints = column.fill_null(NULL).to_numpy(zero_copy_only=False)
     return values

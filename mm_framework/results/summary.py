@@ -19,7 +19,7 @@ from mm_framework.model.fixed import text
 from mm_framework.results.carrying import Charge, carrying
 from mm_framework.results.columns import RunColumns
 from mm_framework.results.distances import AtDistance, by_distance, own_rate
-from mm_framework.results.equity import Drawdown, course, drawdown, equity, event_times, finest, grid
+from mm_framework.results.equity import Drawdown, beyond, drawdown, equity, event_times, finest, grid
 from mm_framework.results.execution import Counts, Survival, counts, own_share, quoting, time_to_fill
 from mm_framework.results.inventory import inventory
 from mm_framework.results.lives import Lives, lives
@@ -129,7 +129,6 @@ def _account(
     limit = None if limits is None or limits.strategy_position is None else limits.strategy_position
     most = None if limit is None else units(limit, instrument.size_scale, up=False)
     held = inventory(fills, span_ns, most)
-    marks = course(fills, path, event_times(run))
     share = own_share(quotes, path)
     known = share[np.isfinite(share)]
     ahead = quotes.ahead[np.isfinite(quotes.ahead)]
@@ -140,7 +139,7 @@ def _account(
         "pnl": None if result is None else _pnl(result.money),
         "fills_without_mid": 0 if result is None else result.fills_without_mid,
         "stale_mark": False if result is None else result.stale,
-        "beyond_best_level": marks.beyond,
+        "beyond_best_level": beyond(fills, path, event_times(run)),
         "inventory": {
             "last": text(held.last, instrument.size_scale),
             "most": text(held.most, instrument.size_scale),

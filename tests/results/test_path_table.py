@@ -24,7 +24,7 @@ def test_paths_come_back_as_they_were(tmp_path: Path) -> None:
     table = table_of(paths)
     pq.write_table(table, tmp_path / "tops.parquet")
     for read in (table, pq.read_table(tmp_path / "tops.parquet")):
-        found = paths_of(read, instruments)
+        found = paths_of(read.to_batches(1_000), instruments)
         assert sorted(found) == list(IDS)
         assert all(same(found[name], paths[name]) for name in IDS)
 
@@ -33,5 +33,5 @@ def test_of_no_paths_there_is_an_empty_table() -> None:
     paths = market_paths(random_tape(5, 200).messages())
     table = table_of({})
     assert isinstance(table, pa.Table)
-    (path,) = paths_of(table, [paths[IDS[0]].instrument]).values()
+    (path,) = paths_of(table.to_batches(), [paths[IDS[0]].instrument]).values()
     assert len(path) == 0

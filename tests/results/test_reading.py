@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from mm_framework.errors import StoreError
 from mm_framework.model.events import NULL
+from mm_framework.results import bundle
 from mm_framework.results.bundle import Result, read_result
 from mm_framework.results.columns import RunColumns
 from mm_framework.results.reading import columns_of_result
@@ -74,3 +76,39 @@ def test_a_bundle_without_a_table_is_refused(tmp_path: Path, both: tuple[RunColu
     (tmp_path / "result.json").write_text(json.dumps(result.document), encoding="utf-8")
     with pytest.raises(StoreError, match=r"reports\.parquet is missing"):
         columns_of_result(read_result(tmp_path))
+
+
+def test_tables_are_read_some_rows_at_a_time(
+    both: tuple[RunColumns, Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, result = both
+    assert result.path is not None
+    monkeypatch.setattr(bundle, "_BATCH_ROWS", 7)
+    found = columns_of_result(read_result(result.path))
+    ((name, path),) = run.paths.items()
+    columns = ("ts_ns", "bid", "bid_size", "ask", "ask_size", "trusted")
+    assert all(np.array_equal(getattr(found.paths[name], one), getattr(path, one)) for one in columns)
+    assert len(path) > 7
+    assert same(run.marks[0], found.marks[0])
+    assert same(run.fills, found.fills)
+
+
+def test_equity_beyond_64_bits_is_exact(both: tuple[RunColumns, Result]) -> None:
+    run, result = both
+    equity = result.equity
+    most = 10**30
+    amounts = pa.array([Decimal(most)] * len(equity), equity["equity"].type)
+    table = equity.set_column(equity.schema.get_field_index("equity"), "equity", amounts)
+    found = columns_of_result(attrs.evolve(result, tables={"equity": table}))
+    scale = run.path(0).instrument.money_scale
+    assert found.marks[0].equity.tolist() == [most * 10**scale] * len(equity)
+
+
+@pytest.mark.parametrize("strategy", ["nobody", None])
+def test_equity_of_nobody_is_refused(both: tuple[RunColumns, Result], strategy: str | None) -> None:
+    _, result = both
+    equity = result.equity
+    names = pa.array([strategy] * len(equity), pa.string())
+    table = equity.set_column(equity.schema.get_field_index("strategy"), "strategy", names)
+    with pytest.raises(StoreError, match="not as `mm backtest` writes it"):
+        columns_of_result(attrs.evolve(result, tables={"equity": table}))
