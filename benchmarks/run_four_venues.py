@@ -5,8 +5,10 @@
 One process serves the emulators of Kraken, Binance, Bitfinex and Polymarket, ten instruments each; `mm
 capture` records all forty in another one into a bundle, as usual. ``--scale`` multiplies the rates: market
 events a second and instrument. Told are frames a second as captured, frames that the emulators sent and the
-capture did not get, frames dropped, books lost, how late the capture's event loop was (percentiles of the
-worst of each heartbeat), the memory of the capture over time and the processor time of both. ``--sinks``
+capture did not get, frames dropped, books lost, how late the capture's event loop was, the memory of the
+capture over time and the processor time of both. Lateness is told twice: ``loop_lag_ms``, as the gate of
+`mm audit` has it, is of the worst of each heartbeat (``beats`` of them: of less than a hundred, p99 is the
+worst of all), ``timer_lag_ms`` of each of a hundred timers a second (`watched_capture`). ``--sinks``
 lets it write day folders, best prices and live files, too, in a process that counts as the capture's: what
 is not received then is what was sent while that process worked off what it was behind, after the last second.
 The emulators are Python as well and take a processor of their own: ``emulator_behind_ms`` says whether they
@@ -48,6 +50,7 @@ RATES: Final = {"kraken": 430.0, "binance": 430.0, "bitfinex": 290.0, "polymarke
 
 SINKS: Final = ("day-files", "bbo-csv", "live")
 WARM_UP_S: Final = 5.0
+WATCHED: Final = Path(__file__).with_name("watched_capture.py")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -104,12 +107,24 @@ def _usage_alone(pid: int) -> tuple[float, float]:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20, sum(map(int, fields[11:15])) / _TICKS
 
 
-def lag_ms(run: Path) -> dict[str, float]:
+def beats_lag_ms(run: Path) -> dict[str, float]:
     """How late the loop was: percentiles of the worst of each heartbeat, without the first seconds."""
     beats = [line for line in open_run(run).runlog() if line["event"] == "heartbeat"]
     begin_ns = beats[0]["mono_ns"] + round(WARM_UP_S * 1e9)
     lags = sorted(line["loop_lag_ms"] for line in beats if line["mono_ns"] >= begin_ns)
-    return {"p50": nearest_rank(lags, 50), "p99": nearest_rank(lags, 99), "max": lags[-1]}
+    return {"beats": len(lags), "p50": nearest_rank(lags, 50), "p99": nearest_rank(lags, 99), "max": lags[-1]}
+
+
+def timer_lag_ms(looks: Path, end_s: float) -> dict[str, float]:
+    """How late the loop came to each timer, between the first seconds and ``end_s`` of its time.
+
+    ``over_10_ms``: the share of timers to which it came later than that.
+    """
+    pairs = (map(float, line.split()) for line in looks.read_text().splitlines())
+    lags = sorted(1e3 * late_s for at_s, late_s in pairs if WARM_UP_S <= at_s <= end_s)
+    told = {"p50": nearest_rank(lags, 50), "p99": nearest_rank(lags, 99), "max": lags[-1]}
+    over = sum(lag > 10 for lag in lags) / len(lags)
+    return {"timers": len(lags), **{name: round(lag, 3) for name, lag in told.items()}, "over_10_ms": over}
 
 
 def measure(
@@ -120,7 +135,8 @@ def measure(
     emulators = subprocess.Popen(served, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert emulators.stdout is not None
     endpoints = json.loads(emulators.stdout.readline())
-    words = [sys.executable, "-m", "mm_framework", "capture", "--json", "--run-id", str(folder / "run")]
+    words = [sys.executable, str(WATCHED), str(folder / "looks"), "capture", "--json"]
+    words += ["--run-id", str(folder / "run")]
     words += ["--max-seconds", f"{seconds + WARM_UP_S:g}", "--transport", transport]
     for name, (_, symbols) in dialects().items():
         words += ["--endpoint", f"{name}={endpoints[name]}", *(f"{name}:{symbol}" for symbol in symbols)]
@@ -135,7 +151,11 @@ def measure(
     result = json.loads(capture.stdout.read())
     told = json.loads(emulators.communicate("")[0])
     sunk = list(SINKS) if sinks else []
-    return figures(rates, samples, result, told) | {"sinks": sunk, "loop_lag_ms": lag_ms(folder / "run")}
+    return figures(rates, samples, result, told) | {
+        "sinks": sunk,
+        "loop_lag_ms": beats_lag_ms(folder / "run"),
+        "timer_lag_ms": timer_lag_ms(folder / "looks", result["duration_s"]),
+    }
 
 
 def figures(
@@ -180,16 +200,18 @@ def figures(
 def table(rows: list[dict[str, Any]]) -> str:
     """The figures as Markdown."""
     lines = [
-        "| frames/s | dropped | not received | gaps | lag p50, p99, max (ms)"
-        " | memory early, late, most (MiB) | processors | load |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| frames/s | dropped | not received | gaps | worst lag of each second p50, p99, max (ms)"
+        " | lag of all timers p50, p99, max (ms) | memory early, late, most (MiB) | processors | load |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        memory, used, lag = row["memory_mib"], row["processors"], row["loop_lag_ms"]
+        memory, used = row["memory_mib"], row["processors"]
+        beats, timers = row["loop_lag_ms"], row["timer_lag_ms"]
         missing = row["frames_sent"] - row["frames_captured"]
         lines.append(
             f"| {row['frames_per_s']} | {row['frames_dropped']} | {missing}"
-            f" | {row['gaps']} | {lag['p50']}, {lag['p99']}, {lag['max']}"
+            f" | {row['gaps']} | {beats['p50']}, {beats['p99']}, {beats['max']}"
+            f" | {timers['p50']}, {timers['p99']}, {timers['max']}"
             f" | {memory['early']}, {memory['late']}, {memory['most']}"
             f" | {used['capture']} + {used['emulators']} | {row['load']} |"
         )
