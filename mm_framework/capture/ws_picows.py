@@ -7,7 +7,7 @@ of the environment.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final, cast
 
 import picows
 
@@ -26,6 +26,13 @@ __all__ = ["PicowsTransport"]
 
 PROTOCOL_ERROR, TOO_LARGE, NO_CODE = 1002, 1009, 1005
 """Close codes of RFC 6455, section 7.4.1; the last one stands for a close frame without a code."""
+
+READ_BYTES: Final = 1 << 16
+TURN_BYTES: Final = 2048
+"""Parsed at once, messages handled, before others have their turn: what was read may hold thousands."""
+
+TURN_SHARE: Final = 16
+"""This part of what waits is parsed at once when it is more, so that it does not grow without end."""
 
 
 class PicowsTransport:
@@ -59,12 +66,83 @@ class PicowsTransport:
         return AiohttpClient(options)
 
 
+class _Turns(asyncio.BufferedProtocol):
+    """Between a socket and picows' parser, which has all messages handled that are in what it is given.
+
+    It is given little; what was read beyond is parsed in the next turns of the event loop, in order, and
+    before the parser hears of the connection's end.
+    """
+
+    def __init__(self, parser: asyncio.BufferedProtocol, socket: asyncio.Transport) -> None:
+        self._parser, self._socket = parser, socket
+        self._loop = asyncio.get_running_loop()
+        self._room = memoryview(bytearray(READ_BYTES))
+        self._read = bytearray()
+        self._turn: asyncio.Handle | None = None
+        self._paused = False
+
+    def pause(self) -> None:
+        self._paused = True
+        self._socket.pause_reading()
+
+    def resume(self) -> None:
+        self._paused = False
+        self._socket.resume_reading()
+        self._go_on()
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._read += self._room[:nbytes]
+        if self._turn is None and not self._paused:
+            self._take_turn()
+
+    def eof_received(self) -> bool | None:
+        self._parse(len(self._read))
+        return self._parser.eof_received()
+
+    def pause_writing(self) -> None:
+        self._parser.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._parser.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._parse(len(self._read))
+        self._parser.connection_lost(exc)
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        if not self._paused:
+            self._parse(max(TURN_BYTES, len(self._read) // TURN_SHARE))
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._read and self._turn is None:
+            self._turn = self._loop.call_soon(self._take_turn)
+
+    def _parse(self, most: int) -> None:
+        """Of what was read; the rest is forgotten when that makes us hang up."""
+        while self._read and most > 0:
+            room = memoryview(self._parser.get_buffer(-1))
+            size = min(len(room), len(self._read), most)
+            room[:size] = self._read[:size]
+            del self._read[:size]
+            most -= size
+            was_closing = self._socket.is_closing()
+            self._parser.buffer_updated(size)
+            if self._socket.is_closing() and not was_closing:
+                self._read.clear()
+
+
 class _Listener(picows.WSListener):
     """Implements `transport.Connection` too: one object a connection."""
 
     def __init__(self, receiver: Receiver, options: TransportOptions) -> None:
         self._receiver, self._options = receiver, options
         self._transport: picows.WSTransport | None = None
+        self._turns: _Turns | None = None
         self._parts: list[bytes] = []
         self._binary = False
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
@@ -81,6 +159,9 @@ class _Listener(picows.WSListener):
 
     def on_ws_connected(self, transport: picows.WSTransport) -> None:
         self._transport = transport
+        socket = transport.underlying_transport
+        self._turns = _Turns(cast(asyncio.BufferedProtocol, socket.get_protocol()), socket)
+        socket.set_protocol(self._turns)
         self._watch = asyncio.ensure_future(self._until_disconnected(transport))
         self._receiver.on_open(self)
 
@@ -176,19 +257,19 @@ class _Listener(picows.WSListener):
         return 0  # it hands over what it reads, at once
 
     def pause(self) -> None:
-        if not self._ended:
-            self._open().underlying_transport.pause_reading()
+        if self._turns is not None and not self._ended:
+            self._turns.pause()
 
     def resume(self) -> None:
-        if not self._ended:
-            self._open().underlying_transport.resume_reading()
+        if self._turns is not None and not self._ended:
+            self._turns.resume()
 
     async def close(self) -> None:
         transport = self._open(even_closed=True)
         self._closing = True
         if self._watch is None or self._ended:
             return
-        transport.underlying_transport.resume_reading()
+        self.resume()
         transport.send_close(picows.WSCloseCode.OK)
         try:
             async with asyncio.timeout(self._options.close_timeout_s):

@@ -10,6 +10,7 @@ import random
 import ssl
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
 from pathlib import Path
@@ -458,6 +459,40 @@ def test_a_certificate_of_the_given_authority_is_trusted(
 
 def test_without_checks_any_certificate_will_do(transport: Transport, server_tls: ssl.SSLContext) -> None:
     run(exchange_over_tls(transport, server_tls, tls_context("", insecure=True)))
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_others_have_their_turn_while_what_was_read_is_parsed(
+    server_tls: ssl.SSLContext, secure: bool
+) -> None:
+    """Forty kilobytes: a turn has two, or a sixteenth of what waits, when that is more."""
+    transport, turns, seen = socket_transport("picows"), [0], Counter[int]()
+
+    class Busy(Heard):
+        def on_frame(self, payload: bytes, binary: bool) -> None:
+            super().on_frame(payload, binary)
+            seen[turns[0]] += 1
+
+    async def others() -> None:
+        while True:
+            turns[0] += 1
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        burst = [Text(b"%0100d" % n) for n in range(400)]
+        script = Script(on_message=lambda message: burst)
+        options = TransportOptions(close_timeout_s=0.2, tls=tls_context("", insecure=True))
+        async with serve_script(script, tls=server_tls if secure else None) as url:
+            heard, task = Busy(), asyncio.create_task(others())
+            await transport.connect(url, heard, options)
+            await heard.connection.send(b"go")
+            await heard.until(lambda: len(heard.frames) == len(burst))
+            task.cancel()
+            await heard.connection.close()
+        assert heard.frames == [(step.payload, False) for step in burst]
+
+    run(main())
+    assert max(seen.values()) <= 400 // 16 + 1
 
 
 def test_a_certificate_that_nobody_trusts_is_a_tls_failure(
