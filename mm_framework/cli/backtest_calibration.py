@@ -94,7 +94,9 @@ def play_watched(
         played = play(
             tape,
             setup,
-            engine=partial(Engine, choice="interpreted", observe=observe),
+            engine=partial(
+                Engine, choice="interpreted", why="an A/B test or logs watch its desk", observe=observe
+            ),
             progress=progress,
         )
         writer.end()

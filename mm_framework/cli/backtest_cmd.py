@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,6 +203,7 @@ def _shown(app: App, result: Result, page: Path | None, watched: list[tuple[str,
         *([] if page is None else [("page", page)]),
         ("data", f"{document['data']['rows']} rows of {', '.join(document['data']['instruments'][:5])}"),
         ("fills", f"{summary['fills']}, of {len(result.orders)} orders"),
+        *([("refused", told)] if (told := _refused(summary)) else []),
     ]
     for account in document["accounts"]:
         money = account["money"]
@@ -219,6 +221,14 @@ def _shown(app: App, result: Result, page: Path | None, watched: list[tuple[str,
         ("intents", document["hashes"]["intents"]),
     ]
     return app.out.table(("", ""), rows)
+
+
+def _refused(summary: Any) -> str:
+    """What the allocator and the venue refused, most frequent first; empty for nothing."""
+    refused = Counter(summary["refused_by_allocator"])
+    for account in summary["accounts"]:
+        refused.update(account["orders"]["refused"])
+    return ", ".join(f"{reason} {count}" for reason, count in refused.most_common())
 
 
 def _engine(timing: Any) -> str:

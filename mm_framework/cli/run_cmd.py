@@ -82,8 +82,8 @@ ARGUMENTS = "mm_framework.run_arguments"
     "--set",
     "overrides",
     multiple=True,
-    metavar="NAME.KEY=VALUE",
-    help="A setting of a strategy, such as toy_spread.min_spread=0.10; repeats.",
+    metavar="KEY=VALUE",
+    help="A setting of the strategy, or NAME.KEY=VALUE, such as toy_spread.min_spread=0.10; repeats.",
 )
 @click.option("--fee-model", default="flat", show_default=True, metavar="NAME", help="What a fill costs.")
 @click.option(

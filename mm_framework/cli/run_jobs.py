@@ -275,14 +275,20 @@ def _pipeline(
 
 
 def _take_overrides(app: App, options: RunOptions) -> None:
-    """``--set toy_spread.size=1``: the same as the strategy's own flag."""
+    """``--set toy_spread.size=1``, or ``--set size=1`` of the only strategy: the same as its own flag."""
     for override in options.overrides:
         path, equals, value = override.partition("=")
-        name, dot, key = path.partition(".")
-        if not (equals and dot and name and key):
+        name, dot, key = path.rpartition(".")
+        if not (equals and key):
             raise ConfigError(
-                f"--set {override!r} is not of the form NAME.KEY=VALUE", key="set", value=override
+                f"--set {override!r} is not of the form KEY=VALUE or NAME.KEY=VALUE",
+                key="set",
+                value=override,
             )
+        if not dot:
+            if len(options.strategies) != 1:
+                raise ConfigError(f"--set {path}: say of which strategy: NAME.{path}", key="set")
+            name = options.strategies[0]
         if name not in options.strategies:
             raise ConfigError(
                 f"--set {override!r}: strategy {name!r} is not run; {nearest(name, options.strategies)}"

@@ -187,10 +187,15 @@ def _shown(app: App, table: Any, folder: Path, swept: Swept) -> Any:
     if not any(not one["ok"] for one in swept.points):
         names.remove("ok")
     rows = table.select(names).slice(0, SHOWN).to_pylist()
-    shown = app.out.table(names, [list(row.values()) for row in rows])
+    shown = app.out.table(names, [[_cell(value) for value in row.values()] for row in rows])
     again = len(swept.points) - swept.played
     known = f", {again} were there already" if again else ""
     more = f" (the first {SHOWN} here)" if len(swept.points) > SHOWN else ""
     return Group(
         shown, f"{folder}: {len(swept.points)} points{more}{known}; table.parquet, table.csv, sweep.json"
     )
+
+
+def _cell(value: object) -> object:
+    """Measures that are no exact amounts are told to ten digits."""
+    return f"{value:.10g}" if isinstance(value, float) else value

@@ -199,6 +199,13 @@ class _Scan:
         return None if most == NULL else most
 
 
+def _choice(verdicts: Sequence[str]) -> str:
+    """What takes data of these verdicts."""
+    if "WARN" in verdicts:
+        return "--qa warn, which takes it"
+    return "--qa any, which takes all, or another range" if verdicts else "another range"
+
+
 def _require(store: Store, request: ReplayRequest, selection: Selection, scan: _Scan) -> None:
     if scan.empty:
         stored = store.partitions(request.instruments, request.from_ns, request.to_ns)
@@ -206,7 +213,7 @@ def _require(store: Store, request: ReplayRequest, selection: Selection, scan: _
         found = f"what is there is {', '.join(verdicts)}" if stored else "there is nothing in that range"
         raise ConfigError(
             f"nothing to backtest: no book and no best price of quality {request.policy} ({found});"
-            " see `mm store list`, or choose another range or --qa",
+            f" see `mm store list`, or choose {_choice(verdicts)}",
             key="qa",
         )
     if scan.first_ns <= 0:

@@ -39,7 +39,7 @@ _BATCH_ROWS: Final = 1 << 16
 TABLES: Final = ("fills", "orders", "reports", "equity", "tops")
 
 
-@attrs.frozen(eq=False, slots=False)
+@attrs.frozen(eq=False, slots=False, repr=False)
 class Result:
     """A run's result. ``document``: result.json. ``path``: its folder, None while it is in memory only.
 
@@ -66,6 +66,11 @@ class Result:
         from mm_framework.results.page import page
 
         return page(self.columns(), self.document, self.summary, self.title)
+
+    def __repr__(self) -> str:
+        where = "in memory" if self.path is None else str(self.path)
+        state = "" if self.ok else ", a strategy failed"
+        return f"<Result of {self.title}: {self.summary['fills']} fills{state}, {where}>"
 
     @property
     def title(self) -> str:
@@ -206,10 +211,13 @@ def read_result(path: Path) -> Result:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise StoreError(
-            f"there is no result at {path}: `mm backtest` makes one",
-            path=path,
-        ) from None
+        if (path / "points").is_dir():
+            raise StoreError(
+                f"{path} is a sweep, told by its table.csv: `mm backtest` with the settings of a point makes"
+                " a result",
+                path=path,
+            ) from None
+        raise StoreError(f"there is no result at {path}: `mm backtest` makes one", path=path) from None
     except (OSError, ValueError) as error:
         raise ManifestMismatch(f"{file} is not readable: {error}", path=file) from None
     found = document.get("format") if isinstance(document, dict) else None

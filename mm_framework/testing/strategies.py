@@ -169,6 +169,11 @@ class Tape:
         self._feed_latency_ns = round(ms * _MS)
         return self
 
+    @property
+    def end_ns(self) -> int:
+        """The time of receipt of the last record."""
+        return _WALL0_NS + self.steps[-1].mono_ns
+
     def messages(self) -> list[TapeMessage]:
         """The tape as a backtest reads it."""
         found: list[TapeMessage] = []
@@ -458,7 +463,7 @@ def backtest(
         settings=settings,
         limits=limits,
         grid_ns=grid_ns,
-    ).run(market.messages(), _WALL0_NS + market.steps[-1].mono_ns)
+    ).run(market.messages(), market.end_ns)
     _refuse(outcome.errors)
     return outcome
 

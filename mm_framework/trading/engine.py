@@ -49,7 +49,10 @@ def at_hand() -> bool:
 
 
 class Engine:
-    """Has the interface of `Backtest`. ``choice``: ``compiled`` raises ConfigError where that cannot be."""
+    """Has the interface of `Backtest`. ``choice``: ``compiled`` raises ConfigError where that cannot be.
+
+    ``why``: what to say of a choice of ``interpreted``.
+    """
 
     def __init__(
         self,
@@ -57,10 +60,11 @@ class Engine:
         fee_model: FeeModel,
         *,
         choice: Choice = "auto",
+        why: str = "asked for",
         **options: Any,
     ) -> None:
         self._strategies, self._fee_model, self._choice = strategies, fee_model, choice
-        self._options = options
+        self._options, self._why = options, why
         self._compiled: CompiledRun | None = None
         self._interpreted: Backtest | None = None
         self._looks = 0
@@ -71,7 +75,7 @@ class Engine:
         """Play the whole tape; see `Backtest.run`. A tape with ``blocks`` and ``definitions`` has rows that
         the compiled engine reads; ``progress`` is told of rows then.
         """
-        why = "asked for" if self._choice == "interpreted" else self._why_not(tape)
+        why = self._why if self._choice == "interpreted" else self._why_not(tape)
         if why is None:
             from mm_framework.trading.compiled.run import NotCompiled
 

@@ -440,7 +440,15 @@ class _Typer:
         kinds = tuple(self.kind(argument) for argument in node.args)
         if len(kinds) != len(source.tree.args.args if source.tree else ()):
             self.refuse(node, f"{name} does not take {len(kinds)} arguments")
+        if source.where.rpartition(":")[0] != self._file:
+            self._as_annotated(source, node)
         return self._maker.routine(source, kinds)
+
+    def _as_annotated(self, source: Source, node: ast.Call) -> None:
+        """A function of `mm_framework.num` is given integers where it says so: refused here, not there."""
+        for argument, value in zip(source.tree.args.args if source.tree else (), node.args, strict=False):
+            if isinstance(argument.annotation, ast.Name) and argument.annotation.id == "int":
+                self.integer(value)
 
     def _method(self, node: ast.Call, function: ast.Attribute) -> Kind:
         base, name = self.kind(function.value), function.attr

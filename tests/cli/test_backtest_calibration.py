@@ -81,7 +81,9 @@ def test_two_sets_of_settings_are_compared(recording: Path) -> None:
     assert (told["split_pct"], told["mode"], told["rollback"]) == (1.0, "dry", False)
     assert told["metrics"]["net_bps"]["b"] is not None
     assert Path("artifacts/edge/reports/ab_run_ab.md").read_text().startswith("# A/B run ab")
-    configuration = json.loads(Path("data/results/ab/result.json").read_text())["configuration"]
+    kept = json.loads(Path("data/results/ab/result.json").read_text())
+    assert kept["timing"]["engine"]["why"] == "an A/B test or logs watch its desk"
+    configuration = kept["configuration"]
     assert configuration["ab"]["a"]["trader"]["size"] == "1"
     assert configuration["ab"]["b"]["trader"]["size"] == "2"
     assert configuration["ab"]["settings"]["split"] == 100.0

@@ -185,6 +185,7 @@ def test_a_strategys_settings_are_set_by_name(run_dir: str) -> None:
     default = replay(run_dir, "--strategy", "trader")
     changed = replay(run_dir, "--strategy", "trader", "--set", "trader.size=0.5")
     assert default["final_hash"] != changed["final_hash"]
+    assert replay(run_dir, "--strategy", "trader", "--set", "size=0.5")["final_hash"] == changed["final_hash"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +195,8 @@ def test_a_strategys_settings_are_set_by_name(run_dir: str) -> None:
         (("--strategy", "trader", "--strategy", "trader"), "names one twice"),
         (("--strategy", "trader", "--set", "trader.siz=1"), "no setting 'siz'; did you mean 'size'?"),
         (("--strategy", "trader", "--set", "trader.side=up"), "one of buy, sell, both"),
-        (("--strategy", "trader", "--set", "size=1"), "not of the form NAME.KEY=VALUE"),
+        (("--strategy", "trader", "--set", "size"), "not of the form KEY=VALUE or NAME.KEY=VALUE"),
+        (("--set", "size=1"), "say of which strategy: NAME.size"),
         (("--strategy", "trader", "--set", "other.size=1"), "strategy 'other' is not run"),
         (("--fee-model", "fre"), "did you mean 'free'?"),
         (("--trading-slippage-bps", "-1"), "expected 0 or more"),

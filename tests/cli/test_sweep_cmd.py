@@ -15,6 +15,7 @@ from toy_plugins import toy_plugins
 from mm_framework import api
 from mm_framework.cli import main
 from mm_framework.cli.app import App
+from mm_framework.cli.sweep_cmd import _cell
 
 FREE = ("--fee-model", "free", "--trading-slippage-bps", "0", "--qa", "any", "--strategy", "trader")
 
@@ -52,6 +53,11 @@ def test_without_a_name_the_same_command_goes_on_with_what_it_began() -> None:
     assert (first["played"], again["played"]) == (2, 0)
     other = json.loads(mm(*command[:-4], "size=0.1,0.2", *command[-3:]).stdout)
     assert other["result"] != first["result"]
+
+
+def test_measures_are_told_to_ten_digits() -> None:
+    assert _cell(101.28548690000001) == "101.2854869"
+    assert _cell(7) == 7
 
 
 def test_a_row_for_each_combination_and_profits_as_a_hand_computes_them() -> None:

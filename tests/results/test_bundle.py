@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mm_framework.errors import ConfigError, EnvironmentFailed, ManifestMismatch, SchemaMismatch, StoreError
-from mm_framework.results.bundle import TABLES, read_result, result_path, write_result
+from mm_framework.results.bundle import TABLES, Result, read_result, result_path, write_result
 from mm_framework.results.parts import TableParts
 
 DOCUMENT: dict[str, Any] = {"format": 1, "ok": True, "summary": {}}
@@ -59,7 +59,22 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
         write_result(tmp_path / "one", DOCUMENT, tables())
 
 
+def test_a_result_is_told_in_one_line(tmp_path: Path) -> None:
+    """As the last line of a cell of a notebook, where its document would be pages."""
+    document = DOCUMENT | {
+        "summary": {"fills": 7},
+        "configuration": {"strategies": {"maker": {}}},
+        "instruments": [{"id": "toy:A/EUR"}],
+    }
+    assert repr(Result(document)) == "<Result of maker on toy:A/EUR: 7 fills, in memory>"
+    failed = Result(document | {"ok": False}, tmp_path)
+    assert repr(failed) == f"<Result of maker on toy:A/EUR: 7 fills, a strategy failed, {tmp_path}>"
+
+
 def test_what_is_no_result_is_told(tmp_path: Path) -> None:
+    (tmp_path / "sweep" / "points").mkdir(parents=True)
+    with pytest.raises(StoreError, match="sweep is a sweep, told by its table"):
+        read_result(tmp_path / "sweep")
     with pytest.raises(StoreError, match="there is no result at"):
         read_result(tmp_path)
     (tmp_path / "result.json").write_text("{")

@@ -21,13 +21,13 @@ if mode() != "on":
 
 from mm_framework.results.path import TopPath, market_paths
 from mm_framework.results.venue_path import compiled_paths
+from mm_framework.testing.engines import RowTape
 from mm_framework.testing.strategies import tape
 from mm_framework.trading.compiled import layout, tops
 from mm_framework.trading.compiled.run import NotCompiled, Rows
 from mm_framework.trading.settings import TradingSettings
 from mm_framework.trading.timeline import Clocks
 from tests.support.random_tapes import random_tape
-from tests.trading.test_engine import RowTape
 
 SETTINGS = TradingSettings()
 

@@ -6,7 +6,6 @@ import random
 from typing import Any
 
 import attrs
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,8 +15,8 @@ from mm_framework.errors import ConfigError
 from mm_framework.kernels import loader
 from mm_framework.kernels.cache import ENGINE
 from mm_framework.kernels.mode import mode
-from mm_framework.model.events import ROW, row_dtype
 from mm_framework.model.orders import Side, TimeInForce, Urgency
+from mm_framework.testing.engines import RowTape
 from mm_framework.testing.strategies import Tape, tape
 from mm_framework.trading.backtest import Outcome
 from mm_framework.trading.engine import Engine, run_backtest
@@ -29,27 +28,6 @@ from mm_framework.trading.settings import LimitSettings, TradingSettings
 from tests.support.random_tapes import random_tape, restless
 
 FEES = FlatFee(FlatFeeSettings())
-
-
-class RowTape:
-    """A made tape as a stored one is given: blocks of rows and their definitions."""
-
-    def __init__(self, market: Tape) -> None:
-        self._messages = market.messages()
-        self.definitions = [one.definition for one in self._messages if one.definition is not None]
-        made, defined = bytearray(), 0
-        for one in self._messages:
-            for row in one.rows:
-                aux = defined if one.definition is not None else row.aux
-                made += ROW.pack(*row._replace(seq=one.seq, aux=aux))
-            defined += one.definition is not None
-        self._block = np.frombuffer(bytes(made), dtype=row_dtype())
-
-    def blocks(self) -> Any:
-        return iter([self._block])
-
-    def __iter__(self) -> Any:
-        return iter(self._messages)
 
 
 def eager(wakes: int) -> Strategy:
