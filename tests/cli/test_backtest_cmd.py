@@ -271,12 +271,6 @@ def test_what_cannot_be_played_is_told_in_one_line(
     refused(mm("--store", str(book_store), "--qa", "any", *arguments), code, told)
 
 
-def test_data_of_a_lower_quality_is_told_with_what_takes_it(book_store: Path) -> None:
-    found = mm("--store", str(book_store), "--strategy", "trader")
-    refused(found, 2, "nothing to backtest: no book and no best price of quality pass")
-    assert "which takes" in found.stderr
-
-
 def test_the_summary_names_what_was_refused(book_store: Path) -> None:
     how = ("--store", str(book_store), "--strategy", "trader", "--qa", "any", "--no-report")
     result = mm(*how, "--limits-order-size", "0.000001", "--set", "size=0.5")

@@ -16,7 +16,7 @@ from mm_framework.model.events import NULL, ROW, Kind, Reason, RowFlag, SyncStat
 from mm_framework.model.instrument import Definition
 from mm_framework.replay.events import ReplayRequest
 from mm_framework.replay.splice import Place, Splicer
-from mm_framework.replay.tape import Tape, load_tape
+from mm_framework.replay.tape import Tape, _choice, load_tape
 from mm_framework.store.manifest import StoreManifest, Verdict
 from mm_framework.store.reader import Store
 from mm_framework.trading.market import Markets
@@ -169,3 +169,9 @@ def test_prices_are_brought_to_the_finest_scale() -> None:
 def test_a_price_that_the_finest_scale_does_not_hold_is_refused_by_name() -> None:
     with pytest.raises(ReplayError, match="toy:A/B: a price of the recording does not fit"):
         Splicer([place(100)], []).feed(level(2**60))
+
+
+def test_what_takes_the_data_is_told() -> None:
+    assert _choice(["QUARANTINE", "WARN"]) == "--qa warn, which takes it"
+    assert _choice(["REJECT"]) == "--qa any, which takes all, or another range"
+    assert _choice([]) == "another range"
