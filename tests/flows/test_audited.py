@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from processes import capture_process, emulated_kraken, wait_for_beats, wait_for_frames
+from processes import capture_process, emulated_kraken, wait_for_beats, wait_for_frames, wait_for_text
 
 from mm_framework.cli import main
 
@@ -76,8 +76,11 @@ def test_a_killed_run_is_audited_and_warned_about(tmp_path: Path) -> None:
 
 def test_a_venue_that_hangs_up_fails_the_gate_of_reconnects(tmp_path: Path) -> None:
     run = tmp_path / "runs" / "r1"
-    with emulated_kraken(tmp_path, "--fault", "disconnect@4,disconnect@7,disconnect@10") as emulated:
-        process = capture_process(emulated.endpoint, tmp_path, "--run-id", "r1", "--max-seconds", "8")
+    with emulated_kraken(tmp_path, "--fault", "disconnect@1,disconnect@2") as emulated:
+        process = capture_process(emulated.endpoint, tmp_path, "--run-id", "r1")
+        wait_for_text(run / "connections.ndjson", '"event":"open"', 3)
+        wait_for_beats(run, 2)
+        process.send_signal(signal.SIGTERM)
         finished(process, 0)
     code, document, words = audit(run)
     assert code == 1

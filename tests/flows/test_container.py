@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from plugin_environment import PluginEnvironment
-from processes import emulated_venue
+from processes import WAIT_S, emulated_venue, wait_for_beats, wait_for_text
 
 pytestmark = [
     pytest.mark.timeout(300),
@@ -163,10 +163,12 @@ def test_with_a_symbol_alone_the_image_records_and_tells_that_it_is_alive(
         process = subprocess.Popen(
             command, cwd=app, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        end_s = time.monotonic() + 60
+        end_s = time.monotonic() + WAIT_S
         while (told := healthy()).returncode and process.poll() is None and time.monotonic() < end_s:
             time.sleep(0.3)
-        time.sleep(2.0)
+        (run,) = (app / "data" / "runs").iterdir()
+        wait_for_text(run / "runlog.ndjson", '"new":"SYNCED"')
+        wait_for_beats(run, 2)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=240)
     assert told.returncode == 0, errors
@@ -175,7 +177,6 @@ def test_with_a_symbol_alone_the_image_records_and_tells_that_it_is_alive(
     (folder,) = (app / "data" / "binance" / "BTCUSDC").iterdir()
     assert (folder / "schema.json").exists()
     assert list(folder.glob("orderbook_ws_depth_BTCUSDC_*.csv.gz"))
-    (run,) = (app / "data" / "runs").iterdir()
     assert run.name.endswith("-BTCUSDC")
     assert list((app / "data" / "logs").rglob("*.log"))
     assert {path.name for path in app.iterdir()} == {"data"}

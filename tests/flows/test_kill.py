@@ -1,6 +1,6 @@
 """``kill -9`` of a capture at random times: what is left is a run, and little is lost.
 
-By default 5 kills at 150 events a second; ``MM_KILLS=200 MM_KILL_RATE=4000`` makes a storm of it, one
+By default 5 kills at 60 events a second; ``MM_KILLS=200 MM_KILL_RATE=4000`` makes a storm of it, one
 capture at a time.
 """
 
@@ -21,7 +21,7 @@ from mm_framework.bundle.verify import verify
 from mm_framework.model.frame import RecordKind, iter_records
 
 KILLS = int(os.environ.get("MM_KILLS", "5"))
-RATE = int(os.environ.get("MM_KILL_RATE", "150"))
+RATE = int(os.environ.get("MM_KILL_RATE", "60"))
 DATA = (b'{"channel":"book"', b'{"channel":"trade"')
 
 MAX_RECORDS = 500

@@ -9,13 +9,14 @@ import csv
 import gzip
 import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from processes import Emulated, capture_process, emulated_kraken
+from processes import WAIT_S, Emulated, capture_process, emulated_kraken, wait_for_frames
 
 from mm_framework.cli import main
 from mm_framework.sinks.day_reader import DayReader
@@ -27,6 +28,9 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(os.name == "nt", reason="a day folder of a killed run may still be locked there"),
 ]
+
+DATE = "20261121"
+"""The day folder of all runs, also of those around midnight."""
 
 MEMBER_MS = 1000
 """A member covers a second of receive times, however late the sinks are."""
@@ -41,10 +45,10 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
 KILLS = int(os.environ.get("MM_KILLS", "1"))
 
 
-def start(folder: Path, run_id: str, process: str, *more: str) -> list[str]:
+def start(folder: Path, run_id: str, process: str) -> list[str]:
     return ["--run-id", run_id, "--sink", "day-files", "--sink", f"bbo-csv={folder / run_id}.csv",
-            "--sinks-process", process,
-            "--channel", "book", "--channel", "trade", "--channel", "ticker", *more]  # fmt: skip
+            "--sinks-process", process, "--sink-day-files-folder-date", DATE,
+            "--channel", "book", "--channel", "trade", "--channel", "ticker"]  # fmt: skip
 
 
 def day_of(folder: Path) -> Path:
@@ -60,9 +64,9 @@ def live_times(folder: Path) -> list[int]:
     return []
 
 
-def wait_for_span(folder: Path, span_ms: int, timeout_s: float = 120.0) -> None:
+def wait_for_span(folder: Path, span_ms: int) -> None:
     """Until the sinks have written lines over so long a time."""
-    end_s = time.monotonic() + timeout_s
+    end_s = time.monotonic() + WAIT_S
     while time.monotonic() < end_s:
         times = live_times(folder)
         if times and times[-1] - times[0] >= span_ms:
@@ -102,7 +106,9 @@ def test_a_kill_loses_at_most_a_member_and_a_restart_goes_on(
     assert diffs, "two members of a second were whole"
     assert not lost or lost[-1] - lost[0] <= MEMBER_MS
 
-    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", own, "--max-seconds", "5"))
+    later = capture_process(emulated.endpoint, data, *start(tmp_path, "second", own))
+    wait_for_frames([data / "runs" / "second"], [later], 40_000)
+    later.send_signal(signal.SIGTERM)
     _, stderr = later.communicate(timeout=120)
     assert later.returncode == 0, stderr
     for path in day.rglob("*.gz"):

@@ -79,7 +79,7 @@ def test_a_disk_that_is_full_ends_the_run_and_names_the_file(tmp_path: Path, own
         resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
 
     with emulated_kraken(tmp_path, "--rate", "300") as emulated:
-        process = capture(emulated, tmp_path, "--sinks-process", own, "--max-seconds", "60", limit=limit)
+        process = capture(emulated, tmp_path, "--sinks-process", own, "--max-seconds", "200", limit=limit)
     assert process.returncode == 5, process.stderr
     (error,) = (line for line in process.stderr.splitlines() if line.startswith("error: "))
     of_log = own == "always" and "shard_00.frames: File too large" in error

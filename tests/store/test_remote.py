@@ -107,7 +107,7 @@ def s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def make_bucket(server: subprocess.Popen[bytes]) -> None:
     import s3fs
 
-    for _ in range(120):
+    for _ in range(960):
         assert server.poll() is None, "the S3 server ended"
         with contextlib.suppress(Exception):
             s3fs.S3FileSystem(skip_instance_cache=True).mkdir("bucket")

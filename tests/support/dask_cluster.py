@@ -30,7 +30,7 @@ def dask_cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen[byte
     here = ("--scheduler-file", str(told))
     try:
         start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show", *here)
-        for _ in range(240):
+        for _ in range(960):
             if told.exists() and told.stat().st_size:
                 break
             time.sleep(0.25)

@@ -24,6 +24,7 @@ __all__ = [
     "ended_at",
     "wait_for_beats",
     "wait_for_frames",
+    "wait_for_text",
 ]
 
 
@@ -121,25 +122,33 @@ def ended_at(run: Path, size: int) -> Iterator[None]:
 
 
 def wait_for_frames(
-    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], timeout_s: float = WAIT_S
+    runs: Sequence[Path], processes: Sequence[subprocess.Popen[str]], size: int = FRAMES_SIZE
 ) -> None:
-    """Until the logs of all runs hold frames. Raises RuntimeError when a process ended before."""
-    end_s = time.monotonic() + timeout_s
+    """Until the logs of all runs have ``size`` bytes, by default so many that they hold frames.
+
+    Raises RuntimeError when a process ended before.
+    """
+    end_s = time.monotonic() + WAIT_S
     for run, process in zip(runs, processes, strict=True):
-        while _size(run) < FRAMES_SIZE:
+        while _size(run) < size:
             if process.poll() is not None or time.monotonic() > end_s:
                 process.kill()
                 raise RuntimeError(f"{run} does not grow: {process.communicate()[1]}")
             time.sleep(0.02)
 
 
-def wait_for_beats(run: Path, count: int, timeout_s: float = WAIT_S) -> None:
+def wait_for_beats(run: Path, count: int) -> None:
     """Until a running capture has written so many more heartbeats."""
-    path, end_s = run / "metrics" / "global.ndjson", time.monotonic() + timeout_s
-    wanted = _lines(path) + count
-    while _lines(path) < wanted:
-        assert time.monotonic() < end_s, f"{path} does not grow"
-        time.sleep(0.05)
+    path = run / "metrics" / "global.ndjson"
+    wait_for_text(path, "\n", _count(path, b"\n") + count)
+
+
+def wait_for_text(path: Path, text: str, count: int = 1) -> None:
+    """Until a file holds a text so many times."""
+    end_s = time.monotonic() + WAIT_S
+    while _count(path, text.encode()) < count:
+        assert time.monotonic() < end_s, f"{path} does not say {text!r} {count} times"
+        time.sleep(0.02)
 
 
 def _size(run: Path) -> int:
@@ -148,5 +157,5 @@ def _size(run: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def _lines(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def _count(path: Path, text: bytes) -> int:
+    return path.read_bytes().count(text) if path.exists() else 0
