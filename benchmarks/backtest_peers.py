@@ -48,13 +48,19 @@ WORKLOADS: Final = {
     "empty": "backtest, nobody woken",
     "every": "backtest, a market maker woken by every event",
 }
-ASKED: Final = {("empty", "hftbacktest"): (None, 2.5), ("every", "hftbacktest"): (3.0, 4.0)}
+HFTBACKTEST: Final = ("hftbacktest-roi", "hftbacktest-hashmap")
+"""With its faster book, and with that of its guides."""
+ASKED: Final = {
+    (name, peer): asked
+    for peer in HFTBACKTEST
+    for name, asked in (("empty", (None, 2.5)), ("every", (3.0, 4.0)))
+}
 """Times as fast as a peer: the floor and the aim of the design."""
 TAPE: Final = "binance"
 NAUTILUS_KINDS: Final = {int(Kind.LEVEL): 0, int(Kind.TRADE): 1, int(Kind.SNAPSHOT_START): 2}
 """What a row is to ``nautilus_speed.py``."""
 OURS: Final = "ours"
-PEERS: Final = ("hftbacktest", "nautilus")
+PEERS: Final = (*HFTBACKTEST, "nautilus")
 
 
 @attrs.frozen
@@ -67,15 +73,20 @@ class Side:
 
 def sides(store: Store, folder: Path, pythons: Mapping[str, Path]) -> list[Side]:
     """Ours, and the peers whose interpreters are given."""
-    made = {"hftbacktest": _hftbacktest, "nautilus": _nautilus}
     ours = (sys.executable, str(HERE / "backtest_ours.py"), store.root.url, str(folder / "cache"))
     return [
         Side(OURS, (*ours, str(LATENCY_NS))),
-        *(made[name](store, folder, python) for name, python in pythons.items()),
+        *(_peer(name, store, folder, python) for name, python in pythons.items()),
     ]
 
 
-def _hftbacktest(store: Store, folder: Path, python: Path) -> Side:
+def _peer(name: str, store: Store, folder: Path, python: Path) -> Side:
+    if name in HFTBACKTEST:
+        return _hftbacktest(name, store, folder, python)
+    return _nautilus(store, folder, python)
+
+
+def _hftbacktest(name: str, store: Store, folder: Path, python: Path) -> Side:
     grid = Grid.of(store)
     (definition,) = store.events(policy="any").definitions
     with HftBacktestFile(folder / "events.npz") as sink:
@@ -86,9 +97,8 @@ def _hftbacktest(store: Store, folder: Path, python: Path) -> Side:
     reach = [round(first * share / tick) * tick for share in (1 - REACH, 1 + REACH)]
     numbers = [repr(one) for one in (tick, grid.lot / size_unit, *reach)]
     script = str(HERE / "peers" / "hftbacktest_speed.py")
-    return Side(
-        "hftbacktest", (str(python), "-I", script, str(folder / "events.npz"), *numbers, str(LATENCY_NS))
-    )
+    command = (str(python), "-I", script, str(folder / "events.npz"), *numbers, str(LATENCY_NS))
+    return Side(name, (*command, name.partition("-")[2]))
 
 
 def _nautilus(store: Store, folder: Path, python: Path) -> Side:
@@ -168,4 +178,5 @@ def notes(told: Mapping[str, list[dict[str, Any]]]) -> str:
 
 def pythons_of(names: Sequence[str], build: Path) -> dict[str, Path]:
     """The interpreters of peers. Raises Unavailable."""
-    return {name: environment(build / name, HERE / "peers" / f"{name}.txt") for name in names}
+    stems = {name: name.partition("-")[0] for name in names}
+    return {name: environment(build / stem, HERE / "peers" / f"{stem}.txt") for name, stem in stems.items()}

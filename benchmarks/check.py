@@ -128,7 +128,7 @@ def of_backtests() -> list[Measure]:
 def of_peers(folder: Path) -> list[Measure]:
     """A backtest beside hftbacktest. Raises Unavailable."""
     folder.mkdir()
-    pythons = backtest_peers.pythons_of(["hftbacktest"], BUILD)
+    pythons = backtest_peers.pythons_of(["hftbacktest-roi"], BUILD)
     sides = backtest_peers.sides(make_tape(backtest_peers.TAPE, folder), folder, pythons)
 
     def one() -> dict[str, Pair]:

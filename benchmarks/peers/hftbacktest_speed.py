@@ -1,11 +1,12 @@
 """How fast hftbacktest plays a file: with nobody awake, and with a market maker awake on every event.
 
-    python hftbacktest_speed.py FILE.npz TICK_SIZE LOT_SIZE LOW HIGH LATENCY_NS
+    python hftbacktest_speed.py FILE.npz TICK_SIZE LOT_SIZE LOW HIGH LATENCY_NS roi|hashmap
 
-Runs in an environment with hftbacktest (2.x). ``ROIVectorMarketDepthBacktest``, its faster book, holds prices
-from LOW to HIGH. Each run is made twice; the second, which finds the functions compiled and the file in
-memory, is told. Prints one JSON object: rows of the file, and for ``empty`` and ``every`` seconds of wall and
-of processor time, times awake and orders sent.
+Runs in an environment with hftbacktest (2.x). ``roi``: ``ROIVectorMarketDepthBacktest``, its faster book,
+which holds prices from LOW to HIGH; ``hashmap``: ``HashMapMarketDepthBacktest``, that of its guides. Each run
+is made twice; the second, which finds the functions compiled and the file in memory, is told. Prints one JSON
+object: rows of the file, and for ``empty`` and ``every`` seconds of wall and of processor time, times awake
+and orders sent.
 """
 
 from __future__ import annotations
@@ -17,11 +18,18 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from hftbacktest import GTX, LIMIT, BacktestAsset, ROIVectorMarketDepthBacktest
+from hftbacktest import (
+    GTX,
+    LIMIT,
+    BacktestAsset,
+    HashMapMarketDepthBacktest,
+    ROIVectorMarketDepthBacktest,
+)
 from numba import njit
 
 STEP_NS = 100_000_000
 ENDED = 1
+BOOKS = {"roi": ROIVectorMarketDepthBacktest, "hashmap": HashMapMarketDepthBacktest}
 
 
 @njit
@@ -60,7 +68,7 @@ def every(backtest: Any, lot_size: float, tick_size: float) -> tuple[int, int]:
 
 
 def measure(
-    play: Any, data: Any, tick: float, lot: float, low: float, high: float, latency_ns: int
+    book: Any, play: Any, data: Any, tick: float, lot: float, low: float, high: float, latency_ns: int
 ) -> dict[str, Any]:
     """The second of two runs."""
     told: dict[str, Any] = {}
@@ -79,7 +87,7 @@ def measure(
             .roi_ub(high)
             .last_trades_capacity(0)
         )
-        backtest = ROIVectorMarketDepthBacktest([asset])
+        backtest = book([asset])
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         awake, sent = play(backtest, lot, tick)
         told = {
@@ -92,13 +100,16 @@ def measure(
     return told
 
 
-def main(path: str, tick: float, lot: float, low: float, high: float, latency_ns: int) -> dict[str, Any]:
+def main(
+    path: str, tick: float, lot: float, low: float, high: float, latency_ns: int, book: str
+) -> dict[str, Any]:
     """Both runs."""
     with np.load(path) as file:
         data = file["data"]
-    runs = {play.__name__: measure(play, data, tick, lot, low, high, latency_ns) for play in (empty, every)}
+    numbers = (tick, lot, low, high, latency_ns)
+    runs = {play.__name__: measure(BOOKS[book], play, data, *numbers) for play in (empty, every)}
     return {"version": f"hftbacktest {version('hftbacktest')}", "rows": len(data), **runs}
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], *map(float, sys.argv[2:6]), int(sys.argv[6]))))
+    print(json.dumps(main(sys.argv[1], *map(float, sys.argv[2:6]), int(sys.argv[6]), sys.argv[7])))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-SECONDS = {"ours": 0.5, "hftbacktest": 2.0, "nautilus": 50.0}
+SECONDS = {"ours": 0.5, "hftbacktest-roi": 2.0, "hftbacktest-hashmap": 4.0, "nautilus": 50.0}
 
 
 @pytest.fixture
@@ -22,12 +22,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def told(command: tuple[str, ...], name: str) -> dict[str, Any]:
         found.append(name)
-        if name == "hftbacktest":
+        if name.startswith("hftbacktest"):
             with np.load(command[3]) as file:
                 assert len(file["data"]) > 1000
             tick, lot, low, high = map(float, command[4:8])
             assert 0 < tick < low < high
             assert lot > 0
+            assert command[-1] == name.partition("-")[2]
         if name == "nautilus":
             check_rows(np.load(command[3]), *map(int, command[4:7]))
         seconds = {"seconds": SECONDS[name], "cpu_seconds": 1.0, "engine": "compiled"}
@@ -61,9 +62,10 @@ def test_all_sides_are_asked_in_turn_and_compared_round_by_round(
     saved, page = tmp_path / "x.json", tmp_path / "x.md"
     command = ["--quick", "--rounds", "2", "--json", str(saved), "--markdown", str(page)]
     assert bench.main(command) == 0
-    assert asked == ["ours", "hftbacktest", "nautilus", "hftbacktest", "nautilus", "ours"]
+    roi, hashmap = "hftbacktest-roi", "hftbacktest-hashmap"
+    assert asked == ["ours", roi, hashmap, "nautilus", roi, hashmap, "nautilus", "ours"]
     assert (
-        "| backtest, a market maker woken by every event | hftbacktest | rows/s | 2 000 | 500 |"
+        "| backtest, a market maker woken by every event | hftbacktest-roi | rows/s | 2 000 | 500 |"
         " 4.00x (4.00 to 4.00) | 1.00x (1.00 to 1.00) | 3x | 4x |\n"
     ) in page.read_text()
     assert "- nautilus: nautilus 1\n" in page.read_text()
@@ -72,7 +74,7 @@ def test_all_sides_are_asked_in_turn_and_compared_round_by_round(
     beside = {(one["peer"], one["work"]): one["ratio"] for one in lines if one["bench"] == "beside"}
     assert beside == {
         (peer, f"backtest, {work}"): ratio
-        for peer, ratio in (("hftbacktest", 4.0), ("nautilus", 100))
+        for peer, ratio in ((roi, 4.0), (hashmap, 8.0), ("nautilus", 100))
         for work in ("nobody woken", "a market maker woken by every event")
     }
 
@@ -107,6 +109,6 @@ def test_every_side_has_a_script_and_exact_versions(repository: Path) -> None:
     from backtest_peers import PEERS
 
     for peer in PEERS:
-        script = repository / "benchmarks" / "peers" / f"{peer}_speed.py"
+        script = repository / "benchmarks" / "peers" / f"{peer.partition('-')[0]}_speed.py"
         compile(script.read_text(encoding="utf-8"), str(script), "exec")
-        assert "==" in script.with_name(f"{peer}.txt").read_text(encoding="utf-8")
+        assert "==" in script.with_name(f"{peer.partition('-')[0]}.txt").read_text(encoding="utf-8")
