@@ -180,7 +180,7 @@ class _Watched(MatchingEngine):
             return
         words = _Words(slot.definition)
         before, trusted = one.ahead, slot.trusted
-        shown = self._displayed(slot, one.order.side, one.order.price)
+        shown = self.shown.size(slot, one.order.side, one.order.price)
         super().on_message(message, rows, seq, now_ns)
         told = _printed(message, rows, one, words)
         if slot.trusted != trusted:
@@ -194,7 +194,7 @@ class _Watched(MatchingEngine):
             )
 
     def _changed(self, slot: Slot, one: Resting, words: _Words, shown: int | None) -> str:
-        now = self._displayed(slot, one.order.side, one.order.price)
+        now = self.shown.size(slot, one.order.side, one.order.price)
         sizes = ("unknown" if size is None else words.size(size) for size in (shown, now))
         return f"level {words.price(one.order.price)}: {' -> '.join(sizes)}"
 

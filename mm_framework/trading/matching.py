@@ -20,7 +20,7 @@ import attrs
 
 from mm_framework.contracts.strategy import units
 from mm_framework.model.book import Book
-from mm_framework.model.events import ASK, BID, Kind, Message, Row, RowFlag, SyncState
+from mm_framework.model.events import Kind, Message, Row, RowFlag, SyncState
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import (
     Fill,
@@ -33,7 +33,7 @@ from mm_framework.model.orders import (
     Urgency,
 )
 from mm_framework.num import floor_to
-from mm_framework.trading.market import TICKER, Markets, Slot
+from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.order_rules import (
     NEVER,
     expiry_of,
@@ -46,6 +46,7 @@ from mm_framework.trading.order_rules import (
 )
 from mm_framework.trading.order_states import OrderTrigger, next_state
 from mm_framework.trading.queue import Advance, Ahead, queue_model
+from mm_framework.trading.shown import Place, Shown, told_sizes
 
 __all__ = ["Execution", "MatchingEngine", "Report", "Resting"]
 
@@ -125,20 +126,19 @@ class Resting:
 
 _ENTERED = {IntentKind.PLACE: OrderTrigger.TAKEN, IntentKind.REPLACE: OrderTrigger.REPLACED}
 _Key = tuple[str, int]
-_Place = tuple[int, int]
-"""``(side, price)``."""
 
 
 class MatchingEngine:
-    """All orders at one venue, over all its instruments. ``reports`` grows; `take` empties it."""
+    """All orders at one venue, over all its instruments. ``reports`` grows; `take` empties it.
+
+    ``shown``: what the venue shows at its prices.
+    """
 
     def __init__(self, markets: Markets, execution: Execution | None = None) -> None:
         self.markets, self.rules = markets, execution or Execution()
         self.reports: list[Report] = []
         self._resting: dict[int, dict[_Key, Resting]] = {}
-        self._printed: dict[tuple[int, int, int], int] = {}
-        self._taken: dict[tuple[int, int, int], int] = {}
-        self._bounds: dict[tuple[int, int], int | None] = {}
+        self.shown = Shown()
         self._mids: dict[int, tuple[int, int | None]] = {}
         self._next_expiry_ns = NEVER
 
@@ -182,7 +182,7 @@ class MatchingEngine:
         self.markets.changes()
         slot = self.markets.find(definition.number)
         if slot is not None:
-            self._bound(slot)
+            self.shown.bound(slot)
 
     def lost(self, connection: int, seq: int, now_ns: int) -> None:
         """See `Markets.lost`."""
@@ -206,62 +206,33 @@ class MatchingEngine:
                     if not row.flags & RowFlag.SNAPSHOT:
                         self._print(slot, row, seq, now_ns)
             return
-        before = {place: self._displayed(slot, *place) for place in self._places(slot)}
+        before = {place: self.shown.size(slot, *place) for place in self._places(slot)}
         trusted, epoch = slot.trusted, slot.epoch
         self.markets.apply(message, iter(rows), seq)
         self.markets.changes()
         if message.kind == Kind.SNAPSHOT_START:
-            self._bound(slot)
+            self.shown.bound(slot)
         if trusted and not slot.trusted:
             self._lost(slot, now_ns)
         elif slot.trusted and (not trusted or epoch != slot.epoch):
             self._found(slot, seq, now_ns)
         elif slot.trusted:
-            self._moved(slot, before, _told(slot, message, rows))
+            self._moved(slot, before, told_sizes(slot, message, rows))
             self._cross(slot, seq, now_ns)
 
-    def _places(self, slot: Slot) -> Iterator[_Place]:
+    def _places(self, slot: Slot) -> Iterator[Place]:
         return ((one.order.side, one.order.price) for one in self.resting(slot.index))
 
-    def _bound(self, slot: Slot) -> None:
-        """Behind the worst level of a snapshot nobody knows what there is."""
-        for side, levels in ((BID, slot.book.bids()), (ASK, slot.book.asks())):
-            self._bounds[slot.index, side] = levels[-1][0] if levels else None
-
-    def _displayed(self, slot: Slot, side: int, price: int) -> int | None:
-        """The size shown at a price; None when it is not known."""
-        if slot.source == TICKER:
-            best = slot.ticker[0 if side == BID else 1]
-            if best is None or side * (price - best[0]) > 0:
-                return 0
-            return (best[1] or None) if price == best[0] else None
-        size = slot.book.size(side, price)
-        if size:
-            return size
-        depth = slot.definition.depth
-        bound = self._bounds.get((slot.index, side)) if depth is None else slot.book.bound(side, depth)
-        return 0 if bound is None or side * (price - bound) >= 0 else None
-
-    def _moved(self, slot: Slot, before: dict[_Place, int | None], told: dict[_Place, int] | None) -> None:
+    def _moved(self, slot: Slot, before: dict[Place, int | None], told: dict[Place, int] | None) -> None:
         """Queues after a message that told the sizes ``told``; None: it told all that it knows."""
         for one in self.resting(slot.index):
             place = (int(one.order.side), one.order.price)
-            new = self._displayed(slot, *place) if told is None else told.get(place)
+            new = self.shown.size(slot, *place) if told is None else told.get(place)
             if new is not None:
-                printed = self._printed.get((slot.index, *place), 0)
+                printed = self.shown.printed(slot, place)
                 one.ahead = self._advanced(one, before.get(place), new, printed)
                 one.emptied = new == 0
-        self._forget(slot, told)
-
-    def _forget(self, slot: Slot, told: Iterable[_Place] | None) -> None:
-        """Prints and what we took, at places that were told anew; None: at all."""
-        for kept in (self._printed, self._taken):
-            if kept and told is not None:
-                for place in told:
-                    kept.pop((slot.index, *place), None)
-            elif kept:
-                for key in [key for key in kept if key[0] == slot.index]:
-                    del kept[key]
+        self.shown.forget(slot, told)
 
     def _advanced(self, one: Resting, old: int | None, new: int, printed: int) -> Ahead:
         shown = _lots(new, one.lot)
@@ -294,8 +265,7 @@ class MatchingEngine:
             left = max(0, left - size)
             if size:
                 self._fill(one, size, seq, now_ns)
-        place = (slot.index, side, row.price)
-        self._printed[place] = self._printed.get(place, 0) + row.size
+        self.shown.note_print(slot, (side, row.price), row.size)
 
     def _at_price(self, one: Resting, printed: int) -> int:
         """What a print at the order's price leaves for it, after those ahead."""
@@ -315,10 +285,10 @@ class MatchingEngine:
 
     def _found(self, slot: Slot, seq: int, now_ns: int) -> None:
         """A new book: what crosses it fills, the others are last in line."""
-        self._forget(slot, None)
+        self.shown.forget(slot, None)
         for one in list(self.resting(slot.index)):
             one.through = False
-            shown = self._displayed(slot, one.order.side, one.order.price)
+            shown = self.shown.size(slot, one.order.side, one.order.price)
             one.ahead = None if shown is None else _lots(shown, one.lot)
         self._cross(slot, seq, now_ns)
 
@@ -394,15 +364,14 @@ class MatchingEngine:
             fills = []
         lapses = order.tif in (TimeInForce.IOC, TimeInForce.FOK) or is_market(order)
         lapses = lapses or (order.urgency is Urgency.TAKER and self.rules.takers == "best")
-        shown = self._displayed(slot, order.side, order.price)
+        shown = self.shown.size(slot, order.side, order.price)
         one.ahead = None if shown is None else _lots(shown, one.lot)
         if not (lapses and not fills):
             order.state = next_state(order.state, _ENTERED[kind])
             self._report(one, order.state, now_ns, kind, ahead=None if takes or lapses else one.ahead)
         for level, price, size in fills:
             if self.rules.depletion:
-                place = (slot.index, int(-order.side), level)
-                self._taken[place] = self._taken.get(place, 0) + size
+                self.shown.take(slot, (int(-order.side), level), size)
             self._execute(one, price, size, seq, now_ns, maker=False, mid2=slot.mid2)
         if not order.leaves:
             return
@@ -424,7 +393,7 @@ class MatchingEngine:
         for level, shown in slot.levels(-order.side, 1 if self.rules.takers == "best" else None):
             if not left or not (is_market(order) or order.side * (order.price - level) >= 0):
                 return
-            gone = self._taken.get((slot.index, int(-order.side), level), 0)
+            gone = self.shown.taken(slot, (int(-order.side), level))
             size = min(left, floor_to(max(0, shown - gone), lot))
             if size:
                 yield level, taker_price(order.side, level, self.rules.slippage_bps, slot.tick), size
@@ -497,15 +466,6 @@ class MatchingEngine:
         self.reports.append(
             Report(now_ns, slot.id, intent.strategy, intent.order, state, intent.kind, refusal)
         )
-
-
-def _told(slot: Slot, message: Message, rows: list[Row]) -> dict[_Place, int] | None:
-    """The sizes that a message told, by place; None when it told the whole book or the best prices."""
-    if message.kind == (Kind.TOP if slot.source == TICKER else Kind.SNAPSHOT_START):
-        return None
-    if message.kind != Kind.LEVEL or slot.source == TICKER:
-        return {}
-    return {(row.side, row.price): row.size for row in rows if row.kind == Kind.LEVEL}
 
 
 def _lots(size: int, lot: int) -> int:
