@@ -41,7 +41,11 @@ class Proof:
 
 @attrs.frozen
 class Channel:
-    """A channel of the venue: ``name`` as the venue calls it, ``carries`` one of book, trade, ticker."""
+    """A channel of the venue: ``name`` as the venue calls it, ``carries`` one of book, trade, ticker.
+
+    ``depths``: the levels a side that a book subscription may ask for; `Normalizer.sent` tells which one a
+    request asks for. Empty where requests name none.
+    """
 
     name: str
     carries: str

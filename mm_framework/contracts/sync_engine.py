@@ -97,7 +97,8 @@ class SyncRules:
     (`contracts.adapter.WitnessSource`; a mismatch alone is no loss); ``hash_text``: the same as data, without
     which books of a venue with a digest are not for compiled kernels. ``trade_ids``: trades are numbered
     without holes, a jump is a declared gap and a number seen before is a repetition; ``rising``: the numbers
-    only rise, a repetition is known and a hole is not.
+    only rise, a repetition is known and a hole is not, on a channel that begins with trades of the past (a
+    handover waits for them; without them: False).
     """
 
     checksum: ChecksumSpec | None = None

@@ -1,8 +1,9 @@
 """Two connections say the same during a handover: which of their messages are taken.
 
-book, trades with numbers     both: what is next is taken, repetitions are dropped by their number;
-                              the heir feeds as soon as one of its messages is next, or known
-book, trades without them     the heir's snapshot makes it the one that feeds
+trades with numbers, and      both: what is next is taken, repetitions are dropped by their number;
+books with fetched snapshots  the heir feeds as soon as one of its messages is next, or known
+other books, trades whose     the heir's snapshot makes it the one that feeds
+numbers have holes
 trades without any number     both: a print is taken as often as the connection says it that says it
                               more often
 ticker                        the heir feeds from its first message on, older numbers are dropped

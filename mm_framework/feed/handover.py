@@ -74,10 +74,14 @@ class Handover:
     # going on
 
     def by_snapshot(self, stream: Stream) -> bool:
-        """Whether only a snapshot shows where the heir stands: no numbers, or such as have holes."""
+        """Whether the heir's snapshot takes over: it comes by itself, or nothing else shows where it stands.
+
+        Updates may be cut in other places on the heir, and what came and went between two cuts is not told; so
+        books are merged by their numbers only where a snapshot has to be fetched.
+        """
         rules = self._session.rules
         if stream.carries == "book":
-            return rules.sequence is None or rules.sequence.scope != "instrument"
+            return rules.sequence is None or rules.sequence.bridge == "channel"
         return stream.carries == "trade" and rules.trade_ids == "rising"
 
     def acknowledged(self, stream: Stream, index: int, now_ns: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import pytest
 from feed_desk import Desk, Reading, book_of, kits_of
+from numbered_venue import NumberedAdapter
 from toy_venue import ToyNormalizer, ack, refused, toy_rules
 
 from mm_framework.contracts.normalizer import ConnectionInfo, FrameClass, MessageWriter
@@ -197,17 +198,17 @@ class Numbered(ToyNormalizer):
         return FrameClass.DATA
 
 
-def numbered(link: str) -> dict[str, VenueKit]:
-    rules = SyncRules(crossed="ignore", sequence=SequenceSpec(link=link))  # type: ignore[arg-type]
-    return {"toy": VenueKit(kits_of()["toy"].adapter, Numbered(), rules)}
+def numbered(link: str, bridge: str = "rest") -> dict[str, VenueKit]:
+    spec = SequenceSpec(link=link, bridge=bridge)  # type: ignore[arg-type]
+    return {"toy": VenueKit(NumberedAdapter(), Numbered(), SyncRules(crossed="ignore", sequence=spec))}
 
 
 def update(first: int, last: int, **more: Any) -> bytes:
     return json.dumps({"U": first, "u": last, **more}).encode()
 
 
-def numbered_desk(link: str) -> Desk:
-    desk = Desk(kits=numbered(link))
+def numbered_desk(link: str, bridge: str = "rest") -> Desk:
+    desk = Desk(kits=numbered(link, bridge))
     desk.open()
     desk.frame(ack("A/B"))
     desk.frame(update(1, 1, snap=True))
@@ -241,6 +242,18 @@ def test_updates_that_are_cut_otherwise_on_the_heir_overlap(link: str) -> None:
     desk.frame(update(5, 8), 1)
     desk.frame(update(9, 9), 1)
     assert prices(desk) == [1, 2, 5, 8, 9]
+    assert (desk.feed.counts.gaps, desk.state()) == (0, "SYNCED")
+
+
+def test_a_numbered_book_whose_snapshots_come_on_the_channel_is_taken_over_by_the_heirs() -> None:
+    """The heir cuts updates elsewhere: 4 came and went between two cuts, so no update tells it."""
+    desk = numbered_desk("prev", "channel")
+    assert desk.frame(update(3, 3), 1).events() == [], "its snapshot comes first"
+    desk.frame(update(3, 4), 0)
+    assert ends(desk.frame(update(1, 5, snap=True), 1)) == [Reconnect(0, REFRESH)]
+    assert not taken(desk, update(5, 5), 0), "the old connection is not heard any more"
+    desk.frame(update(6, 8), 1)
+    assert prices(desk) == [1, 2, 4, 5, 8]
     assert (desk.feed.counts.gaps, desk.state()) == (0, "SYNCED")
 
 

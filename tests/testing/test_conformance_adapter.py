@@ -187,7 +187,7 @@ CASES: list[tuple[str, str, Make]] = [
     ),
     (
         "a_depth_is_asked_for_and_read_back",
-        "is read back with",
+        "is read back with depth",
         adapter(
             subscribe=lambda self, wanted, n: PingingToyAdapter.subscribe(
                 self, [attrs.evolve(one, depth=5) for one in wanted], n

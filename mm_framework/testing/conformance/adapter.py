@@ -149,7 +149,11 @@ class AdapterConformance(Conformance):
             for depth in channel.depths:
                 wanted = Subscription(self.venue.instruments[0], symbol, channel.name, depth)
                 found = {one.depth for one in self._requested(adapter.subscribe([wanted], 1))}
-                assert found == {depth}, f"{channel.name} of depth {depth} is read back with {found}"
+                told = ", ".join("none" if one is None else str(one) for one in found)
+                assert found == {depth}, (
+                    f"a request for {channel.name} of depth {depth} is read back with depth {told};"
+                    f" where requests name none, sent() tells the only one, or depths is ()"
+                )
 
     def test_what_unsubscribes_is_no_surprise(self) -> None:
         """Messages as of `subscribe`, which `sent` reads without an error."""
