@@ -76,8 +76,8 @@ class Handover:
     def by_snapshot(self, stream: Stream) -> bool:
         """Whether the heir's snapshot takes over: it comes by itself, or nothing else shows where it stands.
 
-        Updates may be cut in other places on the heir, and what came and went between two cuts is not told; so
-        books are merged by their numbers only where a snapshot has to be fetched.
+        Updates may be cut in other places on the heir, and what came and went between two cuts is not told;
+        so books are merged by their numbers only where a snapshot has to be fetched.
         """
         rules = self._session.rules
         if stream.carries == "book":
