@@ -18,7 +18,7 @@ PYTHON_CHECK = import sys; sys.version_info >= (3, 11) or sys.exit( \
 	+ ". Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)")
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-sweep bench-store bench-serve bench-calibration bench-peers bench-backtest-peers bench-record bench-check compare-fills release torture simulate pictures docs clean
+.PHONY: help venv demo test lint bench bench-venues bench-backtest bench-start bench-sweep bench-store bench-serve bench-calibration bench-peers bench-backtest-peers bench-record bench-check compare-fills release torture simulate pictures docs clean
 
 help: ## list the targets
 	@echo "make TARGET, one of:"
@@ -64,6 +64,9 @@ bench-venues: $(VENV)/.stamp-dev ## measure one capture of four emulated venues,
 
 bench-backtest: $(VENV)/.stamp-dev ## measure backtests of a made day: nothing woken, a market maker, the interpreted engine
 	@"$(BIN)/python" benchmarks/run_backtest.py $(ARGS)
+
+bench-start: $(VENV)/.stamp-dev ## measure how soon mm --help, a warm mm backtest and a strategy are ready
+	@"$(BIN)/python" benchmarks/run_start.py $(ARGS)
 
 bench-sweep: $(VENV)/.stamp-dev ## measure a sweep of 200 runs: wall time, processor time, use of the workers
 	@"$(BIN)/python" benchmarks/run_sweep.py $(ARGS)

@@ -1,10 +1,10 @@
 """Where compiled kernels are kept: one folder of the user, for each state of all that they depend on.
 
-numba looks for stale code in the caller's own file only: a constant or a helper that changed in another
-module is not seen. Here the folder's name is a hash of all sources, library versions, the interpreter, the
-processor and the mode, and says nothing of paths, so that every clone, environment and installed wheel of
-a machine shares one compile. ``stamp.json`` lists the files of each kernel with their hashes: code is read
-only when it is the code that was written, since a cache entry is a pickle with machine code inside.
+The folder's name is a hash of all sources, library versions, the interpreter, the processor and the mode,
+and says nothing of paths, so that every clone, environment and installed wheel of a machine shares one
+compile. (numba's own cache looks for stale code in the caller's file only: a constant or a helper that
+changed in another module is not seen.) A kernel is one object file, see `native`; ``stamp.json`` holds its
+hash, and only code that is as it was written is run.
 
 Nothing here imports numba.
 """
@@ -21,11 +21,11 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import attrs
 import msgspec
@@ -41,6 +41,7 @@ __all__ = [
     "KernelCache",
     "Stamp",
     "current",
+    "group_of",
     "key",
     "source_hash",
     "unchanged",
@@ -84,10 +85,10 @@ _NUMBA_VARIABLES: Final = (
 
 @attrs.frozen
 class Built:
-    """One kernel: how long it took to compile, and its files with their SHA-256."""
+    """One kernel: how long it took to compile, and the SHA-256 of its code."""
 
     seconds: float
-    files: dict[str, str]
+    sha256: str
 
 
 @attrs.frozen
@@ -153,6 +154,13 @@ def _cpu_features() -> str:
         return ""
 
 
+def group_of(function: Callable[..., Any]) -> str | None:
+    """The group of a function, by its package; None for another's."""
+    package = __name__.rpartition(".")[0]
+    packages = {f"{package}.": KERNELS, f"{package.partition('.')[0]}.trading.compiled.": ENGINE}
+    return next((group for start, group in packages.items() if function.__module__.startswith(start)), None)
+
+
 @cache
 def current(group: str = KERNELS) -> KernelCache:
     """A group's folder of this process: below ``MM_KERNEL_CACHE``, else below the user's cache folder."""
@@ -177,7 +185,7 @@ class KernelCache:
             tempfile.TemporaryFile(dir=self.path).close()
         except OSError as error:
             return f"{self.path}: {error.strerror or error}"
-        if self._trusted():
+        if self.trusted():
             return None
         return f"{self.path} belongs to another user, or others can write there"
 
@@ -188,33 +196,46 @@ class KernelCache:
 
     def intact(self) -> Stamp | None:
         """The stamp, without kernels of which a file is missing or damaged; None without a stamp."""
+        stamp = self._stamp()
+        if stamp is None:
+            return None
+        kernels = {
+            name: built for name, built in stamp.kernels.items() if self._code(name, built) is not None
+        }
+        complete = stamp.complete and len(kernels) == len(stamp.kernels)
+        return attrs.evolve(stamp, kernels=kernels, complete=complete)
+
+    def code(self, name: str) -> bytes | None:
+        """The code of a kernel as it was written; None where it is not there, or damaged."""
+        stamp = self._stamp()
+        built = None if stamp is None else stamp.kernels.get(name)
+        return None if built is None else self._code(name, built)
+
+    def _stamp(self) -> Stamp | None:
         try:
-            if not self._trusted():
+            if not self.trusted():
                 return None
             stamp = msgspec.json.decode((self.path / STAMP).read_bytes(), type=Stamp)
         except (OSError, msgspec.DecodeError):
             return None
-        if stamp.key != self.key:
-            return None
-        kernels = {name: built for name, built in stamp.kernels.items() if self._whole(built)}
-        complete = stamp.complete and len(kernels) == len(stamp.kernels)
-        return attrs.evolve(stamp, kernels=kernels, complete=complete)
+        return stamp if stamp.key == self.key else None
 
-    def _trusted(self) -> bool:
+    def _code(self, name: str, built: Built) -> bytes | None:
+        try:
+            code = self._file(name).read_bytes()
+        except OSError:
+            return None
+        return code if hashlib.sha256(code).hexdigest() == built.sha256 else None
+
+    def _file(self, name: str) -> Path:
+        return self.path / f"{name}.o"
+
+    def trusted(self) -> bool:
         """Whether nobody else can have put code there: it is run."""
         if os.name != "posix":
             return True
         found = self.path.stat()
         return found.st_uid in (0, os.geteuid()) and not found.st_mode & 0o022
-
-    def _whole(self, built: Built) -> bool:
-        try:
-            return bool(built.files) and all(
-                hashlib.sha256((self.path / name).read_bytes()).hexdigest() == digest
-                for name, digest in built.files.items()
-            )
-        except OSError:
-            return False
 
     @contextlib.contextmanager
     def locked(self, *, wait: bool) -> Iterator[bool]:
@@ -225,22 +246,13 @@ class KernelCache:
             if not mine:
                 yield False
                 return
-            _held.add(self)
-            try:
-                yield True
-            finally:
-                _held.discard(self)
-
-    @property
-    def held(self) -> bool:
-        """Whether this process has the lock."""
-        return self in _held
+            yield True
 
     def prepare(self, *, anew: bool = False) -> Stamp:
         """What is intact and may be completed; every other file is removed. ``anew``: all are."""
         stamp = None if anew else self.intact()
         kernels = {} if stamp is None else stamp.kernels
-        kept = {LOCK, *(name for built in kernels.values() for name in built.files)}
+        kept = {LOCK, *(self._file(name).name for name in kernels)}
         for path in self.path.iterdir():
             if path.name not in kept:
                 path.unlink()
@@ -248,17 +260,11 @@ class KernelCache:
         self.write(prepared)
         return prepared
 
-    def add(self, stamp: Stamp, name: str, seconds: float) -> Stamp:
-        """Record the files that appeared since: those of the kernel ``name``. Raises OSError if none did."""
-        known = {STAMP, LOCK, *(file for built in stamp.kernels.values() for file in built.files)}
-        files = {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(self.path.iterdir())
-            if path.name not in known
-        }
-        if not files:
-            raise OSError(f"no code of {name} was saved")
-        added = attrs.evolve(stamp, kernels={**stamp.kernels, name: Built(round(seconds, 3), files)})
+    def add(self, stamp: Stamp, name: str, seconds: float, code: bytes) -> Stamp:
+        """Keep the code of the kernel ``name`` and record it. Raises OSError when it cannot be written."""
+        self._put(self._file(name), code)
+        built = Built(round(seconds, 3), hashlib.sha256(code).hexdigest())
+        added = attrs.evolve(stamp, kernels={**stamp.kernels, name: built})
         self.write(added)
         return added
 
@@ -293,14 +299,14 @@ class KernelCache:
         return found
 
     def write(self, stamp: Stamp) -> None:
-        """Put the stamp in place, whole or not at all."""
-        made = self.path / f"{STAMP}.{os.getpid()}"
-        made.write_bytes(msgspec.json.format(msgspec.json.encode(stamp)))
-        made.replace(self.path / STAMP)
+        """Put the stamp in place."""
+        self._put(self.path / STAMP, msgspec.json.format(msgspec.json.encode(stamp)))
 
-
-_held: set[KernelCache] = set()
-"""Folders of which this process has the lock."""
+    def _put(self, path: Path, content: bytes) -> None:
+        """Write a file, whole or not at all."""
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.write_bytes(content)
+        made.replace(path)
 
 
 if sys.platform == "win32":

@@ -23,7 +23,7 @@ from mm_framework.kernels.mode import installed, mode
 if TYPE_CHECKING:
     from mm_framework.kernels.jit import Kernel
 
-__all__ = ["ENGINE_MODULES", "KERNEL_MODULES", "KernelStatus", "active", "names", "status", "warm"]
+__all__ = ["ENGINE_MODULES", "KERNEL_MODULES", "KernelStatus", "active", "names", "ready", "status", "warm"]
 
 KERNEL_MODULES: Final[tuple[str, ...]] = ("advance", "book", "log", "rows")
 """The modules that define kernels."""
@@ -82,6 +82,12 @@ def active(group: str = cache.KERNELS) -> bool:
             if group not in _outcomes:
                 _outcomes[group] = _load(group)
     return _outcomes[group].state == "loaded"
+
+
+def ready(group: str = cache.KERNELS) -> bool:
+    """Whether this process has the kernels of a group, or finds them compiled. Asks no file in the first case."""
+    outcome = _outcomes.get(group)
+    return (outcome is not None and outcome.state == "loaded") or status(group).state == "warm"
 
 
 def status(group: str = cache.KERNELS) -> KernelStatus:
@@ -164,6 +170,7 @@ def _loaded(group: str) -> _Outcome:
                 return _compile_or_leave(kernels, folder, mine=mine)
         except OSError as error:
             problem = _reason(error)
+    _compiler()
     _tell(f"the compiled kernels serve this process alone, they cannot be kept: {problem}")
     return _done(kernels, sum(kernel.build(cached=False) for kernel in kernels), problem)
 
@@ -175,9 +182,17 @@ def _compile_or_leave(kernels: list[Kernel], folder: cache.KernelCache, *, mine:
         return _Outcome("cold", reason)
     if folder.warm():  # the other one has just come to its end
         return _from_cache(kernels, folder)
+    _compiler()
     expected = folder.expected_s() or USUAL_COMPILE_S
     _tell(f"compiling the kernels, once for this machine: about {expected:.0f} s")
     return _done(kernels, len(_compile(kernels, folder)))
+
+
+def _compiler() -> None:
+    """Import it, before anything is said. Raises what a broken one raises."""
+    from mm_framework.kernels.jit import compiler
+
+    compiler()
 
 
 def _from_cache(kernels: list[Kernel], folder: cache.KernelCache) -> _Outcome:
@@ -189,8 +204,7 @@ def _from_cache(kernels: list[Kernel], folder: cache.KernelCache) -> _Outcome:
 
 
 def _done(kernels: list[Kernel], compiled: int, reason: str = "") -> _Outcome:
-    forms = sum(len(kernel.dispatcher.overloads) for kernel in kernels)
-    return _Outcome("loaded", reason, compiled, len(kernels), forms)
+    return _Outcome("loaded", reason, compiled, len(kernels), len(kernels))
 
 
 def _kernels(group: str) -> list[Kernel]:
@@ -223,11 +237,9 @@ def _compile(
         else:
             began = time.perf_counter()
             kernel.forget()
-            kernel.build(cached=True)
-            if kernel.unsaved is not None:
-                raise kernel.unsaved
+            kernel.build(cached=False)
             compiled[kernel.name] = time.perf_counter() - began
-            stamp = folder.add(stamp, kernel.name, compiled[kernel.name])
+            stamp = folder.add(stamp, kernel.name, compiled[kernel.name], kernel.code)
         built(kernel.name)
     folder.finish(stamp)
     return compiled

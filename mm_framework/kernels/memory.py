@@ -16,11 +16,9 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from mm_framework.kernels.jit import helper
+from mm_framework.kernels.jit import helper, primitive, typed
 from mm_framework.kernels.mode import checked
 
 __all__ = [
@@ -133,7 +131,7 @@ def _forget() -> None:
 def _loader(bits: int) -> Any:
     """A load of ``bits``, zero-extended to int64."""
 
-    @intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+    @primitive
     def load(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             word = ir.IntType(bits)
@@ -141,7 +139,7 @@ def _loader(bits: int) -> Any:
             value.align = 1
             return value if bits == 64 else builder.zext(value, ir.IntType(64))
 
-        return types.int64(types.int64), generate
+        return typed("int64(int64)"), generate
 
     return load
 
@@ -149,7 +147,7 @@ def _loader(bits: int) -> Any:
 def _storer(bits: int) -> Any:
     """A store of the low ``bits`` of an int64."""
 
-    @intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+    @primitive
     def store(typing_context: Any, address: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             word = ir.IntType(bits)
@@ -158,12 +156,12 @@ def _storer(bits: int) -> Any:
             stored.align = 1
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64), generate
+        return typed("void(int64, int64)"), generate
 
     return store
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@primitive
 def _move(typing_context: Any, target: Any, source: Any, size: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         octets = ir.IntType(8).as_pointer()
@@ -172,40 +170,40 @@ def _move(typing_context: Any, target: Any, source: Any, size: Any) -> Any:
         builder.call(function, [to, origin, arguments[2], ir.Constant(ir.IntType(1), 0)])
         return context.get_dummy_value()
 
-    return types.void(types.int64, types.int64, types.int64), generate
+    return typed("void(int64, int64, int64)"), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@primitive
 def trailing_zeros(typing_context: Any, value: Any) -> Any:
     """Zero bits below the lowest one; 64 for 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
-    return types.int64(types.int64), generate
+    return typed("int64(int64)"), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@primitive
 def leading_zeros(typing_context: Any, value: Any) -> Any:
     """Zero bits above the highest one; 64 for 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
-    return types.int64(types.int64), generate
+    return typed("int64(int64)"), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@primitive
 def shift_right(typing_context: Any, value: Any, bits: Any) -> Any:
     """The value shifted right by 0 to 63 bits, zeros from above."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.lshr(arguments[0], arguments[1])
 
-    return types.int64(types.int64, types.int64), generate
+    return typed("int64(int64, int64)"), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@primitive
 def _region_table(typing_context: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         name, module = "mm_kernel_regions", builder.module
@@ -216,7 +214,7 @@ def _region_table(typing_context: Any) -> Any:
             table.linkage = "external"
         return builder.ptrtoint(table, ir.IntType(64))
 
-    return types.int64(), generate
+    return typed("int64()"), generate
 
 
 _raw_u1, _raw_u2, _raw_u4, _raw_i8 = _loader(8), _loader(16), _loader(32), _loader(64)

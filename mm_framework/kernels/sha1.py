@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from mm_framework.kernels.jit import helper
+from mm_framework.kernels.jit import helper, primitive, typed
 from mm_framework.kernels.memory import copy, load_i8, store_1, store_8
 
 __all__ = ["SHA1_BYTES", "sha1_add", "sha1_end", "sha1_start"]
@@ -57,7 +55,7 @@ def _schedule(builder: Any, octets: Any) -> list[Any]:
     return words
 
 
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]
+@primitive
 def _compress(
     typing_context: Any,
     h0: Any, h1: Any, h2: Any, h3: Any, h4: Any,
@@ -76,7 +74,7 @@ def _compress(
         wide = [builder.zext(word, ir.IntType(64)) for word in after]
         return context.make_tuple(builder, signature.return_type, wide)
 
-    return types.UniTuple(types.int64, 5)(*[types.int64] * 13), generate
+    return typed(f"UniTuple(int64, 5)({', '.join(['int64'] * 13)})"), generate
 
 
 @helper

@@ -43,7 +43,7 @@ def at_hand() -> bool:
     """Whether kernels are on and the engine runs without being compiled first."""
     if mode() != "on":
         return False
-    if any(loader.status(group).state not in ("warm", "loaded") for group in (KERNELS, ENGINE)):
+    if not (loader.ready(KERNELS) and loader.ready(ENGINE)):
         return False
     return loader.active() and loader.active(ENGINE)
 
@@ -123,7 +123,7 @@ class Engine:
         return why_not(execution, entry, response, clocks) or unsupported(self._strategies, limits)
 
     def _repaid(self, tape: Any) -> bool:
-        if loader.status().state in ("warm", "loaded") and loader.status(ENGINE).state in ("warm", "loaded"):
+        if loader.ready(KERNELS) and loader.ready(ENGINE):
             return True
         return bool(tape.data.get("rows", 0) >= WORTH_ROWS) if hasattr(tape, "data") else False
 

@@ -82,7 +82,7 @@ class Machine:
         self.folder, self.cache, self.package = folder, folder / "cache", folder / "copy" / "mm_framework"
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(PACKAGE, self.package, ignore=ignored)
-        kept = {"__init__.py", "cache.py", "jit.py", "loader.py", "locator.py", "memory.py", "mode.py"}
+        kept = {"__init__.py", "cache.py", "jit.py", "loader.py", "memory.py", "mode.py", "native.py"}
         for path in (self.package / "kernels").iterdir():
             if path.name not in kept:
                 path.unlink()
@@ -166,7 +166,7 @@ def test_another_process_and_a_copy_where_nothing_can_be_written_share_one_compi
 
 
 def test_code_of_an_edited_source_is_not_used(warmed: Machine) -> None:
-    """numba alone would run the kernel with the constant that its helper had before."""
+    """A constant of a helper in another module is frozen into the code of a kernel."""
     path = warmed.package / "kernels" / "parts.py"
     path.write_text(PARTS.replace("FACTOR = 3", "FACTOR = 100"))
     found = warmed.run("report(before=loader.status().state)")
@@ -195,8 +195,8 @@ def replaced(path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "compiled"),
     [
-        ({"tiny.triple*.nbc": flipped}, 1),
-        ({"tiny.triple*.nbc": truncated, "tiny.difference*.nb[ic]": replaced}, 2),
+        ({"tiny.triple.o": flipped}, 1),
+        ({"tiny.triple.o": truncated, "tiny.difference.o": replaced}, 2),
         ({"stamp.json": flipped}, 2),
     ],
 )
@@ -261,7 +261,7 @@ def test_a_cache_folder_that_cannot_be_made_costs_a_compile_and_a_line(machine: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the size of files is limited on POSIX only")
 def test_a_full_disk_costs_a_compile_and_a_line(machine: Machine) -> None:
-    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
     found = machine.run(full + "report()")
     assert (found["state"], found["compiled"], found["values"]) == ("loaded", 2, [15, 2])
     assert [line[:34] for line in found["err"]] == [
@@ -298,8 +298,13 @@ def test_a_compiler_that_is_switched_off_means_the_reference_path(machine: Machi
     assert "NUMBA_DISABLE_JIT is set" in found["reason"]
 
 
-def test_off_and_status_and_help_import_no_numba(warmed: Machine) -> None:
+def test_only_what_compiles_imports_numba(warmed: Machine) -> None:
     modules = "report(numba='numba' in sys.modules)"
+    assert warmed.run(modules)["numba"] is False
+    broken = warmed.folder / "broken" / "numba"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('needs another numpy')")
+    assert is_warm(warmed.run(PYTHONPATH=str(broken.parent)))
     found = warmed.run(modules, MM_KERNELS="off")
     assert (found["state"], found["values"], found["numba"], found["path"]) == ("off", None, False, None)
     told = "print(json.dumps({'state': loader.status().state, 'numba': 'numba' in sys.modules}))"
@@ -324,30 +329,16 @@ def test_warmup_compiles_with_progress_and_then_has_nothing_to_do(machine: Machi
     assert set(again["built"]) == {"tiny.triple", "tiny.difference"}
 
 
-def test_a_compiled_function_is_called_without_its_dispatcher_and_behaves_as_it() -> None:
-    from mm_framework.kernels import jit
-
-    def quotient(one: int, other: int) -> int:
-        if other == 0:
-            raise ZeroDivisionError("nothing is left")
-        return one // other
-
-    made = jit.Kernel(quotient, 2)
-    with pytest.raises(RuntimeError, match="quotient was called before it was built"):
-        made(1, 2)
-    assert made.build()
-    assert made.call is not made.dispatcher
-    assert made(7, 2) == made.call(7, 2) == made.dispatcher(7, 2) == 3
-    for call in (made, made.call, made.dispatcher):
-        with pytest.raises(ZeroDivisionError, match="nothing is left"):
-            call(1, 0)
-        with pytest.raises(TypeError):
-            call(1)
-        with pytest.raises(TypeError):
-            call(None, 2)
-        with pytest.raises(OverflowError):
-            call(2**64, 1)
-    assert len(made.dispatcher.overloads) == 1
+def test_a_kernel_is_called_after_it_was_built(machine: Machine) -> None:
+    called = """
+from mm_framework.kernels import tiny
+try:
+    tiny.triple(5)
+except RuntimeError as error:
+    report(before=str(error))
+"""
+    found = machine.run(called)
+    assert (found["before"], found["values"]) == ("tiny.triple was called before it was built", [15, 2])
 
 
 def test_every_module_that_defines_kernels_is_loaded() -> None:

@@ -5,7 +5,7 @@
 Every operation means what `trading.machine` says. One that fails leaves its site and its operands in the
 context, for Python to raise the same error, and goes on with 0: what follows can neither fail over that nor
 touch foreign memory, and no loop goes on. Nothing is rearranged: LLVM keeps the order of float operations
-and fuses none. The functions of `mm_framework.num` are called by the addresses that Python's own use.
+and fuses none. The functions of `mm_framework.num` are called where Python's own are.
 """
 
 from __future__ import annotations

@@ -9,26 +9,32 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
+from llvmlite import binding as llvm
 from llvmlite import ir
 
 from mm_framework.model.fixed import MAX
 from mm_framework.trading.compiled.emit_base import F64, I64, ONE, ZERO, Scene, Value
 
-__all__ = ["Numbers"]
+__all__ = ["Numbers", "link_functions"]
 
 _MIN: Final = -MAX - 1
 _FLOAT_MAX: Final = 2.0**63
 _SIGNED: Final = {ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _CHECKED: Final = {ast.Add: "sadd", ast.Sub: "ssub", ast.Mult: "smul"}
 _FLOATS: Final = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul"}
+_FUNCTIONS: Final = ("exp", "log", "pow")
 _BITS: Final = {ast.BitAnd: "and_", ast.BitOr: "or_", ast.BitXor: "xor"}
 
 
 @cache
-def _function_address(name: str) -> int:
-    """The function of the C library that Python's math module calls."""
+def link_functions() -> None:
+    """Tell LLVM where the functions of the C library are that Python's math module calls.
+
+    Under names of ours: LLVM knows those of C, and would compute a call with constants in its own way.
+    """
     library = ctypes.CDLL(getattr(math, "__file__", None))
-    return ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
+    for name in _FUNCTIONS:
+        llvm.add_symbol(f"math.{name}", ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)
 
 
 class Numbers(Scene):
@@ -141,9 +147,7 @@ class Numbers(Scene):
             bad = build.fcmp_ordered("<", numbers[0], zero)
             found = build.call(self.module.ir.declare_intrinsic("llvm.sqrt", [F64]), numbers)
         else:
-            kind = ir.FunctionType(F64, [F64] * len(numbers))
-            address = ir.Constant(I64, _function_address(name))
-            found = build.call(build.inttoptr(address, kind.as_pointer()), numbers)
+            found = build.call(self._function(name, len(numbers)), numbers)
             if name == "log":
                 bad = build.fcmp_ordered("<=", numbers[0], zero)
             else:
@@ -152,6 +156,11 @@ class Numbers(Scene):
                     bad = build.and_(bad, self._finite(number))
         self.fails_if(bad, name, values)
         return Value("f8", (found,))
+
+    def _function(self, name: str, parameters: int) -> ir.Function:
+        known = self.module.ir.globals.get(f"math.{name}")
+        kind = ir.FunctionType(F64, [F64] * parameters)
+        return known or ir.Function(self.module.ir, kind, f"math.{name}")
 
     def _finite(self, number: ir.Value) -> ir.Value:
         """Neither infinite nor no number: its difference from itself is 0."""

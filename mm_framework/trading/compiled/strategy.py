@@ -4,25 +4,27 @@
     compiled.address        the function, int64(int64 ctx)
     compiled.failure()      after it gave a site: the exception that the interpreted mode raises
 
-Compiling takes some hundredths of a second, so nothing is kept on disk, and a process keeps the code of the
-last strategies. Memory lives as long as the object.
+The code is kept on disk, see `kept`, and a process keeps that of the last strategies. Memory lives as long as
+the object.
 """
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 
-import llvmlite.binding as llvm
 import numpy as np
 
 from mm_framework import num
 from mm_framework.contracts.strategy import Strategy
+from mm_framework.kernels.kept import machine_code
 from mm_framework.kernels.memory import Buffer
+from mm_framework.kernels.native import link
 from mm_framework.trading import machine
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled.emit import ENTRY, emit
 from mm_framework.trading.compiled.emit_base import Site
+from mm_framework.trading.compiled.emit_numbers import link_functions
 from mm_framework.trading.program import typed_of
 from mm_framework.trading.records import make_record
 from mm_framework.trading.typed import FUNCTIONS
@@ -164,26 +166,12 @@ def _index(array: Any, k: int) -> None:
         getattr(make_record({array.name: f"{array.kind}[{array.length}]"}), array.name)[k]
 
 
-@cache
-def _ready() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-
-
 @lru_cache(maxsize=64)
 def _load(text: str) -> tuple[Any, int]:
-    """Compile a module; its engine, which owns the code, and the address of its entry.
+    """The code of a module: its engine, which owns it, and the address of its entry.
 
-    The text is all that the code depends on, so that a process compiles it once.
+    The text is all that the code depends on, so that a process links it once.
     """
-    _ready()
-    module = llvm.parse_assembly(text)
-    target = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=2, jit=True
-    )
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    passes = llvm.create_pass_builder(target, options)
-    passes.getModulePassManager().run(module, passes)
-    engine = llvm.create_mcjit_compiler(module, target)
-    engine.finalize_object()
+    link_functions()
+    engine = link(machine_code(text))
     return engine, engine.get_function_address(ENTRY)

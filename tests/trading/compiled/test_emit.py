@@ -372,3 +372,17 @@ def test_code_is_kept_for_the_constants_that_it_was_made_of(
         made.append(twin.compiled.address)
     assert made[0] == made[2]
     assert made[0] != made[1]
+
+
+def functions(state: Any, wake: Any, market: Any, out: Any) -> None:
+    state.f = num.exp(state.x) + num.log(state.y) + num.pow(state.x, 2.5) + num.pow(state.y, 2.5)
+
+
+def test_code_holds_no_address_of_this_process() -> None:
+    from mm_framework.trading.compiled.emit import emit
+    from mm_framework.trading.program import typed_of
+
+    text, _ = emit(typed_of("one", Strategy(functions, wakes=On.MARKET, state=FIELDS)))
+    for name in ("exp", "log", "pow"):
+        assert sum(f'@"math.{name}"' in line for line in text.splitlines() if "declare" in line) == 1
+    assert "inttoptr (i64" not in text
