@@ -4,10 +4,10 @@
 
 ``help``: ``mm --help``, from the start of its process to its end. ``backtest``: ``mm backtest`` of a strategy
 on a small store, from the start of the process to its first event, with the engine and the strategy in the
-cache; ``whole_s`` to its end, result written. ``new``: a strategy that nobody compiled before, from its text to
-code that can be called, in a process that has begun; ``kept``: the same from the cache. The first round is not
-counted. Told are the median and the best of the rounds in seconds of wall time, and the median of processor
-time.
+cache; ``whole_s`` to its end, result written. ``new``: a strategy that nobody compiled before, from its text
+to code that can be called, in a process that has begun; ``kept``: the same from the cache. The first round is
+not counted. Told are the median and the best of the rounds in seconds of wall time, and the median of
+processor time.
 """
 
 from __future__ import annotations
