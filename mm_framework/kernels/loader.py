@@ -85,7 +85,7 @@ def active(group: str = cache.KERNELS) -> bool:
 
 
 def ready(group: str = cache.KERNELS) -> bool:
-    """Whether this process has the kernels of a group, or finds them compiled. Asks no file in the first case."""
+    """Whether this process has the kernels of a group, which asks no file, or finds them compiled."""
     outcome = _outcomes.get(group)
     return (outcome is not None and outcome.state == "loaded") or status(group).state == "warm"
 
