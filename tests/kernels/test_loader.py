@@ -366,3 +366,18 @@ def test_the_kernels_are_shared_with_another_copy_of_this_package(tmp_path: Path
     assert found["package"].startswith(str(tmp_path))
     assert (found["state"], found["compiled"], found["key"]) == ("loaded", 0, loader.status().key)
     assert found["kernels"] == len(loader.names()) > 0
+
+
+def test_loaded_kernels_are_ready_whatever_becomes_of_the_folder(warmed: Machine) -> None:
+    found = warmed.run(
+        "import shutil\n"
+        "before = loader.ready()\n"
+        "loader.active()\n"
+        f"shutil.rmtree({str(warmed.cache)!r})\n"
+        "report(before=before, after=loader.ready())"
+    )
+    assert (found["before"], found["after"], found["values"]) == (True, True, [15, 2])
+
+
+def test_cold_kernels_are_not_ready(machine: Machine) -> None:
+    assert machine.run("print(json.dumps({'ready': loader.ready()}))")["ready"] is False
