@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from mm_framework.model.events import NULL
 from mm_framework.results.path import Instrument, Ints, TopPath
@@ -50,6 +49,8 @@ def table_of(paths: Mapping[str, TopPath]) -> pa.Table:
 
 def paths_of(batches: Iterable[pa.RecordBatch], instruments: Iterable[Instrument]) -> dict[str, TopPath]:
     """The paths of such a table, some rows at a time; an instrument without a row has an empty one."""
+    import pyarrow.compute as pc
+
     parts: dict[str, list[list[npt.NDArray[Any]]]] = {}
     for batch in batches:
         owner = batch["instrument"].cast(pa.string())
