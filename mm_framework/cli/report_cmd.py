@@ -18,7 +18,7 @@ from mm_framework.store.settings import StoreSettings
 if TYPE_CHECKING:
     from mm_framework.results.bundle import Result
 
-__all__ = ["PAGE", "command", "write_page"]
+__all__ = ["PAGE", "as_written", "command", "write_page"]
 
 PAGE = "report.html"
 """The name of the page within a result."""
@@ -57,7 +57,7 @@ def command(app: App, result: str, out: Path | None, show: bool, explain: str | 
             raise click.UsageError("--explain tells one order: leave out --out and --open")
         explain_order(app, read, explain)
         return
-    with _as_written(read):
+    with as_written(read):
         file = write_page(read, out)
         told = doubts(read.summary, read.document)
     app.out.emit(
@@ -75,7 +75,7 @@ def command(app: App, result: str, out: Path | None, show: bool, explain: str | 
 
 
 @contextlib.contextmanager
-def _as_written(result: Result) -> Iterator[None]:
+def as_written(result: Result) -> Iterator[None]:
     """Whoever lacks a word of `result.json` in the block is told so. Raises ManifestMismatch."""
     from mm_framework.errors import ManifestMismatch
 

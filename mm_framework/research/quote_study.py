@@ -6,6 +6,7 @@ A window knows what was received before its end and nothing else: it is what a s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
@@ -27,7 +28,7 @@ from mm_framework.research.document import Section, document_of, number
 from mm_framework.research.settings import CalibrationSettings
 from mm_framework.values import to_json
 
-__all__ = ["sections", "study"]
+__all__ = ["own_quotes", "sections", "study"]
 
 _S: Final = 10**9
 _SIDES: Final = {"asks": (1,), "bids": (-1,), "both": (1, -1)}
@@ -43,8 +44,23 @@ _ASSUMPTIONS: Final = (
 )
 
 
-def study(columns: Columns, note: DataNote, settings: CalibrationSettings) -> dict[str, Any]:
-    """Fit a whole range of time, then windows of its past."""
+def own_quotes(summary: Mapping[str, Any], instrument: str) -> list[dict[str, Any]]:
+    """What the summary of a result knows of own quotes in a market, by strategy: the rate A exp(-k distance)
+    at which they were filled first (None for too few fills), and the cells that it was fitted to.
+    """
+    accounts = [one for one in summary["accounts"] if one["instrument"] == instrument]
+    return [{name: one[name] for name in ("strategy", "own_rate", "by_distance")} for one in accounts]
+
+
+def study(
+    columns: Columns,
+    note: DataNote,
+    settings: CalibrationSettings,
+    result: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Fit a whole range of time, then windows of its past. ``result``: the document of a backtest, whose own
+    quotes are told beside, in its own ticks.
+    """
     bursts, exposure = bursts_of(columns), exposure_of(columns)
     span = (int(columns.ts_ns[0]), columns.end_ns + 1)
     sides = {name: _side(name, bursts, exposure, span, settings) for name in _SIDES}
@@ -62,6 +78,12 @@ def study(columns: Columns, note: DataNote, settings: CalibrationSettings) -> di
             },
             "strategy_settings": _strategy_settings(sides["both"]["fit"], sigma),
             "windows": _windows(columns, bursts, exposure, span, settings),
+            "own_quotes": None
+            if result is None
+            else {
+                "intents": result["hashes"]["intents"],
+                "strategies": own_quotes(result["summary"], note.instrument),
+            },
             "assumptions": list(_ASSUMPTIONS),
         },
     )
@@ -198,9 +220,34 @@ def sections(document: dict[str, Any]) -> list[Section]:
                 for row in document["windows"]
             ),
         ),
+        *_own(document["own_quotes"]),
         Section("Data", tuple(f"{key}: {value}" for key, value in document["data"].items())),
         Section("Settings", tuple(f"{key}: {value}" for key, value in document["settings"].items())),
         Section("Assumptions", tuple(document["assumptions"])),
+    ]
+
+
+def _own(told: dict[str, Any] | None) -> list[Section]:
+    if told is None:
+        return []
+    rows = []
+    for one in told["strategies"]:
+        rate, cells = one["own_rate"] or {}, one["by_distance"]
+        quotes, filled = (str(sum(cell[name] for cell in cells)) for name in ("quotes", "filled"))
+        rows.append(
+            (one["strategy"], number(rate.get("k_per_tick")), number(rate.get("a_per_s")), quotes, filled)
+        )
+    return [
+        Section(
+            "Own quotes",
+            (
+                "How often quotes of a backtest were filled first, by their distance from the mid as they"
+                " came to rest, in ticks of its result: other than the prints above this knows the queue.",
+                f"The backtest whose intents have the hash {told['intents']}.",
+            ),
+            ("strategy", "k", "A, 1/s", "quotes", "filled"),
+            tuple(rows),
+        )
     ]
 
 

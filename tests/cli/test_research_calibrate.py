@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy_store
@@ -48,6 +49,37 @@ def test_too_few_trades_are_exit_1(store: Path, tmp_path: Path) -> None:
     result = calibrate(store, "--out", tmp_path, *SMALL, "--research-calibrate-min-ticks", "1000000000")
     assert result.exit_code == 1
     assert "k_per_tick = -" in result.stdout
+
+
+def test_quotes_of_a_backtest_are_told_beside_it(store: Path, tmp_path: Path) -> None:
+    cells = [{"from_ticks": 1.0, "to_ticks": 2.0, "quotes": 7, "filled": 3, "exposed_s": 2.5}]
+    account = {"strategy": "one", "instrument": "toy:A/B", "by_distance": cells}
+    rate = {"a_per_s": 1.5, "k_per_tick": 0.75}
+    document: dict[str, Any] = {
+        "format": 1,
+        "hashes": {"intents": "ab" * 32},
+        "summary": {"accounts": [{**account, "own_rate": rate}, {**account, "instrument": "toy:C/D"}]},
+    }
+    (tmp_path / "played").mkdir()
+    file = tmp_path / "played" / "result.json"
+    words = ("--out", tmp_path, *SMALL, "--result", tmp_path / "played")
+    file.write_text(json.dumps(document))
+    broken = calibrate(store, *words)
+    assert broken.exit_code == 4
+    assert "run the backtest again" in broken.output
+    document["summary"]["accounts"][1]["own_rate"] = None
+    file.write_text(json.dumps(document))
+    told = json.loads(calibrate(store, *words, "--json").stdout)
+    (own,) = told["own_quotes"]["strategies"]
+    assert (own["strategy"], own["own_rate"], own["by_distance"]) == ("one", rate, cells)
+    assert told["own_quotes"]["intents"] == "ab" * 32
+    page = Path(told["files"][1]).read_text(encoding="utf-8")
+    assert "| one | 0.7500 | 1.5000 | 7 | 3 |" in page
+    del document["summary"]["accounts"][0]
+    file.write_text(json.dumps(document))
+    refused = calibrate(store, *words)
+    assert refused.exit_code == 2
+    assert "had no order in toy:A/B, but in toy:C/D" in refused.output
 
 
 @pytest.mark.parametrize(
