@@ -30,6 +30,7 @@ from mm_framework.capture.runner import Capture
 from mm_framework.capture.settings import AlertSettings, CaptureSettings, TargetSettings
 from mm_framework.capture.settled_heap import settled_heap
 from mm_framework.capture.telemetry import CaptureResult
+from mm_framework.capture.thread_turns import short_thread_turns
 from mm_framework.capture.timer_resolution import fine_timers
 from mm_framework.capture.transport import make_transport, tls_context
 from mm_framework.capture.window import WINDOW_END, wait_until
@@ -238,7 +239,7 @@ def _previous(app: App, path: Path, plan: Plan) -> str | None:
 async def _run(run: Capture, request: LiveRequest) -> CaptureResult:
     task = asyncio.current_task()
     assert task is not None
-    with signals(run.stop, task.cancel), settled_heap():
+    with signals(run.stop, task.cancel), settled_heap(), short_thread_turns():
         ending = None if request.window is None else asyncio.create_task(_end_window(run, request.window))
         try:
             return await run.run(request.max_seconds)

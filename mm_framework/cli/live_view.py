@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -24,6 +23,7 @@ from rich.text import Text
 from mm_framework.bundle.audit import GateResult, HeartbeatGaps, judge_latency
 from mm_framework.bundle.latency import LatencyReport, LatencyTally
 from mm_framework.capture.heartbeat import Beat, BookNow
+from mm_framework.capture.thread_turns import short_thread_turns
 
 __all__ = ["LiveView", "showing"]
 
@@ -31,7 +31,6 @@ BARS: Final = "▁▂▃▄▅▆▇█"
 RATES: Final = 48
 BOOKS: Final = 12
 LOG_LINES: Final = 6
-SWITCH_S: Final = 0.0005
 STATES: Final = {
     "SYNCED": "green",
     "RESYNCING": "bold red",
@@ -162,13 +161,9 @@ def showing(view: LiveView, console: Console) -> Iterator[Callable[[Beat], None]
     To lay a picture out takes some 20 ms, too long for an event loop: the library draws it in a thread
     of its own, which is asked for the interpreter more often than usual.
     """
-    earlier_s = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    try:
-        with view.hearing(), Live(get_renderable=view.render, console=console, refresh_per_second=1):
-            yield view.take
-    finally:
-        sys.setswitchinterval(earlier_s)
+    live = Live(get_renderable=view.render, console=console, refresh_per_second=1)
+    with short_thread_turns(), view.hearing(), live:
+        yield view.take
 
 
 class _Lines(logging.Handler):
