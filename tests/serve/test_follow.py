@@ -212,7 +212,7 @@ def test_runs_that_cannot_be_read_are_told_and_the_others_are_followed(tmp_path:
 
     async def look() -> dict[str, Any]:
         task = asyncio.create_task(source.run())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(WAIT_S):
             while not caplog.records:
                 await asyncio.sleep(0.01)
         task.cancel()

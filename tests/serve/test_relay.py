@@ -15,7 +15,7 @@ from serving import BookReader, played, recorded, running
 from mm_framework.bundle.run import Run
 from mm_framework.serve.messages import DATA
 
-WAIT_S = 60
+WAIT_S = 200
 
 
 @pytest.fixture(scope="module")

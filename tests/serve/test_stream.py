@@ -127,7 +127,7 @@ def test_a_client_that_reads_nothing_is_told_that_it_is_too_slow(
     monkeypatch.setattr(server, "SEND_BUFFER", 1 << 13)
     serving = serving_of(tmp_path, ping_timeout_s=0.5, ping_interval_s=600.0, close_timeout_s=60.0)
     with running(serving, ["stream"]) as address, socket.socket() as stuck:
-        stuck.settimeout(60)
+        stuck.settimeout(240)
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 13)
         host, port = address.split(":")
         stuck.connect((host, int(port)))

@@ -92,3 +92,4 @@ def drive_slowly(sinks: SinkProcess, records: list[bytes]) -> None:
     for record in records:
         sinks.on_output(0, record, 0, feed.feed(record))
         time.sleep(0.2)
+    sinks.on_end(0)

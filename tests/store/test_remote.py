@@ -51,9 +51,12 @@ def test_an_unknown_protocol_is_named() -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that are free, and whose ports 10,000 above are: the server takes both."""
+    """Ports that are free, and whose ports 10,000 above are: the server takes both.
+
+    They lie below those that the system gives to others, and apart from those of another worker.
+    """
     found: list[int] = []
-    port = 20_000 + os.getpid() % 20_000
+    port = 10_000 + os.getpid() * 8 % 10_000
     while len(found) < count:
         port += 1
         with socket.socket() as one, socket.socket() as other, contextlib.suppress(OSError):
