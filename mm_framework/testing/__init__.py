@@ -1,1 +1,1 @@
-"""For plugin authors: tapes and runs for strategies; nothing here is used by the product itself."""
+"""For plugin authors: tapes, oracles, conformance tests. Of the product itself only `simulate` uses it."""
