@@ -4,7 +4,8 @@
 
 ``empty``: a strategy that nothing wakes: what reading, both clocks and both books cost. ``every``: a market
 maker on both sides, woken by every message, print and fill. ``best``: the same, woken by changes of the best
-prices and by fills. ``interpreted``: ``best`` through the reference engine, on fewer events. ``cold``:
+prices and by fills. ``plain``: ``every`` as plain Python, which the compiled engine calls back, on fewer
+events. ``interpreted``: ``best`` through the reference engine, on fewer events. ``cold``:
 ``every`` in a process of its own, from its start to the outcome, with the kernels in the cache.
 
 In a round every workload runs once, in turn. Told are the median and the best of the rounds, in million
@@ -174,11 +175,12 @@ def silent(state: Any, wake: Any, market: Any, out: Any) -> None:
 
 
 FIELDS: Final = {"bid": "i8", "ask": "i8", "bid_order": "i8", "ask_order": "i8"}
-STRATEGIES: Final = {
+STRATEGIES: Final[dict[str, Strategy]] = {
     "empty": Strategy(silent, wakes=On.END, state={"calls": "i8"}),
     "every": Strategy(quote, wakes=On.MARKET | On.BOOK | On.TRADE | On.OWN_FILL, state=FIELDS),
     "best": Strategy(quote, wakes=On.MARKET | On.OWN_FILL, state=FIELDS),
 }
+STRATEGIES["plain"] = attrs.evolve(STRATEGIES["every"], python_only=True)
 FIGURES: Final = ("million_events_per_s", "best", "in_kernels")
 NAMES: Final = (*STRATEGIES, "interpreted", "cold")
 
@@ -238,7 +240,9 @@ def once(name: str, tape: MadeTape, short: MadeTape) -> dict[str, Any]:
     """One run of one workload."""
     if name == "cold":
         return cold(tape)
-    return play("best", short, "interpreted") if name == "interpreted" else play(name, tape, "compiled")
+    if name == "interpreted":
+        return play("best", short, "interpreted")
+    return play(name, short if name == "plain" else tape, "compiled")
 
 
 def main() -> None:

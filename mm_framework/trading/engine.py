@@ -3,8 +3,8 @@
     outcome = run_backtest(strategies, fee_model, tape, entry=..., response=...)
     outcome.engine, outcome.why           "compiled", or "interpreted" and what made it so
 
-A run is interpreted where a strategy is Python only, a model or a limit is not a built-in one, numbers leave
-what an int64 holds, or the engine is not compiled yet and the tape is too short to repay that.
+A run is interpreted where a model or a limit is not a built-in one, numbers leave what an int64 holds, or the
+engine is not compiled yet and the tape is too short to repay that.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class Engine:
 
         entry, response, execution, clocks = self._models()
         limits = self._options.get("limits") or LimitSettings()
-        return why_not(execution, entry, response, clocks) or unsupported(self._strategies, limits)
+        return why_not(execution, entry, response, clocks) or unsupported(limits)
 
     def _repaid(self, tape: Any) -> bool:
         if loader.ready(KERNELS) and loader.ready(ENGINE):

@@ -139,10 +139,17 @@ def test_messages_one_by_one_are_interpreted() -> None:
 
 
 @pytest.mark.usefixtures("compiled")
+def test_plain_python_is_called_by_the_compiled_engine() -> None:
+    market = RowTape(random_tape(3, steps=100, rescales=False))
+    plain = {name: attrs.evolve(one, python_only=True) for name, one in STRATEGIES.items()}
+    one, other = (run_backtest(plain, FEES, market, choice=choice) for choice in ("compiled", "interpreted"))
+    assert one.intents
+    assert_equal(one, other)
+
+
+@pytest.mark.usefixtures("compiled")
 def test_what_the_compiled_engine_cannot_do_is_told_by_name() -> None:
     market = RowTape(quiet())
-    free = attrs.evolve(eager(1), python_only=True)
-    assert why(free, market) == "strategy s is python_only"
     stale = LimitSettings(strategy_position="5")
     assert why(eager(1), market, limits=stale) == "limit strategy_position"
     own = Execution(queue=lambda ahead, old, new, printed: ahead)
@@ -182,9 +189,9 @@ def test_numbers_near_the_bound_neither_wrap_nor_lie(seed: int) -> None:
 
 @pytest.mark.usefixtures("compiled")
 def test_the_compiled_engine_can_be_insisted_on() -> None:
-    free = attrs.evolve(eager(1), python_only=True)
-    with pytest.raises(ConfigError, match="cannot play this: strategy s is python_only"):
-        run_backtest({"s": free}, FEES, RowTape(quiet()), choice="compiled")
+    limits = LimitSettings(strategy_position="5")
+    with pytest.raises(ConfigError, match="cannot play this: limit strategy_position"):
+        run_backtest({"s": eager(1)}, FEES, RowTape(quiet()), choice="compiled", limits=limits)
 
 
 @pytest.mark.usefixtures("compiled")

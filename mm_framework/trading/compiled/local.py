@@ -28,6 +28,7 @@ from mm_framework.trading.backtest import Sent
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled import desk_memory as memory
 from mm_framework.trading.compiled import layout
+from mm_framework.trading.compiled.called import CalledStrategy
 from mm_framework.trading.compiled.desk import desk_end
 from mm_framework.trading.compiled.intents import IntentColumn
 from mm_framework.trading.compiled.lazy import Lazy
@@ -46,15 +47,16 @@ _LIMITS: Final = frozenset({"order_size", "total_orders"})
 """The limits that the kernels know."""
 
 
-def unsupported(strategies: Mapping[str, Strategy], limits: LimitSettings) -> str | None:
-    """Why strategies and limits need the interpreted engine; None when they do not."""
-    for name in sorted(strategies):
-        if strategies[name].python_only:
-            return f"strategy {name} is python_only"
+def unsupported(limits: LimitSettings) -> str | None:
+    """Why limits need the interpreted engine; None when they do not."""
     for field in attrs.fields(LimitSettings):
         if field.name not in _LIMITS and getattr(limits, field.name) != field.default:
             return f"limit {field.name}"
     return None
+
+
+def _half_of(strategy: Strategy) -> type[CompiledStrategy] | type[CalledStrategy]:
+    return CalledStrategy if strategy.python_only else CompiledStrategy
 
 
 class CompiledDesk:
@@ -72,7 +74,7 @@ class CompiledDesk:
     ) -> None:
         self.limits = limits
         self.strategies = [
-            CompiledStrategy(name, strategies[name], settings.seed) for name in sorted(strategies)
+            _half_of(strategies[name])(name, strategies[name], settings.seed) for name in sorted(strategies)
         ]
         self._raised: dict[int, StrategyError] = {}
         self._slots: list[Slot] = []
@@ -126,6 +128,12 @@ class CompiledDesk:
         """Wake who wishes to be at the end; False where there was no room for all that they asked for."""
         return desk_end(self._run.address) == 0
 
+    def resume(self) -> None:
+        """Raise what interrupted a strategy and no kernel could pass on."""
+        for strategy in self.strategies:
+            if strategy.interruption is not None:
+                raise strategy.interruption
+
     @property
     def errors(self) -> list[StrategyError]:
         """The errors of strategies that were stopped, in order of name."""
@@ -153,7 +161,7 @@ class CompiledDesk:
         count = column.count
         return Lazy(lambda: count, column.intents), Lazy(lambda: count, column.sent), column.hexdigest()
 
-    def _describe(self, index: int, strategy: CompiledStrategy) -> None:
+    def _describe(self, index: int, strategy: CompiledStrategy | CalledStrategy) -> None:
         """What the desk has to know of it; then let it start."""
         strategy.set(at.CTX_FUNCTION, strategy.address)
         strategy.set(at.CTX_INDEX, index)
@@ -168,7 +176,7 @@ class CompiledDesk:
         self._raised[index] = error
         self.strategies[index].set(at.CTX_STOPPED, at.Stop.PYTHON)
 
-    def _stopped(self, strategy: CompiledStrategy) -> int:
+    def _stopped(self, strategy: CompiledStrategy | CalledStrategy) -> int:
         return strategy.word(at.CTX_STOPPED)
 
     def _make_rooms(self, strategies: int) -> list[Buffer]:

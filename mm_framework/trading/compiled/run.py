@@ -99,6 +99,10 @@ class DeskHalf(Protocol):
         """All intents, which RUN_INTENTS left in ``parts``, when they were decided, and their hash."""
         ...
 
+    def resume(self) -> None:
+        """Raise what the kernels could not pass on: Python goes on behind each call of the loop."""
+        ...
+
     @property
     def errors(self) -> list[StrategyError]:
         """Of strategies that were stopped."""
@@ -153,6 +157,7 @@ class CompiledRun:
         self._coming = _contiguous(next(blocks, None))
         run[layout.RUN_UNTIL], run[layout.RUN_STEPS] = until_ns, self.steps
         while (code := self.go_on()) != Status.END:
+            self._desk.resume()
             self._check_range()
             if code == Status.ROWS:
                 self._next_block(blocks)
@@ -169,6 +174,7 @@ class CompiledRun:
         self._make_room()
         if not self._desk.end(end_ns):
             raise NotCompiled(_NO_ROOM)
+        self._desk.resume()
         self._check_range()
         return self._outcome(end_ns)
 

@@ -13,22 +13,20 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-import numpy as np
-
 from mm_framework import num
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.kernels.kept import machine_code
-from mm_framework.kernels.memory import Buffer
 from mm_framework.kernels.native import link
 from mm_framework.trading import machine
 from mm_framework.trading.compiled import context as at
 from mm_framework.trading.compiled.emit import ENTRY, emit
 from mm_framework.trading.compiled.emit_base import Site
 from mm_framework.trading.compiled.emit_numbers import link_functions
+from mm_framework.trading.compiled.strategy_memory import StrategyMemory
 from mm_framework.trading.program import typed_of
 from mm_framework.trading.records import make_record
 from mm_framework.trading.typed import FUNCTIONS
-from mm_framework.trading.views import MAX_WISHES, Indexed, MarketView, OutBox, WakeView
+from mm_framework.trading.views import Indexed, MarketView, OutBox, WakeView
 
 __all__ = ["CompiledStrategy"]
 
@@ -36,56 +34,16 @@ _emitted = lru_cache(maxsize=64)(emit)
 _METHODS: Final = frozenset({"place", "cancel", "replace", "timer"})
 
 
-class CompiledStrategy:
-    """One strategy of a run. Raises PluginError where ``decide`` cannot be compiled.
+class CompiledStrategy(StrategyMemory):
+    """One strategy of a run. Raises PluginError where ``decide`` cannot be compiled."""
 
-    ``context``, ``wishes``, ``timers`` and ``state`` are its memory, int64s; `place_instruments` and
-    `place_views` give it the rest before the first call.
-    """
+    interruption: Final = None
+    """Nothing interrupts machine code."""
 
     def __init__(self, name: str, strategy: Strategy, seed: int) -> None:
-        self.name, self.strategy = name, strategy
-        self.state_fields, self.at_fields = at.Fields(strategy.state), at.Fields(strategy.at)
+        super().__init__(name, strategy, seed)
         text, self._sites = _emitted(typed_of(name, strategy))
         self._code, self.address = _load(text)
-        self._memory: dict[str, Buffer] = {}
-        self.context = self._block("context", at.CTX_BYTES)
-        self.wishes = self._block("wishes", MAX_WISHES * at.WISH_BYTES).reshape(MAX_WISHES, -1)
-        self.timers = self._block("timers", MAX_WISHES * 8)
-        self.state = self._block("state", max(8, self.state_fields.bytes))
-        self.context[at.CTX_STREAM // 8] = np.uint64(WakeView(seed, name).stream).astype(np.int64)
-        self.set(at.CTX_WISHES, self._memory["wishes"].address)
-        self.set(at.CTX_TIMERS, self._memory["timers"].address)
-        self.set(at.CTX_STATE, self._memory["state"].address)
-        self.place_instruments(1)
-
-    @property
-    def context_address(self) -> int:
-        """What the function is given."""
-        return self._memory["context"].address
-
-    def word(self, offset: int) -> int:
-        """A word of the context."""
-        return int(self.context[offset // 8])
-
-    def set(self, offset: int, value: int) -> None:
-        """Set it."""
-        self.context[offset // 8] = value
-
-    def place_instruments(self, most: int) -> None:
-        """Make room for ``most`` instruments, which begin anew."""
-        own, fields = at.own_bytes(self.strategy.orders), max(8, self.at_fields.bytes)
-        self.own = self._block("own", most * own).reshape(most, -1)
-        self.at = self._block("at", most * fields).reshape(most, -1)
-        self.set(at.CTX_OWN, self._memory["own"].address)
-        self.set(at.CTX_OWN_BYTES, own)
-        self.set(at.CTX_AT, self._memory["at"].address)
-        self.set(at.CTX_AT_BYTES, fields)
-
-    def place_views(self, address: int, stride: int) -> None:
-        """Where the views of the markets stand."""
-        self.set(at.CTX_VIEWS, address)
-        self.set(at.CTX_VIEW_BYTES, stride)
 
     def start(self) -> None:
         """Let ``Strategy.start`` fill the state. Raises what that raises."""
@@ -152,11 +110,6 @@ class CompiledStrategy:
             out.cancel(out.last_order)
         out.timers = self.timers[: self.word(at.CTX_TIMED)].tolist()
         getattr(out, method)(*operands)
-
-    def _block(self, name: str, size: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """Memory as int64s; `Buffer` owns it."""
-        made = self._memory[name] = Buffer(size)
-        return np.frombuffer(made.view, np.int64)
 
 
 def _index(array: Any, k: int) -> None:

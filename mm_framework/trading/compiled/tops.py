@@ -54,6 +54,9 @@ class _Nobody:
     def define(self, slot: Slot) -> None:
         """Nothing."""
 
+    def resume(self) -> None:
+        """Nothing."""
+
     def end(self, end_ns: int) -> bool:
         """There was room."""
         return True

@@ -9,6 +9,7 @@ import os
 import random
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from mm_framework.trading.compiled.run import CompiledRun
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
 from mm_framework.trading.latency import Constant
 from mm_framework.trading.settings import LimitSettings, TradingSettings
+from mm_framework.trading.typed import VIEW_ARRAYS, VIEW_NUMBERS, WAKE_NUMBERS
 from tests.support.compiled_desk import rows_of
 from tests.support.random_tapes import random_tape, restless
 from tests.support.sound import check_outcome
@@ -50,12 +52,17 @@ def _kernels() -> None:
 
 
 def both(
-    strategies: dict[str, Strategy], market: Tape, limits: LimitSettings, rules: dict[str, Any]
+    strategies: dict[str, Strategy],
+    market: Tape,
+    limits: LimitSettings,
+    rules: dict[str, Any],
+    played: dict[str, Strategy] | None = None,
 ) -> tuple[Outcome, Outcome]:
+    """Of the reference, and of the compiled run, which may play others that mean the same."""
     fees, tape = FlatFee(FlatFeeSettings()), market.messages()
     until_ns = tape[-1].recv_ns + 10**9
     reference = Backtest(strategies, fees, limits=limits, **rules).run(tape, until_ns)
-    desk = CompiledDesk(strategies, rules["settings"], limits, 4)
+    desk = CompiledDesk(played or strategies, rules["settings"], limits, 4)
     compiled = CompiledRun(desk, fees, rows_of(tape), **rules).play(until_ns)
     return reference, compiled
 
@@ -67,7 +74,9 @@ def test_any_tape_gives_the_outcome_of_the_reference(seed: int) -> None:
     draw = random.Random(seed)
     market = random_tape(seed, steps=draw.choice((60, 150)), rescales=False)
     limits = LimitSettings(order_size=draw.choice((None, "1")), total_orders=draw.choice((1000, 3)))
-    reference, compiled = both(three(draw.choice((1, 2))), market, limits, any_rules(draw))
+    strategies = three(draw.choice((1, 2)))
+    plain = {name: attrs.evolve(one, python_only=draw.random() < 0.5) for name, one in strategies.items()}
+    reference, compiled = both(strategies, market, limits, any_rules(draw), plain)
     assert_equal(reference, compiled)
     check_outcome(compiled)
     assert list(map(str, compiled.errors)) == list(map(str, reference.errors))
@@ -116,12 +125,14 @@ ODD = {
 }
 
 
+@pytest.mark.parametrize("python_only", [False, True])
 @pytest.mark.parametrize("seed", range(3))
-def test_strategies_that_fail_end_alone_and_with_the_same_words(seed: int) -> None:
+def test_strategies_that_fail_end_alone_and_with_the_same_words(seed: int, python_only: bool) -> None:
+    odd = {name: attrs.evolve(one, python_only=python_only) for name, one in ODD.items()}
     market = random_tape(seed, steps=60, rescales=False)
     limits = LimitSettings(order_size="1")
     rules = any_rules(random.Random(seed)) | {"settings": TradingSettings()}
-    reference, compiled = both(ODD, market, limits, rules)
+    reference, compiled = both(odd, market, limits, rules)
     assert_equal(reference, compiled)
     told = list(map(str, compiled.errors))
     assert told == list(map(str, reference.errors))
@@ -152,7 +163,53 @@ def test_answers_without_latency_end_a_strategy() -> None:
 
 
 def test_what_kernels_do_not_know_is_named() -> None:
-    assert unsupported({"a": restless()}, LimitSettings(order_size="1", total_orders=3)) is None
-    assert unsupported({"a": restless()}, LimitSettings(total_position="1")) == "limit total_position"
-    alone = Strategy(fails, state=FIELDS, python_only=True)
-    assert unsupported({"a": restless(), "b": alone}, LimitSettings()) == "strategy b is python_only"
+    assert unsupported(LimitSettings(order_size="1", total_orders=3)) is None
+    assert unsupported(LimitSettings(total_position="1")) == "limit total_position"
+
+
+def sees_all(seen: list[Any]) -> Strategy:
+    """Keeps in a list of its own all that it is shown."""
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        view = market[max(wake.instrument, 0)]
+        shown = {name: getattr(view, name) for name in (*VIEW_NUMBERS, *VIEW_ARRAYS)}
+        told = {name: getattr(wake, name) for name in WAKE_NUMBERS}
+        seen.append((told, shown, len(market), wake.uniform(), state.n, state.at[0].k))
+        state.n += 1
+        state.at[0].k += 2
+        if len(seen) % 3 == 0 and view.has_bid:
+            out.place(max(wake.instrument, 0), Side.BUY, view.bid, 2 * view.lot, tag=len(seen) % 2)
+        if len(seen) % 7 == 0:
+            out.timer(wake.now_ns + 1_000_000)
+
+    return Strategy(
+        decide, wakes=255, state=FIELDS, at={"k": "i8"}, tags=("one", "two"), depth=3, python_only=True
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_plain_python_sees_under_the_compiled_engine_what_the_reference_shows(seed: int) -> None:
+    market, rules = random_tape(seed, steps=60, rescales=False), any_rules(random.Random(seed))
+    seen: tuple[list[Any], list[Any]] = ([], [])
+    reference, compiled = both(
+        {"a": sees_all(seen[0])}, market, LimitSettings(), rules, {"a": sees_all(seen[1])}
+    )
+    assert len(seen[0]) > (60 if seed == 0 else 0)
+    for one, other in zip(*seen, strict=True):
+        assert one == other
+    assert_equal(reference, compiled)
+
+
+class Stopped(BaseException):
+    """As Ctrl-C and the watchdog raise."""
+
+
+def test_an_interruption_in_plain_python_ends_the_run() -> None:
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        raise Stopped
+
+    strategies = {"a": Strategy(decide, wakes=On.MARKET, python_only=True)}
+    market, rules = random_tape(0, steps=60, rescales=False), any_rules(random.Random(0))
+    desk = CompiledDesk(strategies, rules["settings"], LimitSettings(), 4)
+    with pytest.raises(Stopped):
+        CompiledRun(desk, FlatFee(FlatFeeSettings()), rows_of(market.messages()), **rules).play()
