@@ -196,6 +196,7 @@ def sections(document: dict[str, Any]) -> list[Section]:
             ("side", "k", "95 %", "A, 1/s", "95 %", "bursts", "exposed, s", "k, line", "A, line"),
             tuple(_side_row(name, one) for name, one in document["sides"].items()),
         ),
+        *_own(document["own_quotes"]),
         Section(
             "Sigma by the time between two mids",
             ("A mid that bounces between two prices has more of it over short times.",),
@@ -220,7 +221,6 @@ def sections(document: dict[str, Any]) -> list[Section]:
                 for row in document["windows"]
             ),
         ),
-        *_own(document["own_quotes"]),
         Section("Data", tuple(f"{key}: {value}" for key, value in document["data"].items())),
         Section("Settings", tuple(f"{key}: {value}" for key, value in document["settings"].items())),
         Section("Assumptions", tuple(document["assumptions"])),

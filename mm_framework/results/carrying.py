@@ -42,7 +42,8 @@ class Cost:
 
 @attrs.frozen
 class Carrying:
-    """Of one account. ``spread``: to be flat, against the mid, while there is one; ``fee``: of a taker who
+    """Of one account. ``spread``: to be flat, against the mid, while there is one, and at the end against the
+    last one; ``fee``: of a taker who
     closes the position as of each fill, None where fees are not known.
 
     ``risk``: quote currency squared; sigma is that of moves of the mid in a second. None without a move.
@@ -62,8 +63,12 @@ def carrying(run: RunColumns, account: int, charge: Charge | None = None) -> Car
     spread = _spread(fills, path, times_ns, worth)
     known = ~np.isnan(spread)
     spent = np.diff(times_ns, append=times_ns[-1:])
+    cost = _cost(spread[known], spent[known])
+    for one in run.results:
+        if (one.strategy, one.instrument) == run.accounts[account]:
+            cost = attrs.evolve(cost, last=-one.money.mark_adjustment / 10**one.money.scale)
     return Carrying(
-        spread=_cost(spread[known], spent[known]),
+        spread=cost,
         fee=None if charge is None else _fee(fills, path, span_ns, charge),
         risk=_risk(fills, path, span_ns),
     )
