@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+LEAST_RATED_S = 1.0
+
 
 @click.command("backtest", cls=PluginCommand)
 @data_options
@@ -232,9 +234,14 @@ def _refused(summary: Any) -> str:
 
 
 def _engine(timing: Any) -> str:
-    """Which engine played, and what made it so where the compiled one was wished for."""
+    """Which engine played, how fast, and what made it so where the compiled one was wished for.
+
+    A short run tells no rate: most of its time the engine was made ready.
+    """
     engine, why = timing["engine"]["name"], timing["engine"]["why"]
-    return f"{engine}, {timing['messages_per_s']:.0f} messages/s" + (f": {why}" if why else "")
+    long = timing["engine_s"] >= LEAST_RATED_S
+    rate = f", {timing['messages_per_s']:,.0f} messages/s" if long else ""
+    return f"{engine}{rate}" + (f": {why}" if why else "")
 
 
 def _fees(model: Any) -> str:

@@ -32,6 +32,7 @@ LEAST_FREE_GIB = 1.0  # below this a capture is not worth starting
 LOW_FREE_GIB = 10.0
 LOW_OPEN_FILES = 256  # sockets and log segments of a sharded capture
 COARSE_CLOCK_S = 0.001
+WIDEST = 90  # letters of a line of a finding
 CLOCK_OFF_S = 1.0
 TIME_URL_TIMEOUT_S = 5.0
 PORTS = (8765, 8766)  # relay, metrics
@@ -96,7 +97,7 @@ def command(app: App, plugins: bool, time_url: str | None, alive: float | None) 
         "checks": [attrs.asdict(check) for check in checks],
     }
     rows = [(check.state, check.name, check.found, check.hint) for check in checks]
-    app.out.emit(document, lambda: app.out.table(("", "check", "found", "what to do"), rows))
+    app.out.emit(document, lambda: app.out.table(("", "check", "found", "what to do"), rows, WIDEST))
     return 0 if ok else 1
 
 

@@ -82,14 +82,16 @@ class Output:
         elif shown is not None:
             self._render(shown)
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]]) -> RenderableType:
-        """A table for `emit`; None is shown as ``-``."""
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[object]], widest: int | None = None
+    ) -> RenderableType:
+        """A table for `emit`; None is shown as ``-``. ``widest``: letters of a line of a cell."""
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, pad_edge=False)
         for title in header:
-            table.add_column(title, overflow="fold")
+            table.add_column(title, overflow="fold", max_width=widest)
         for row in rows:
             table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
         return table

@@ -23,6 +23,7 @@ from toy_venue import toy_session
 from mm_framework import api
 from mm_framework.cli import main
 from mm_framework.cli.app import App
+from mm_framework.cli.backtest_cmd import _engine
 
 MS = 1_000_000
 
@@ -355,3 +356,12 @@ def test_a_strategy_that_never_returns_is_given_up(book_store: Path) -> None:
     assert "call 1 of sleepy" in told
     assert "Traceback" not in told
     assert not Path("data/results").exists() or not list(Path("data/results").iterdir())
+
+
+def test_a_short_run_tells_no_rate() -> None:
+    """It would be that of making the engine ready."""
+    engine = {"name": "compiled", "why": ""}
+    assert _engine({"engine": engine, "engine_s": 0.9, "messages_per_s": 640.0}) == "compiled"
+    assert _engine({"engine": engine, "engine_s": 2.0, "messages_per_s": 2.5e6}) == (
+        "compiled, 2,500,000 messages/s"
+    )

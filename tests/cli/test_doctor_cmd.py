@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from mm_framework.cli import doctor_cmd, main
+from mm_framework.cli.doctor_cmd import Check
 from mm_framework.errors import ConfigError
 from mm_framework.kernels import loader
 from mm_framework.kernels.loader import KernelStatus
@@ -99,6 +100,14 @@ def test_the_text_is_a_table() -> None:
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 0
     assert result.stdout.splitlines()[0].split() == ["check", "found", "what", "to", "do"]
+
+
+def test_a_long_finding_goes_on_in_a_next_line_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = ", ".join(f"mm-plugin-{number} 0.1.0 ready" for number in range(40))
+    monkeypatch.setattr(doctor_cmd, "_plugins", lambda app, import_plugins: Check("plugins", "ok", many))
+    lines = CliRunner().invoke(main, ["doctor"]).stdout.splitlines()
+    assert max(map(len, lines)) < 220
+    assert "mm-plugin-39 0.1.0 ready" in lines[-1]
 
 
 def test_a_missing_library_fails_and_an_optional_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
