@@ -270,9 +270,10 @@ class OutBox:
         self.requests.append(request)
 
     def _own(self, order: int) -> int:
-        if not 0 < int64(order, "order") <= self.last_order:
+        number = int64(order, "order")
+        if not 0 < number <= self.last_order:
             raise ValueError(f"order {order} was never placed; the last one is {self.last_order}")
-        return order
+        return number
 
     def _tag(self, tag: int) -> str:
         if int64(tag, "tag") == NO_TAG:

@@ -6,14 +6,15 @@
 It takes the place of a `strategy.CompiledStrategy`: what wakes it, its own orders and its limits are matters
 of the kernels. Its state is a record of Python's; its wishes are checked by `views.OutBox` and written as
 the kernels read them. What ``decide`` raises stops it alone. An interruption (Ctrl-C, the watchdog) is kept
-in ``interruption``, for a kernel cannot pass it on.
+in ``interruption``, for a kernel cannot pass it on. One that came while kernels worked is raised where Python
+is entered next, before the first line of a function: a generator is entered within its ``try``.
 """
 
 from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, Final
 
 from mm_framework.contracts.strategy import Strategy
@@ -49,22 +50,27 @@ def _order(k: int) -> property:
     return property(lambda view: view._own[first + k * view._orders : first + (k + 1) * view._orders])
 
 
-class _View:
-    """Implements `contracts.strategy.View` over a VIEW and an OWN; arrays are read when asked for."""
+class InstrumentView:
+    """Implements `contracts.strategy.View` over a VIEW and an OWN; arrays are read when asked for.
 
-    __slots__ = ("_depth", "_levels", "_market", "_orders", "_own", *VIEW_NUMBERS)
+    Its name is that of `views.InstrumentView`, which Python tells where a field is misspelt. ``kept``: what
+    holds the memory, which has to be there as long as plain Python keeps a view.
+    """
+
+    __slots__ = ("_depth", "_kept", "_levels", "_market", "_orders", "_own", *VIEW_NUMBERS)
 
     bid_prices, bid_sizes, ask_prices, ask_sizes = map(_level, range(4))
     order_numbers, order_sides, order_prices, order_leaves = map(_order, range(4))
 
-    def __init__(self, strategy: Strategy, view: int, own: int) -> None:
+    def __init__(self, strategy: Strategy, view: int, own: int, kept: object) -> None:
+        self._kept = kept
         self._depth, self._orders = strategy.depth, strategy.orders
         self._market = _array(view, layout.VIEW_BYTES // _WORD)
         self._own = _array(own, at.own_bytes(strategy.orders) // _WORD)
         first = layout.VIEW_BID_PRICES // _WORD
         self._levels = [_array(address, strategy.depth) for address in self._market[first : first + 4]]
 
-    def refresh(self) -> _View:
+    def refresh(self) -> InstrumentView:
         """Take over what stands there now."""
         (
             self.trusted, self.has_bid, self.has_ask, self.bid, self.bid_size, self.ask, self.ask_size,
@@ -88,7 +94,9 @@ class CalledStrategy(StrategyMemory):
         self._tags = {tag: k for k, tag in reversed(list(enumerate(strategy.tags)))} | {"": -1}
         self._error: tuple[Exception, str] | None = None
         self.interruption: BaseException | None = None
-        self._function = _FUNCTION(self._call)
+        answers = self._answers()
+        next(answers)
+        self._function = _FUNCTION(answers.send)
         self.address = ctypes.cast(self._function, ctypes.c_void_p).value or 0
 
     def start(self) -> None:
@@ -102,7 +110,8 @@ class CalledStrategy(StrategyMemory):
             self._ats.items.append(make_record(self.strategy.at))
             view = self.word(at.CTX_VIEWS) + index * self.word(at.CTX_VIEW_BYTES)
             own = self.word(at.CTX_OWN) + index * self.word(at.CTX_OWN_BYTES)
-            self._market.add(_View(self.strategy, view, own))  # type: ignore[arg-type]
+            kept = (self._views, self._memory["own"])
+            self._market.add(InstrumentView(self.strategy, view, own, kept))  # type: ignore[arg-type]
             self.set(at.CTX_INSTRUMENTS, index + 1)
         if self.strategy.define is not None:
             self.strategy.define(self._ats[index], definition)
@@ -117,7 +126,20 @@ class CalledStrategy(StrategyMemory):
         assert self._error is not None
         return self._error[0]
 
-    def _call(self, ctx: int) -> int:
+    def _answers(self) -> Generator[int, int, None]:
+        """The answer to each wake-up, see `_call`; 1 to one that was interrupted, the last."""
+        answer = 0
+        try:
+            while True:
+                yield answer
+                answer = self._call()
+        except GeneratorExit:
+            raise
+        except BaseException as interruption:
+            self.interruption = interruption
+        yield 1
+
+    def _call(self) -> int:
         """One wake-up; 0, or 1 when it raised."""
         wake = self._wake
         try:

@@ -92,7 +92,7 @@ class CompiledDesk:
         self._run = run
         run[layout.RUN_DESK] = self._block.address
         for strategy in self.strategies:
-            strategy.place_views(run[layout.RUN_VIEWS], run[layout.RUN_VIEW_BYTES])
+            strategy.place_views(run[layout.RUN_VIEWS], run[layout.RUN_VIEW_BYTES], here)
 
     @property
     def names(self) -> Sequence[str]:

@@ -58,8 +58,9 @@ class StrategyMemory:
         self.set(at.CTX_AT, self._memory["at"].address)
         self.set(at.CTX_AT_BYTES, fields)
 
-    def place_views(self, address: int, stride: int) -> None:
-        """Where the views of the markets stand."""
+    def place_views(self, address: int, stride: int, held_by: object = None) -> None:
+        """Where the views of the markets stand; ``held_by``: what their memory lives as long as."""
+        self._views = held_by
         self.set(at.CTX_VIEWS, address)
         self.set(at.CTX_VIEW_BYTES, stride)
 

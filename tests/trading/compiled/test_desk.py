@@ -5,8 +5,13 @@ By default ten tapes; ``MM_SEEDS=10000`` takes so many.
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import operator
 import os
 import random
+import signal
+import weakref
 from typing import Any
 
 import attrs
@@ -25,6 +30,7 @@ if mode() != "on":
 
 from mm_framework.testing.strategies import Tape
 from mm_framework.trading.backtest import Backtest, Outcome
+from mm_framework.trading.compiled.called import CalledStrategy
 from mm_framework.trading.compiled.local import CompiledDesk, unsupported
 from mm_framework.trading.compiled.run import CompiledRun
 from mm_framework.trading.fees import FlatFee, FlatFeeSettings
@@ -200,6 +206,28 @@ def test_plain_python_sees_under_the_compiled_engine_what_the_reference_shows(se
     assert_equal(reference, compiled)
 
 
+def misspells(state: Any, wake: Any, market: Any, out: Any) -> None:
+    market[wake.instrument].best_bid  # noqa: B018
+
+
+def cancels_true(state: Any, wake: Any, market: Any, out: Any) -> None:
+    if not out.last_order:
+        out.place(wake.instrument, Side.BUY, 1, 100)
+        out.cancel(True)
+
+
+def test_slips_of_plain_python_are_told_in_the_same_words() -> None:
+    strategies = {one.__name__: Strategy(one, python_only=True) for one in (misspells, cancels_true)}
+    reference, compiled = both(
+        strategies, random_tape(0, steps=60, rescales=False), LimitSettings(), any_rules(random.Random(0))
+    )
+    assert_equal(reference, compiled)
+    (told,) = map(str, compiled.errors)
+    assert [told] == list(map(str, reference.errors))
+    assert "has no attribute 'best_bid'" in told
+    assert [intent.order for intent in compiled.intents] == [1, 1]
+
+
 class Stopped(BaseException):
     """As Ctrl-C and the watchdog raise."""
 
@@ -213,3 +241,40 @@ def test_an_interruption_in_plain_python_ends_the_run() -> None:
     desk = CompiledDesk(strategies, rules["settings"], LimitSettings(), 4)
     with pytest.raises(Stopped):
         CompiledRun(desk, FlatFee(FlatFeeSettings()), rows_of(market.messages()), **rules).play()
+
+
+def test_a_signal_that_came_while_kernels_worked_interrupts() -> None:
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped
+
+    called = CalledStrategy("a", Strategy(lambda *_: None, python_only=True), seed=0)
+    answer = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(called.address)
+    come = ctypes.pythonapi.PyErr_SetInterruptEx
+    earlier = signal.signal(signal.SIGINT, stop)
+    try:  # no line of Python stands between the two
+        answers = list(map(operator.call, (come, answer), (signal.SIGINT, called.context_address)))
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+    assert answers == [0, 1]
+    assert isinstance(called.interruption, Stopped)
+
+
+def test_views_that_plain_python_keeps_have_their_memory() -> None:
+    kept: list[Any] = []
+
+    def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
+        kept[:] = [market[wake.instrument]]
+
+    strategies = {"a": Strategy(decide, wakes=On.MARKET, python_only=True)}
+    market, rules = random_tape(0, steps=60, rescales=False), any_rules(random.Random(0))
+    desk = CompiledDesk(strategies, rules["settings"], LimitSettings(), 4)
+    run = CompiledRun(desk, FlatFee(FlatFeeSettings()), rows_of(market.messages()), **rules)
+    run.play()
+    memory = [weakref.ref(block) for block in (run._here._views, desk.strategies[0]._memory["own"])]
+    assert kept[0].bid_prices[0] == kept[0].bid
+    del run, desk
+    gc.collect()
+    assert all(block() is not None for block in memory)
+    kept.clear()
+    gc.collect()
+    assert not any(block() for block in memory)
