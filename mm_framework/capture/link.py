@@ -147,7 +147,7 @@ class Link:
                 return  # the transport tells its end
 
     async def _keep_alive(self, connection: Connection) -> None:
-        """WebSocket pings; a pong that does not come ends the connection, unless we do not read."""
+        """WebSocket pings; a pong that does not come ends the connection, unless it may be here, unread."""
         settings = self._settings
         while True:
             await asyncio.sleep(settings.ping_interval_s)
@@ -155,7 +155,7 @@ class Link:
                 async with asyncio.timeout(settings.ping_timeout_s):
                     await connection.ping()
             except TimeoutError:
-                if not self._shard.paused:
+                if not self._shard.paused and not self.waiting:
                     detail = f"no pong within {settings.ping_timeout_s:g} s"
                     self.lose(Loss(Reason.PING_TIMEOUT, detail=detail))
                     return

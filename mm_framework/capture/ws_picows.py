@@ -31,6 +31,9 @@ READ_BYTES: Final = 1 << 16
 TURN_BYTES: Final = 2048
 """Parsed at once, messages handled, before others have their turn: what was read may hold thousands."""
 
+HEAD_BYTES: Final = 4
+"""Of most frames: those of 126 to 65535 bytes."""
+
 TURN_SHARE: Final = 16
 """This part of what waits is parsed at once when it is more, so that it does not grow without end."""
 
@@ -81,14 +84,25 @@ class _Turns(asyncio.BufferedProtocol):
         self._turn: asyncio.Handle | None = None
         self._paused = False
 
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._read)
+
     def pause(self) -> None:
         self._paused = True
-        self._socket.pause_reading()
+        self._loop.call_soon(self._tell_socket)
 
     def resume(self) -> None:
         self._paused = False
-        self._socket.resume_reading()
+        self._loop.call_soon(self._tell_socket)
         self._go_on()
+
+    def _tell_socket(self) -> None:
+        """Not while it hands over what it read: aiofastnet over TLS would keep the rest until more comes."""
+        if self._paused:
+            self._socket.pause_reading()
+        else:
+            self._socket.resume_reading()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._room
@@ -143,6 +157,7 @@ class _Listener(picows.WSListener):
         self._receiver, self._options = receiver, options
         self._transport: picows.WSTransport | None = None
         self._turns: _Turns | None = None
+        self._heard = self._heard_bytes = 0
         self._parts: list[bytes] = []
         self._binary = False
         self._pongs: dict[bytes, asyncio.Future[None]] = {}
@@ -182,7 +197,7 @@ class _Listener(picows.WSListener):
             elif frame.payload_size > self._options.max_frame_bytes:
                 self._too_large(frame.payload_size)
             elif frame.fin:
-                self._receiver.on_frame(frame.get_payload_as_bytes(), binary)
+                self._hand_over(frame.get_payload_as_bytes(), binary)
             else:
                 self._parts, self._binary = [frame.get_payload_as_bytes()], binary
         elif kind == picows.WSMsgType.CONTINUATION:
@@ -207,7 +222,12 @@ class _Listener(picows.WSListener):
             self._too_large(size)
         elif frame.fin:
             payload, self._parts = b"".join(self._parts), []
-            self._receiver.on_frame(payload, self._binary)
+            self._hand_over(payload, self._binary)
+
+    def _hand_over(self, payload: bytes, binary: bool) -> None:
+        self._heard += 1
+        self._heard_bytes += len(payload) + HEAD_BYTES
+        self._receiver.on_frame(payload, binary)
 
     def _too_large(self, size: int) -> None:
         detail = f"a message of {size} bytes or more, at most {self._options.max_frame_bytes}"
@@ -254,7 +274,9 @@ class _Listener(picows.WSListener):
 
     @property
     def waiting(self) -> int:
-        return 0  # it hands over what it reads, at once
+        """An estimate: what waits is not parsed, and its messages may be as long as those before."""
+        size = 0 if self._turns is None else self._turns.waiting_bytes
+        return size and max(1, size * self._heard // max(1, self._heard_bytes))
 
     def pause(self) -> None:
         if self._turns is not None and not self._ended:

@@ -20,6 +20,12 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
+        self.pings = 0
+
+    async def ping(self) -> None:
+        self.pings += 1
+        self.waiting = max(0, 3 - self.pings)
+        await asyncio.get_running_loop().create_future()
 
     async def send(self, message: bytes) -> None:
         self.sent.append(message)
@@ -72,3 +78,20 @@ def test_a_connection_that_ends_while_it_sends_leaves_no_task(ends: bool) -> Non
     left, sent = asyncio.run(main())
     assert left == []
     assert sent == ([b"one"] if ends else [b"one", b"two"])
+
+
+def test_a_pong_is_not_missed_while_messages_wait() -> None:
+    async def main() -> tuple[int, Loss | None]:
+        clock = SimpleNamespace(mono_ns=lambda: 0)
+        rate = SimpleNamespace(delay_ns=lambda now_ns: 0, take=lambda now_ns: None)
+        settings = SimpleNamespace(ping_interval_s=0.001, ping_timeout_s=0.001)
+        wire = Wire()
+        link = Link(0, Desk(ends=False), clock, settings, rate)  # type: ignore[arg-type]
+        link.on_open(wire)  # type: ignore[arg-type]
+        await link.gone.wait()
+        return wire.pings, link.loss
+
+    pings, loss = asyncio.run(main())
+    assert loss is not None
+    assert loss.reason is Reason.PING_TIMEOUT
+    assert pings == 3

@@ -495,6 +495,56 @@ def test_others_have_their_turn_while_what_was_read_is_parsed(
     assert max(seen.values()) <= 400 // 16 + 1
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_pause_while_a_message_is_handled_leaves_nothing_unread(
+    transport: Transport, server_tls: ssl.SSLContext, secure: bool
+) -> None:
+    """One read brings them all, and nothing comes after it that would wake the reader."""
+    sent = [b"%01000d" % n for n in range(100)]
+
+    class Pausing(Heard):
+        def on_frame(self, payload: bytes, binary: bool) -> None:
+            super().on_frame(payload, binary)
+            self.connection.pause()
+            asyncio.get_running_loop().call_soon(self.connection.resume)
+
+    async def main() -> None:
+        burst = b"".join(b"\x81\x7e" + len(payload).to_bytes(2, "big") + payload for payload in sent)
+        async with raw_server(burst, tls=server_tls if secure else None) as (url, go):
+            heard = Pausing()
+            options = TransportOptions(close_timeout_s=0.05, tls=tls_context("", insecure=True))
+            await transport.connect(url, heard, options)
+            go.set()
+            async with asyncio.timeout(100):
+                await heard.until(lambda: len(heard.frames) == len(sent))
+            await heard.connection.close()
+        assert [payload for payload, _ in heard.frames] == sent
+
+    run(main())
+
+
+def test_what_was_read_and_is_not_parsed_yet_waits() -> None:
+    transport, seen = socket_transport("picows"), list[int]()
+
+    class Counting(Heard):
+        def on_frame(self, payload: bytes, binary: bool) -> None:
+            super().on_frame(payload, binary)
+            seen.append(self.connection.waiting)
+
+    async def main() -> None:
+        async with raw_server((b"\x81\x64" + b"x" * 100) * 400) as (url, go):
+            heard = Counting()
+            await transport.connect(url, heard, TransportOptions(close_timeout_s=0.05))
+            go.set()
+            await heard.until(lambda: len(heard.frames) == 400)
+            await heard.connection.close()
+
+    run(main())
+    assert max(seen) > 50
+    assert seen[-1] == 0
+    assert all(waiting < 400 - heard for heard, waiting in enumerate(seen))
+
+
 def test_a_certificate_that_nobody_trusts_is_a_tls_failure(
     transport: Transport, server_tls: ssl.SSLContext
 ) -> None:
@@ -536,6 +586,7 @@ async def raw_server(
     after: bytes,
     *,
     handshake: bytes | None = ACCEPT,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[tuple[str, asyncio.Event]]:
     """A server that shakes hands (or answers ``handshake``; None: nothing) and writes ``after`` on ``go``."""
     go = asyncio.Event()
@@ -553,9 +604,9 @@ async def raw_server(
             await go.wait()
             writer.write(after)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/", go
+        yield f"{'ws' if tls is None else 'wss'}://127.0.0.1:{server.sockets[0].getsockname()[1]}/", go
     finally:
         go.set()
         server.close()
