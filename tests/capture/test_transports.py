@@ -497,10 +497,11 @@ def test_others_have_their_turn_while_what_was_read_is_parsed(
 
 @pytest.mark.parametrize("secure", [False, True])
 def test_a_pause_while_a_message_is_handled_leaves_nothing_unread(
-    transport: Transport, server_tls: ssl.SSLContext, secure: bool
+    monkeypatch: pytest.MonkeyPatch, server_tls: ssl.SSLContext, secure: bool
 ) -> None:
-    """One read brings them all, and nothing comes after it that would wake the reader."""
-    sent = [b"%01000d" % n for n in range(100)]
+    """One read brings them all, in parts, and nothing comes after it that would wake the reader."""
+    transport, sent = socket_transport("picows"), [b"%01000d" % n for n in range(30)]
+    monkeypatch.setattr("mm_framework.capture.ws_picows.READ_BYTES", 2048)
 
     class Pausing(Heard):
         def on_frame(self, payload: bytes, binary: bool) -> None:
