@@ -82,10 +82,10 @@ class Source:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """All that the function depends on: of two with equal keys the code is the same."""
+        """All that the function depends on: with equal keys the code is the same, or what forbids it."""
         constants = repr(sorted(self.constants.items()))  # 1 and 1.0 are equal
         helpers = tuple((name, helper.key) for name, helper in sorted(self.helpers.items()))
-        return self.where, self.text, constants, helpers, self.modules
+        return self.where, self.text, constants, helpers, self.modules, self.refusals
 
     def function(self) -> Callable[..., Any]:
         """The function with the operators of `trading.machine`. Raises ValueError when it has refusals."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from mm_framework import num
 from mm_framework.contracts.strategy import Strategy
+from mm_framework.num import sqrt
 from mm_framework.trading.typed import Typed
 
 FIELDS = {"n": "i8", "x": "f8", "ns": "i8[3]"}
@@ -201,3 +203,16 @@ def test_a_loop_without_a_condition_ends_at_its_breaks() -> None:
     assert not typed(ends_by_break).refusals
     (refusal,) = typed(b_other_break).refusals
     assert refusal.text == "found may have no value here: assign it before"
+
+
+def takes_the_root(state: Any, wake: Any, market: Any, out: Any) -> None:
+    state.x = sqrt(state.x)
+
+
+def test_a_name_that_means_something_else_by_now_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not typed(takes_the_root).refusals
+    monkeypatch.setitem(globals(), "sqrt", math.isqrt)  # as another cell of a notebook does
+    (refusal,) = typed(takes_the_root).refusals
+    assert refusal.text == "sqrt is neither a number nor a function of mm_framework.num"
+    monkeypatch.undo()
+    assert not typed(takes_the_root).refusals
