@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import results_folder
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.sweep_report import is_sweep, read_sweep, view_of, view_options, write_sweep_page
 from mm_framework.settings import DataSettings
 from mm_framework.store.settings import StoreSettings
 
@@ -35,21 +36,33 @@ PAGE = "report.html"
     metavar="ORDER",
     help="Play the run again and tell the life of an order instead: its number, or STRATEGY/NUMBER.",
 )
+@view_options
 @settings_options(StoreSettings)
 @settings_options(DataSettings)
 @json_option
 @pass_app
-def command(app: App, result: str, out: Path | None, show: bool, explain: str | None) -> None:
-    """Draw the result of a backtest: one HTML page that needs no network.
+def command(
+    app: App, /, result: str, out: Path | None, show: bool, explain: str | None, **viewed: str | None
+) -> None:
+    """Draw the result of a backtest or of a sweep: one HTML page that needs no network.
 
     RESULT is the id of a result below results/ of the data directory, or its path. The page shows profit and
     what it is made of, drawdown, inventory, markouts, fills, quotes over the book, what the result stands on
-    and what should be doubted. Needs the extra mm-framework[plot].
+    and what should be doubted; of a sweep a heat map over two of its parameters and its best and worst
+    points. Needs the extra mm-framework[plot].
     """
     from mm_framework.results.bundle import read_result, result_path
     from mm_framework.results.doubts import doubts
 
-    read = read_result(result_path(results_folder(app), result))
+    folder = result_path(results_folder(app), result)
+    if is_sweep(folder):
+        if explain is not None:
+            raise click.UsageError(f"{folder} is a sweep, --explain tells an order of a backtest")
+        _draw_sweep(app, folder, out, show, viewed)
+        return
+    if any(viewed.values()):
+        raise click.UsageError(f"{folder} is no sweep: --measure, --x and --y belong to one")
+    read = read_result(folder)
     if explain is not None:
         from mm_framework.cli.explain_order import explain_order
 
@@ -70,6 +83,20 @@ def command(app: App, result: str, out: Path | None, show: bool, explain: str | 
         },
         lambda: _shown(app, read, file, told),
     )
+    if show:
+        click.launch(file.absolute().as_uri())
+
+
+def _draw_sweep(
+    app: App, folder: Path, out: Path | None, show: bool, viewed: Mapping[str, str | None]
+) -> None:
+    view = view_of(viewed)
+    file = out or folder / PAGE
+    document = read_sweep(folder)
+    write_sweep_page(document, view, file)
+    told = {"ok": True, "result": str(folder), "report": str(file), "measure": view.measure}
+    points = document["points"]
+    app.out.emit(told, lambda: app.out.table(("", ""), [("page", file), ("points", len(points))]))
     if show:
         click.launch(file.absolute().as_uri())
 

@@ -24,15 +24,18 @@ from mm_framework.cli.backtest_jobs import (
 )
 from mm_framework.cli.executors import check_executor, executor_of, executor_options
 from mm_framework.cli.options import PluginCommand, json_option
+from mm_framework.cli.sweep_report import POINTS, view_of, view_options, write_sweep_page
 from mm_framework.errors import ConfigError
 
 if TYPE_CHECKING:
+    from mm_framework.results.cells import DataCell
+    from mm_framework.results.heat import View
     from mm_framework.results.sweep import Point, SweepData, Swept
     from mm_framework.store.reader import Store
 
 __all__ = ["command"]
 
-POINTS = "points"
+PAGE = "report.html"
 SHOWN = 30
 
 
@@ -47,6 +50,12 @@ SHOWN = 30
     help="Values of a setting: A,B,C or LOW..HIGH; STRATEGY.KEY and SECTION.KEY too; repeats.",
 )
 @click.option(
+    "--each",
+    multiple=True,
+    type=click.Choice(["day", "instrument"]),
+    help="Play every day (of UTC), or every instrument, by itself; both may be given.",
+)
+@click.option(
     "--samples", type=click.IntRange(1), metavar="N", help="Draw N combinations. [play all of them]"
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of --samples.")
@@ -57,21 +66,27 @@ SHOWN = 30
 @click.option(
     "--id", "result_id", metavar="ID", help="Name of the sweep below results/. [strategy and what is played]"
 )
+@view_options
+@click.option("--no-report", is_flag=True, help="Draw no page; `mm report` does it later.")
 @json_option
 @pass_app
 def command(app: App, /, **options: Any) -> int:
-    """Play a strategy with many settings on the same data; write results/ID: a row for each combination.
+    """Play a strategy with many settings on the same data, or day by day and instrument by instrument.
 
-    The table is the same whatever the executor. A sweep that was interrupted goes on when the same command is
-    given again: points that are done are not played twice. Exit code 1 when a point failed.
+    results/ID gets a table with a row for each combination and a page with a heat map. The table is the same
+    whatever the executor. A sweep that was interrupted goes on when the same command is given again: points
+    that are done are not played twice. Exit code 1 when a point failed.
     """
+    from mm_framework.results.heat import axes_of
     from mm_framework.results.sweep import sweep, table_of_points, write_sweep
 
     check_executor(options["executor"], options["scheduler"])
+    view = view_of(options)
     chosen = Chosen(**{field.name: options[field.name] for field in attrs.fields(Chosen)})
     fixed, combinations = _combinations(options)
     with chosen_store(app, chosen) as store:
         points = _points(app, chosen, store, options, fixed, combinations)
+        axes_of([{"parameters": points[0].parameters}], view)
         folder = _folder(app, options["result_id"] or _name(options["strategies"], points))
         workers = min(options["workers"] or os.cpu_count() or 1, len(points))
         with (
@@ -86,9 +101,25 @@ def command(app: App, /, **options: Any) -> int:
         }
     table = table_of_points(swept.points)
     write_sweep(folder, document, table)
+    page = None if options["no_report"] else _page(app, document, view, folder)
     told = {**document, "points": table.to_pylist(), "played": swept.played, "result": str(folder)}
-    app.out.emit(told, lambda: _shown(app, table, folder, swept))
+    app.out.emit(told, lambda: _shown(app, table, folder, swept, page))
     return 0 if document["ok"] else 1
+
+
+def _page(app: App, document: dict[str, Any], view: View, folder: Path) -> Path | None:
+    """The page beside the table; None, with a note, where the libraries that draw are not installed."""
+    from mm_framework.errors import EnvironmentFailed
+    from mm_framework.report.extra import need_plot_extra
+    from mm_framework.results.bundle import as_written
+
+    try:
+        need_plot_extra()
+    except EnvironmentFailed as error:
+        app.out.note(f"no page: {error}")
+        return None
+    write_sweep_page(as_written(document), view, folder / PAGE)
+    return folder / PAGE
 
 
 def _name(strategies: tuple[str, ...], points: list[Point]) -> str:
@@ -117,8 +148,13 @@ def _combinations(options: dict[str, Any]) -> tuple[list[tuple[str, str]], list[
     values = parameters(dict(given))
     fixed = [(name, one[0]) for name, one in values.items() if len(one) == 1]
     several = {name: one for name, one in values.items() if len(one) > 1}
-    if not several:
-        raise ConfigError("a sweep varies something: give a --set KEY=A,B,C", key="set")
+    if not several and not options["each"]:
+        raise ConfigError("a sweep varies something: give a --set KEY=A,B,C, or --each day", key="set")
+    if taken := set(several) & set(options["each"]):
+        word = taken.pop()
+        raise ConfigError(
+            f"--each {word} and --set {word} have one name: say STRATEGY.{word} to --set", key="set"
+        )
     if options["samples"] is None:
         return fixed, grid(several)
     return fixed, sample(several, options["samples"], options["seed"])
@@ -132,31 +168,54 @@ def _points(
     fixed: list[tuple[str, str]],
     combinations: list[dict[str, str]],
 ) -> list[Point]:
-    """Every point with its whole configuration, so that a wrong value is told before any is played."""
+    """Every point with its whole configuration, so that a wrong value is told before any is played.
+
+    All points of one part of the data follow each other: a worker reads it once.
+    """
     from mm_framework.api import InstalledComponents
+    from mm_framework.results.cells import cells
+    from mm_framework.results.grid import MAX_POINTS
     from mm_framework.results.sweep import Point
 
     components = InstalledComponents(app.config)
     named = Named(options["strategies"], options["fee_model"], options["executions"])
-    found = []
-    for number, values in enumerate(combinations):
-        overrides = [*fixed, *values.items()]
-        configuration = configured(app, named, overrides)
-        data = _data(chosen, store, configuration["trading"])
-        found.append(Point(number, values, configuration, data, components))
+    configurations = [configured(app, named, [*fixed, *values.items()]) for values in combinations]
+    parts = cells(store, chosen.request(), options["each"])
+    if (count := len(parts) * len(combinations)) > MAX_POINTS:
+        raise ConfigError(
+            f"the sweep has {count} points, more than {MAX_POINTS}: give --samples N", key="each"
+        )
+    found: list[Point] = []
+    for part in parts:
+        known: dict[str, SweepData] = {}
+        for values, configuration in zip(combinations, configurations, strict=True):
+            trading = configuration["trading"]
+            source = json.dumps([trading["price_source"], trading["price_sources"]], sort_keys=True)
+            if source not in known:
+                known[source] = _data(store, part, trading)
+            parameters = {**part.names, **values}
+            found.append(Point(len(found), parameters, configuration, known[source], components))
     return found
 
 
-def _data(chosen: Chosen, store: Store, trading: dict[str, Any]) -> SweepData:
+def _data(store: Store, part: DataCell, trading: dict[str, Any]) -> SweepData:
     from mm_framework.replay.events import replay_metadata
     from mm_framework.results.sweep import SweepData
 
-    request = chosen.request()
+    request = part.request
     selection = store.events(request.instruments, request.from_ns, request.to_ns, request.policy)
     known = json.dumps(replay_metadata(store, selection, request), sort_keys=True)
     digest = hashlib.sha256(known.encode()).hexdigest()
     sources = tuple(sorted(trading["price_sources"].items()))
-    return SweepData(store.root.url, store.cache, request, trading["price_source"], sources, digest)
+    return SweepData(
+        store.root.url,
+        store.cache,
+        request,
+        trading["price_source"],
+        sources,
+        digest,
+        may_be_empty=bool(part.names),
+    )
 
 
 def _document(
@@ -180,7 +239,7 @@ def _document(
     }
 
 
-def _shown(app: App, table: Any, folder: Path, swept: Swept) -> Any:
+def _shown(app: App, table: Any, folder: Path, swept: Swept, page: Path | None) -> Any:
     from rich.console import Group
 
     names = [name for name in table.column_names if name not in ("intents_hash", "error")]
@@ -191,8 +250,10 @@ def _shown(app: App, table: Any, folder: Path, swept: Swept) -> Any:
     again = len(swept.points) - swept.played
     known = f", {again} were there already" if again else ""
     more = f" (the first {SHOWN} here)" if len(swept.points) > SHOWN else ""
+    drawn = "" if page is None else f", {page.name}"
     return Group(
-        shown, f"{folder}: {len(swept.points)} points{more}{known}; table.parquet, table.csv, sweep.json"
+        shown,
+        f"{folder}: {len(swept.points)} points{more}{known}; table.parquet, table.csv, sweep.json{drawn}",
     )
 
 

@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from mm_framework.errors import ConfigError
 
-__all__ = ["Values", "grid", "parameters", "sample", "size_of"]
+__all__ = ["MAX_POINTS", "Values", "grid", "parameters", "sample", "size_of"]
 
 MAX_POINTS = 100_000
 

@@ -53,6 +53,9 @@ def _colours(theme: Theme) -> dict[str, str]:
     return {
         **{name: getattr(theme, name) for name in ("ground", "text", "grid", "bid", "ask", "mid", "spread")},
         "good": "#00856b" if theme.name == "light" else "#3cc79c",
+        "more": "#56b4e9" if theme.name == "light" else "#0067a3",
+        "less": "#ff9447" if theme.name == "light" else "#b34700",
+        "cost": "#d9a3c7" if theme.name == "light" else "#7b4a75",
         "bid_soft": f"{theme.bid}33",
         "ask_soft": f"{theme.ask}33",
     }

@@ -17,14 +17,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mm_framework.bundle.disk import replace_file, writing
-from mm_framework.errors import EnvironmentFailed, MMError
+from mm_framework.errors import ConfigError, EnvironmentFailed, MMError
 from mm_framework.replay.events import ReplayRequest
 from mm_framework.replay.tape import Tape, load_tape
 from mm_framework.results.bundle import result_text
@@ -41,7 +41,10 @@ PNL = ("total", "spread", "adverse", "inventory", "fees", "mark_adjustment")
 
 @attrs.frozen
 class SweepData:
-    """Data that a worker can open by itself. ``digest`` is what its content is."""
+    """Data that a worker can open by itself. ``digest`` is what its content is.
+
+    ``may_be_empty``: that nothing in it can be played is then told in the rows of its points.
+    """
 
     url: str
     cache: RowCache = attrs.field(eq=False)
@@ -49,6 +52,7 @@ class SweepData:
     source: str
     sources: tuple[tuple[str, str], ...]
     digest: str
+    may_be_empty: bool = False
 
     def tape(self) -> Tape:
         """Read it. Raises StoreError and its kinds."""
@@ -103,19 +107,25 @@ class _Worker:
 
 
 _WORKER = _Worker()
+_FAILED: Final = {"ok": False, "intents_hash": None, "summary": None}
 
 
 def play_point(point: Point) -> dict[str, Any]:
     """Play one point in this process. What its strategy or its settings do wrong is told in the outcome."""
     told = {"point": point.number, "key": point.key, "parameters": dict(point.parameters)}
-    tape = _WORKER.tape(point.data)
+    try:
+        tape = _WORKER.tape(point.data)
+    except ConfigError as error:
+        if not point.data.may_be_empty:
+            raise
+        return {**told, **_FAILED, "error": str(error)}
     try:
         setup = build(point.components(), point.configuration, f"point {point.number}")
         played = play(tape, setup)
         timeline = json.dumps([point.data.digest, point.configuration["backtest"]], sort_keys=True)
         paths = _WORKER.paths(timeline, lambda: paths_of_tape(tape, setup))
     except MMError as error:
-        return {**told, "ok": False, "error": str(error), "intents_hash": None, "summary": None}
+        return {**told, **_FAILED, "error": str(error)}
     errors = played.outcome.errors
     return {
         **told,
@@ -146,7 +156,9 @@ def sweep(
         replace_file(folder / f"{outcome['key']}.json", result_text(outcome).encode())
         done[outcome["key"]] = outcome
         progress(1)
-    ordered = ({**done[point.key], "point": point.number} for point in points)
+    ordered = (
+        {**done[point.key], "point": point.number, "parameters": dict(point.parameters)} for point in points
+    )
     return Swept(tuple(ordered), len(todo))
 
 

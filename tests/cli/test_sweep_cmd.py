@@ -33,7 +33,7 @@ def mm(*arguments: str) -> Result:
 
 
 def swept(*arguments: str, code: int = 0) -> dict[str, Any]:
-    result = mm("sweep", *FREE, *arguments, "--workers", "1", "--id", "s", "--json")
+    result = mm("sweep", *FREE, *arguments, "--workers", "1", "--id", "s", "--no-report", "--json")
     assert result.exit_code == code, (result.output, result.stderr)
     document: dict[str, Any] = json.loads(result.stdout)
     return document
@@ -46,12 +46,12 @@ def refused(result: Result, told: str, code: int = 2) -> None:
 
 
 def test_without_a_name_the_same_command_goes_on_with_what_it_began() -> None:
-    command = ("sweep", *FREE, "--set", "size=0.1,0.5", "--workers", "1", "--json")
+    command = ("sweep", *FREE, "--set", "size=0.1,0.5", "--workers", "1", "--no-report", "--json")
     first, again = (json.loads(mm(*command).stdout) for _ in range(2))
     assert first["result"] == again["result"]
     assert Path(first["result"]).name.startswith("trader-sweep-")
     assert (first["played"], again["played"]) == (2, 0)
-    other = json.loads(mm(*command[:-4], "size=0.1,0.2", *command[-3:]).stdout)
+    other = json.loads(mm(*command[:-5], "size=0.1,0.2", *command[-4:]).stdout)
     assert other["result"] != first["result"]
 
 
@@ -97,10 +97,70 @@ def test_a_point_that_fails_makes_the_exit_code_one() -> None:
     assert "-1x" in bad["error"]
 
 
+def test_every_day_and_every_instrument_is_played_by_itself_and_read_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Five rows a day: it buys and sells in proportion to its size on each."""
+    from mm_framework.results import sweep
+
+    l1_store(tmp_path / "two", gap_after=4, gap_ms=86_400_000)
+    read: list[object] = []
+    load = sweep.load_tape
+    monkeypatch.setattr(sweep, "load_tape", lambda *given: read.append(given[1]) or load(*given))
+    each = ("--store", "two/store", "--each", "instrument", "--each", "day")
+    document = swept(*each, "--set", "size=0.1,0.5")
+    rows = [(one["day"], one["instrument"], one["size"]) for one in document["points"]]
+    days = ("2025-10-09", "2025-10-10")
+    assert rows == [(day, "kraken:BTC/EUR", size) for day in days for size in ("0.1", "0.5")]
+    assert len(read) == 2
+    fills = [one["fills"] for one in document["points"]]
+    assert all(fills)
+    alone = mm(
+        "backtest", *FREE, "--store", "two/store", "--set", "size=0.5", "--from", "2025-10-10", "--json"
+    )
+    told = json.loads(alone.stdout)["summary"]
+    assert told["by_quote"]["EUR"]["pnl"]["total"] == document["points"][3]["EUR total"]
+    assert told["fills"] == fills[3]
+    assert swept(*each, "--set", "size=0.1,0.5")["played"] == 0
+    days_alone = swept("--store", "two/store", "--each", "day")
+    assert [(one["day"], one["ok"]) for one in days_alone["points"]] == [(day, True) for day in days]
+
+
+def test_the_page_is_drawn_again_from_what_is_kept() -> None:
+    pytest.importorskip("plotly", reason="plotly is not installed")
+    many = ("--set", "size=0.1,0.5", "--set", "order-latency.entry_ms=0,5")
+    done = mm("sweep", *FREE, *many, "--workers", "1", "--id", "s")
+    assert done.exit_code == 0, done.stderr
+    page = Path("data/results/s/report.html")
+    first = page.read_text(encoding="utf-8")
+    assert "report.html" in done.stdout
+    assert "<h1>trader over order-latency.entry_ms, size</h1>" in first
+    page.unlink()
+    again = mm("report", "s", "--json")
+    assert json.loads(again.stdout) == {
+        "ok": True,
+        "result": "data/results/s",
+        "report": str(page),
+        "measure": "total",
+    }
+    assert page.read_text(encoding="utf-8") == first
+    other = mm("report", "s", "--measure", "fills", "--x", "size", "--out", "fills.html")
+    assert other.exit_code == 0, other.stderr
+    assert "<h2>Fills</h2>" in Path("fills.html").read_text(encoding="utf-8")
+    refused(mm("report", "s", "--x", "sise"), "did you mean 'size'")
+    refused(mm("report", "s", "--measure", "profit"), "nothing of that name is measured")
+    refused(mm("report", "s", "--explain", "1"), "is a sweep")
+    Path("data/results/s/sweep.json").unlink()
+    refused(mm("report", "s"), "was interrupted", code=4)
+
+
 REFUSALS = [
     (("--set", "size=0.1"), "a sweep varies something"),
     (("--set", "size=0.1,0.2", "--set", "size=3,4"), "names one setting twice"),
     (("--set", "sice=1,2"), "has no setting 'sice'"),
+    (("--set", "size=1,2", "--x", "spread"), "that was not swept"),
+    (("--set", "size=1,2", "--measure", "profit"), "nothing of that name is measured"),
+    (("--each", "day", "--from", "2027-01-01"), "the store holds nothing of that"),
     (("--set", "matching.queue=log,fifo"), "one of"),
     (("--set", "size=1,2", "--executor", "dask"), "belong together"),
     (("--set", "size=1..9", "--set", "order-latency.entry_ms=0.000001..9"), "--samples N"),

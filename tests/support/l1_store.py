@@ -15,13 +15,13 @@ T0_NS = int(bbo_files.START_MS) * 10**6
 STEP_NS = 100_000_000
 
 
-def l1_store(folder: Path, rows: int = 10, gap_after: int | None = None) -> Path:
+def l1_store(folder: Path, rows: int = 10, gap_after: int | None = None, gap_ms: int = 3_600_000) -> Path:
     """``folder/store``: the bid of row k is 90000 + 2 k, that of the venue's clock 10 ms before. Behind row
-    ``gap_after`` an hour is missing and the session is another.
+    ``gap_after`` ``gap_ms`` are missing and the session is another.
     """
     recv_ms = bbo_files.times(rows)
     if gap_after is not None:
-        recv_ms[gap_after + 1 :] += 3_600_000
+        recv_ms[gap_after + 1 :] += gap_ms
     lines = bbo_files.rows(recv_ms, recv_ms - 10, recv_ms - recv_ms + 10, recv_ms - recv_ms)
     for k, line in enumerate(lines):
         line[5], line[6] = f"{90000 + 2 * k}.0", f"{90001 + 2 * k}.0"
