@@ -50,6 +50,7 @@ class Recording:
 RECORDED: Final[Mapping[str, Recording]] = {
     "data-path": Recording("run.py"),
     "peers": Recording("run_peers.py"),
+    "start": Recording("run_start.py", quick=("--rounds", "1")),
     "backtest": Recording("run_backtest.py", quick=("--quick", "--rounds", "2")),
     "sweep": Recording("run_sweep.py", quick=("--points", "8", "--rows", "20000")),
     "store": Recording(

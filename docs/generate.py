@@ -22,6 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import aim_pages
 import click
 import contract_pages
 import drawings
@@ -290,6 +291,7 @@ REGIONS: dict[str, Callable[[], str]] = {
     **notebook_pages.regions(),
     **venue_pages.regions(table),
     **speed_pages.regions(table),
+    **aim_pages.regions(table),
 }
 
 

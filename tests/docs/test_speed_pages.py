@@ -35,7 +35,7 @@ def changed(path: Path, **values: Any) -> None:
 
 
 def test_committed_figures_are_the_generated_ones(generate: ModuleType, repository: Path) -> None:
-    for name in ("README.md", "docs/how-to/benchmarks.md"):
+    for name in ("README.md", "docs/how-to/benchmarks.md", "docs/explanation/speed.md"):
         text = (repository / name).read_text(encoding="utf-8")
         assert generate.REGION.search(text)
         assert generate.render(text) == text, f"{name}: run `make docs` and commit"
@@ -100,3 +100,15 @@ def test_what_is_not_recorded_is_told(generate: ModuleType, speed: ModuleType, r
 )  # fmt: skip
 def test_figures_have_three_digits(speed: ModuleType, value: float, text: str) -> None:
     assert speed.figure(value) == text
+
+
+def test_every_aim_has_its_figure(generate: ModuleType, speed: ModuleType) -> None:
+    for aim in generate.aim_pages.AIMS:
+        assert aim.told(speed.RESULTS) is not None, aim.work
+
+
+def test_an_aim_is_reached_from_its_side(generate: ModuleType) -> None:
+    more = generate.aim_pages.Aim("x", "rows/s", 10, 20, "peers", {})
+    assert [more.reached(value) for value in (9, 10, 20)] == ["neither", "floor", "aim"]
+    less = generate.aim_pages.Aim("x", "< s", 1.5, 0.8, "start", {})
+    assert [less.reached(value) for value in (1.6, 1.5, 0.8)] == ["neither", "floor", "aim"]
