@@ -33,6 +33,8 @@ __all__ = ["Choice", "Engine", "at_hand", "run_backtest"]
 
 Choice = Literal["auto", "compiled", "interpreted"]
 
+CALLED_STEPS: Final = 1 << 10
+"""Steps after which the compiled engine gives back control where a strategy is plain Python."""
 WORTH_ROWS: Final = 1_000_000
 """A tape of fewer rows is interpreted rather than that the engine is compiled for it."""
 
@@ -153,6 +155,8 @@ class Engine:
             settings=settings,
             grid_ns=self._options.get("grid_ns"),
         )
+        if any(strategy.python_only for strategy in self._strategies.values()):
+            self._compiled.steps = CALLED_STEPS
         return self._compiled.play(until_ns, progress)
 
 
