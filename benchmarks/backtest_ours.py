@@ -1,8 +1,8 @@
-"""Our side of `run_backtest_peers.py`: how fast a backtest plays a store, twice in one process.
+"""Our side of `run_backtest_peers.py`: how fast a backtest plays a store, six times in one process.
 
     python benchmarks/backtest_ours.py STORE CACHE LATENCY_NS
 
-The second run, which finds the engine compiled and the rows mapped, is told. Prints one JSON object: rows,
+The best run after the first, which finds the engine loaded and the rows mapped, is told. Prints one JSON object: rows,
 and for ``empty`` and ``every`` seconds of wall and of processor time, intents and fills, and which engine
 played.
 """
@@ -51,6 +51,7 @@ def quote(state: Any, wake: Any, market: Any, out: Any) -> None:
         state.ask_order = out.place(0, -1, view.ask, view.lot)
 
 
+RUNS: Final = 6
 FIELDS: Final = {"bid": "i8", "ask": "i8", "bid_order": "i8", "ask_order": "i8"}
 STRATEGIES: Final = {
     "empty": Strategy(silent, wakes=On.END, state=FIELDS),
@@ -59,9 +60,9 @@ STRATEGIES: Final = {
 
 
 def measure(name: str, tape: Tape, latency_ns: int) -> dict[str, Any]:
-    """The second of two runs."""
-    told: dict[str, Any] = {}
-    for _ in range(2):
+    """The best run after the first."""
+    runs: list[dict[str, Any]] = []
+    for _ in range(RUNS):
         engine = Engine(
             {"bench": STRATEGIES[name]},
             FlatFee(FlatFeeSettings(0)),
@@ -78,7 +79,8 @@ def measure(name: str, tape: Tape, latency_ns: int) -> dict[str, Any]:
             "engine": outcome.engine,
             "why": outcome.why,
         }
-    return told
+        runs.append(told)
+    return min(runs[1:], key=lambda one: one["cpu_seconds"])
 
 
 def main(store: str, cache: str, latency_ns: int) -> dict[str, Any]:

@@ -4,8 +4,8 @@
 
 Runs in an environment with hftbacktest (2.x). ``roi``: ``ROIVectorMarketDepthBacktest``, its faster book,
 which holds prices from LOW to HIGH; ``hashmap``: ``HashMapMarketDepthBacktest``, that of its guides. Each run
-is made twice; the second, which finds the functions compiled and the file in memory, is told. Prints one JSON
-object: rows of the file, and for ``empty`` and ``every`` seconds of wall and of processor time, times awake
+is made six times; the best after the first, which finds the functions compiled and the file in memory, is
+told. Prints one JSON object: rows of the file, and for ``empty`` and ``every`` seconds of wall and of processor time, times awake
 and orders sent.
 """
 
@@ -27,6 +27,7 @@ from hftbacktest import (
 )
 from numba import njit
 
+RUNS = 6
 STEP_NS = 100_000_000
 ENDED = 1
 BOOKS = {"roi": ROIVectorMarketDepthBacktest, "hashmap": HashMapMarketDepthBacktest}
@@ -70,9 +71,9 @@ def every(backtest: Any, lot_size: float, tick_size: float) -> tuple[int, int]:
 def measure(
     book: Any, play: Any, data: Any, tick: float, lot: float, low: float, high: float, latency_ns: int
 ) -> dict[str, Any]:
-    """The second of two runs."""
-    told: dict[str, Any] = {}
-    for _ in range(2):
+    """The best run after the first."""
+    runs: list[dict[str, Any]] = []
+    for _ in range(RUNS):
         asset = (
             BacktestAsset()
             .data(data)
@@ -97,7 +98,8 @@ def measure(
             "orders": sent,
         }
         backtest.close()
-    return told
+        runs.append(told)
+    return min(runs[1:], key=lambda one: one["cpu_seconds"])
 
 
 def main(
