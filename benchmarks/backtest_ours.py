@@ -2,9 +2,9 @@
 
     python benchmarks/backtest_ours.py STORE CACHE LATENCY_NS
 
-The best run after the first, which finds the engine loaded and the rows mapped, is told. Prints one JSON object: rows,
-and for ``empty`` and ``every`` seconds of wall and of processor time, intents and fills, and which engine
-played.
+The best run after the first, which finds the engine loaded and the rows mapped, is told. Prints one JSON
+object: rows, and for ``empty`` and ``every`` seconds of wall and of processor time, intents and fills, and
+which engine played.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 hftbacktest gets the event array that ``mm export --to hftbacktest`` writes of a store, nautilus_trader its
 own objects of the same rows, which it sees at the moment of their receipt. ``empty``: a strategy that nothing
 wakes. ``every``: one order at the best price of each side, looked at after every message and print, moved
-when that price has changed; constant latency. Ours and hftbacktest play each six times in a process and tell
-the best run after the first: nothing is compiled or read from a disk then. Rows are those of the store on all sides.
+when that price has changed; constant latency. Ours and hftbacktest play each six times in a process and
+tell the best run after the first: nothing is compiled or read from a disk then. Rows are those of the store
+on all sides.
 """
 
 from __future__ import annotations

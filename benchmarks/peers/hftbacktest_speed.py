@@ -3,10 +3,10 @@
     python hftbacktest_speed.py FILE.npz TICK_SIZE LOT_SIZE LOW HIGH LATENCY_NS roi|hashmap
 
 Runs in an environment with hftbacktest (2.x). ``roi``: ``ROIVectorMarketDepthBacktest``, its faster book,
-which holds prices from LOW to HIGH; ``hashmap``: ``HashMapMarketDepthBacktest``, that of its guides. Each run
-is made six times; the best after the first, which finds the functions compiled and the file in memory, is
-told. Prints one JSON object: rows of the file, and for ``empty`` and ``every`` seconds of wall and of processor time, times awake
-and orders sent.
+which holds prices from LOW to HIGH; ``hashmap``: ``HashMapMarketDepthBacktest``, that of its guides. Each
+run is made six times; the best after the first, which finds the functions compiled and the file in memory,
+is told. Prints one JSON object: rows of the file, and for ``empty`` and ``every`` seconds of wall and of
+processor time, times awake and orders sent.
 """
 
 from __future__ import annotations
