@@ -99,6 +99,7 @@ def regions(table: Table, folder: Path = RESULTS) -> dict[str, Callable[[], str]
     pages = {
         "data-path": data_path,
         "peers": peers,
+        "start": start,
         "backtest": backtest,
         "sweep": sweep,
         "store": store,
@@ -158,6 +159,16 @@ def backtest(table: Table, found: Recorded) -> str:
         for line in found.of("workload")
     ]
     return table(head, rows)
+
+
+def start(table: Table, found: Recorded) -> str:
+    """Seconds until a command or a strategy is ready."""
+    names = ("seconds", "best", "cpu_s", "whole_s")
+    rows = [
+        [f"`{line['workload']}`", *(figure(line[name]) if name in line else "-" for name in names)]
+        for line in found.of("workload")
+    ]
+    return table(("workload", "s, median", "best round", "processor time, s", "to its end, s"), rows)
 
 
 def sweep(table: Table, found: Recorded) -> str:
