@@ -28,7 +28,7 @@ _ARMS: Final[tuple[Arm, Arm]] = ("A", "B")
 
 
 def two_arms(name: str, a: Strategy, b: Strategy, arm_of: Callable[[str], Arm]) -> Strategy:
-    """A strategy that is ``a`` or ``b``, as ``arm_of`` says of the venue's symbol. It runs interpreted.
+    """A strategy that is ``a`` or ``b``, as ``arm_of`` says of the venue's symbol. It is plain Python.
 
     Raises ConfigError when the two do not name the same tags, PluginError for a function that goes beyond
     what a strategy may use.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import results_folder
+from mm_framework.cli.kept_pages import as_written, write_text
 from mm_framework.cli.options import PluginCommand, json_option, settings_options
 from mm_framework.cli.sweep_report import is_sweep, read_sweep, view_of, view_options, write_sweep_page
 from mm_framework.settings import DataSettings
@@ -19,7 +20,7 @@ from mm_framework.store.settings import StoreSettings
 if TYPE_CHECKING:
     from mm_framework.results.bundle import Result
 
-__all__ = ["PAGE", "as_written", "command", "write_page"]
+__all__ = ["PAGE", "as_result", "command", "write_page"]
 
 PAGE = "report.html"
 """The name of the page within a result."""
@@ -70,7 +71,7 @@ def command(
             raise click.UsageError("--explain tells one order: leave out --out and --open")
         explain_order(app, read, explain)
         return
-    with as_written(read):
+    with as_result(read):
         file = write_page(read, out)
         told = doubts(read.summary, read.document)
     app.out.emit(
@@ -101,32 +102,17 @@ def _draw_sweep(
         click.launch(file.absolute().as_uri())
 
 
-@contextlib.contextmanager
-def as_written(result: Result) -> Iterator[None]:
+def as_result(result: Result) -> contextlib.AbstractContextManager[None]:
     """Whoever lacks a word of `result.json` in the block is told so. Raises ManifestMismatch."""
-    from mm_framework.errors import ManifestMismatch
-
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ManifestMismatch(
-            f"{result.path}/result.json is not as this version writes it ({type(error).__name__}: {error}):"
-            " run the backtest again",
-            path=result.path,
-        ) from error
+    return as_written(f"{result.path}/result.json", result.path, "run the backtest again")
 
 
 def write_page(result: Result, out: Path | None = None) -> Path:
     """Write the page of a result, at once. Raises EnvironmentFailed, StoreError."""
-    from mm_framework.bundle.disk import replace_file, writing
-
     if result.path is None:
         raise RuntimeError("a result that was never written has no page")
-    text = result.page()
     file = out or result.path / PAGE
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, text.encode())
+    write_text(file, result.page())
     return file
 
 

@@ -10,7 +10,7 @@ import click
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.backtest_jobs import results_folder
 from mm_framework.cli.options import PluginCommand, settings_options
-from mm_framework.cli.report_cmd import as_written
+from mm_framework.cli.report_cmd import as_result
 from mm_framework.cli.research_studies import data_options, read, tell
 from mm_framework.errors import ConfigError
 from mm_framework.research.settings import CalibrationSettings
@@ -60,7 +60,7 @@ def _result(app: App, name: str) -> Mapping[str, Any]:
     from mm_framework.results.bundle import read_result, result_path
 
     read = read_result(result_path(results_folder(app), name))
-    with as_written(read):
+    with as_result(read):
         for one in read.summary["accounts"]:
             _ = one["strategy"], one["instrument"], one["own_rate"], one["by_distance"]
         _ = read.document["hashes"]["intents"]

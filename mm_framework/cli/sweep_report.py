@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from mm_framework.cli.kept_pages import as_written, write_text
 from mm_framework.errors import ConfigError, ManifestMismatch, StoreError
 
 if TYPE_CHECKING:
@@ -78,24 +78,8 @@ def read_sweep(folder: Path) -> dict[str, Any]:
 
 def write_sweep_page(document: Mapping[str, Any], view: View, file: Path) -> None:
     """Write the page, at once. Raises ConfigError, EnvironmentFailed, StoreError."""
-    from mm_framework.bundle.disk import replace_file, writing
     from mm_framework.results.sweep_page import sweep_page
 
-    with _as_written(file):
+    with as_written(SWEEP, file, "give the same sweep again"):
         text = sweep_page(document, view)
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(file, text.encode())
-
-
-@contextlib.contextmanager
-def _as_written(file: Path) -> Iterator[None]:
-    """Whoever lacks a word of ``sweep.json`` in the block is told so. Raises ManifestMismatch."""
-    try:
-        yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise ManifestMismatch(
-            f"{SWEEP} is not as this version writes it ({type(error).__name__}: {error}): give the same sweep"
-            " again",
-            path=file,
-        ) from error
+    write_text(file, text)
