@@ -16,14 +16,16 @@ from mm_framework.kernels.book_side import (
     COUNT,
     FAR,
     FAR_OFFSET,
+    GROUPS,
     INSIDE,
     LIMIT,
-    RING,
     SIDE_BYTES,
     SIZES,
     STEP,
     SUMMARY,
     VERSION,
+    WINDOW,
+    WORDS,
     anchor_far,
     changed,
     far_index,
@@ -35,8 +37,7 @@ from mm_framework.kernels.book_side import (
     remove,
     set_outside,
     size_at,
-    turn_of,
-    turned,
+    word_below,
 )
 from mm_framework.kernels.jit import helper, inline, kernel
 from mm_framework.kernels.memory import copy, leading_zeros, load_i8, shift_right, store_8
@@ -80,21 +81,23 @@ def _side(b: int, sign: int) -> int:
 
 
 @inline
-def _set_inside(s: int, side: int, slot: int, size: int) -> int:
-    """`book_set` for a slot of the ring. Whether a level comes, goes or changes is as good as random:
+def _set_inside(s: int, side: int, offset: int, size: int) -> int:
+    """`book_set` so many ticks above the base. Whether a level comes, goes or changes is as good as random:
     no jump depends on it.
     """
-    bit, group = slot & 63, slot >> 6
-    word, place = s + BITS + group * 8, s + SIZES + slot * 8
-    bits = load_i8(word)
+    bit, word, group = offset & 63, offset >> 6, offset >> 12
+    at, above, place = s + BITS + word * 8, s + GROUPS + group * 8, s + SIZES + offset * 8
+    bits, words = load_i8(at), load_i8(above)
     held, kept = shift_right(bits, bit) & 1, int(size != 0)
     old = load_i8(place) & -held
     if load_i8(s + COUNT) == load_i8(s + CAPACITY) and held < kept:
         return -1
     bits ^= (held ^ kept) << bit
-    summary = (load_i8(s + SUMMARY) & ~(1 << group)) | (int(bits != 0) << group)
-    store_8(word, bits)
+    words = (words & ~(1 << (word & 63))) | (int(bits != 0) << (word & 63))
+    summary = (load_i8(s + SUMMARY) & ~(1 << group)) | (int(words != 0) << group)
+    store_8(at, bits)
     store_8(place, size)
+    store_8(above, words)
     store_8(s + SUMMARY, summary)
     store_8(s + COUNT, load_i8(s + COUNT) + kept - held)
     store_8(s + VERSION, load_i8(s + VERSION) + int(old != size))
@@ -112,12 +115,12 @@ def book_set(b: int, side: int, price: int, size: int) -> int:
     s = _side(b, side)
     quotient = quotient_of(s, price)
     offset = side * quotient - load_i8(s + BASE)
-    if quotient < 0 or quotient > load_i8(s + LIMIT) or offset & -RING:
+    if quotient < 0 or quotient > load_i8(s + LIMIT) or offset & -WINDOW:
         old = set_outside(s, side, price, size)
         if old != INSIDE:
             return old
-        quotient = quotient_of(s, price)
-    return _set_inside(s, side, (side * quotient) & (RING - 1), size)
+        offset = side * quotient_of(s, price) - load_i8(s + BASE)
+    return _set_inside(s, side, offset, size)
 
 
 @helper
@@ -129,7 +132,7 @@ def book_size(b: int, side: int, price: int) -> int:
         return 0
     tick, base = side * quotient, load_i8(s + BASE)
     if tick >= base:
-        return 0 if (tick - base) & -RING else size_at(s, tick)
+        return 0 if (tick - base) & -WINDOW else size_at(s, tick - base)
     index = far_index(s, side * price)
     found = index < load_i8(s + FAR) and load_i8(far_level(s, index)) == side * price
     return load_i8(far_level(s, index) + 8) if found else 0
@@ -153,7 +156,7 @@ def book_best(b: int, side: int) -> int:
     s = _side(b, side)
     if load_i8(s + SUMMARY) == 0:
         return NULL
-    return side * highest(s, turned(s)) * load_i8(s + STEP)
+    return side * highest(s) * load_i8(s + STEP)
 
 
 @helper
@@ -185,14 +188,14 @@ def book_next(b: int, side: int, price: int) -> int:
     else:
         tick = side * quotient - 1
     if tick >= base:
-        offset = min(tick - base, RING - 1)
+        offset = min(tick - base, WINDOW - 1)
         word = offset >> 6
-        bits = load_i8(s + BITS + ((word + turn_of(s)) & 63) * 8) & ((2 << (offset & 63)) - 1)
+        bits = load_i8(s + BITS + word * 8) & ((2 << (offset & 63)) - 1)
+        if bits == 0:
+            word = word_below(s, word)
+            bits = load_i8(s + BITS + word * 8) if word >= 0 else 0
         if bits:
             return side * (base + word * 64 + 63 - leading_zeros(bits)) * load_i8(s + STEP)
-        rest = turned(s) & ((1 << word) - 1)
-        if rest:
-            return side * highest(s, rest) * load_i8(s + STEP)
     for index in range(far_index(s, side * price) - 1, -1, -1):
         if far_size(s, index):
             return side * load_i8(far_level(s, index))
@@ -203,20 +206,18 @@ def book_next(b: int, side: int, price: int) -> int:
 def book_top(b: int, side: int, n: int, out: int) -> int:
     """Write the best ``n`` levels as (price, size) pairs, best first; how many there were."""
     s = _side(b, side)
-    step, base, turn, summary = load_i8(s + STEP), load_i8(s + BASE), turn_of(s), turned(s)
-    written = 0
-    while summary and written < n:
-        word = 63 - leading_zeros(summary)
-        summary ^= 1 << word
-        slot = ((word + turn) & 63) * 64
-        bits = load_i8(s + BITS + (slot >> 3))
+    step, base = load_i8(s + STEP), load_i8(s + BASE)
+    word, written = word_below(s, WORDS), 0
+    while word >= 0 and written < n:
+        bits = load_i8(s + BITS + word * 8)
         while bits and written < n:
             bit = 63 - leading_zeros(bits)
             bits ^= 1 << bit
             store_8(out, side * (base + word * 64 + bit) * step)
-            store_8(out + 8, load_i8(s + SIZES + (slot + bit) * 8))
+            store_8(out + 8, load_i8(s + SIZES + (word * 64 + bit) * 8))
             out += 16
             written += 1
+        word = word_below(s, word)
     far = load_i8(s + FAR)
     while far and written < n:
         far -= 1
@@ -243,11 +244,9 @@ def book_bound(b: int, side: int, n: int) -> int:
     s = _side(b, side)
     if n > load_i8(s + COUNT):
         return NULL
-    turn, summary, rank = turn_of(s), turned(s), n
-    while summary:
-        word = 63 - leading_zeros(summary)
-        summary ^= 1 << word
-        bits = load_i8(s + BITS + ((word + turn) & 63) * 8)
+    word, rank = word_below(s, WORDS), n
+    while word >= 0:
+        bits = load_i8(s + BITS + word * 8)
         held = _ones(bits)
         if rank <= held:
             for _ in range(rank - 1):
@@ -255,6 +254,7 @@ def book_bound(b: int, side: int, n: int) -> int:
             tick = load_i8(s + BASE) + word * 64 + 63 - leading_zeros(bits)
             return side * tick * load_i8(s + STEP)
         rank -= held
+        word = word_below(s, word)
     index = load_i8(s + FAR)
     while rank:
         index -= 1
@@ -283,7 +283,7 @@ def book_truncate(b: int, depth: int) -> int:
             copy(far_level(s, 0), far_level(s, cut), (far - cut) * 16)
             store_8(s + FAR, far - cut)
             for _ in range(excess - gone):
-                remove(s, lowest_tick(s))
+                remove(s, lowest_tick(s) - load_i8(s + BASE))
             changed(s, -excess)
             dropped += excess
     return dropped
@@ -293,8 +293,12 @@ def book_truncate(b: int, depth: int) -> int:
 def book_clear(b: int) -> None:
     """Forget all levels and both steps."""
     for s in (b, b + SIDE_BYTES):
-        for word in range(RING // 64):
+        word = word_below(s, WORDS)
+        while word >= 0:
             store_8(s + BITS + word * 8, 0)
+            word = word_below(s, word)
+        for group in range(WORDS // 64):
+            store_8(s + GROUPS + group * 8, 0)
         for field in (STEP, BASE, SUMMARY, FAR):
             store_8(s + field, 0)
         store_8(s + LIMIT, -1)
@@ -358,11 +362,16 @@ def load_levels(b: int, side: int, pairs: int, n: int) -> int:
 
 @kernel
 def move_book(b: int, to: int) -> int:
-    """Copy a book into a started one of at least its capacity; 0."""
+    """Copy a book into a started one of at least its capacity, which is empty; 0."""
     for s, target in ((b, to), (b + SIDE_BYTES, to + SIDE_BYTES)):
         capacity, offset = load_i8(target + CAPACITY), load_i8(target + FAR_OFFSET)
-        copy(target, s, SIDE_BYTES)
+        copy(target, s, BITS)
         store_8(target + CAPACITY, capacity)
         store_8(target + FAR_OFFSET, offset)
+        word = word_below(s, WORDS)
+        while word >= 0:
+            store_8(target + BITS + word * 8, load_i8(s + BITS + word * 8))
+            copy(target + SIZES + word * 512, s + SIZES + word * 512, 512)
+            word = word_below(s, word)
         copy(far_level(target, 0), far_level(s, 0), load_i8(s + FAR) * 16)
     return 0

@@ -1,24 +1,29 @@
-"""One side of the compiled L2 book: a ring of ticks with a bitset over it, and sorted far levels.
+"""One side of the compiled L2 book: a window of ticks with a tree of bits over it, and sorted far levels.
 
-    side | header (16 words) | bitset (64 words) | sizes (4096 words) |
+    side | header (16 words) | groups (16 words) | bitset (1,024 words) | sizes (65,536 words) |
 
 A side counts in *keys*: the price for bids, the negated price for asks, so that the best is the
 highest. A key is ``tick * step``; ``step`` is the greatest common divisor of all prices of the side
-since it was last cleared (1 if all were 0), and shrinks when a price is no multiple of it. The ring
-holds the ticks of the window ``[base, base + 4096)``, tick t in slot ``t mod 4096``. Levels below the
-window are *far*: (key, size) pairs elsewhere in the block, ascending. A far level that goes leaves its
-pair with size 0, which is no level: the next one near it takes the place, so that little is ever moved.
-FAR counts pairs, COUNT counts levels. No level is above the window, and the ring is never empty while
-far levels exist, so the best is always found in the ring:
+since it was last cleared (1 if all were 0), and shrinks when a price is no multiple of it. The window
+holds the ticks ``[base, base + 65536)``: a bit of the bitset for each that is a level, a bit of groups
+for each word of the bitset that is not 0, a bit of SUMMARY for each word of groups that is not 0. What
+no level was near to is memory that was never touched. Levels below the window are *far*: (key, size)
+pairs elsewhere in the block, ascending. A far level that goes leaves its pair with size 0, which is no
+level: the next one near it takes the place, so that little is ever moved. FAR counts pairs, COUNT counts
+levels. No level is above the window, and it is never empty while far levels exist, so the best is always
+found in it:
 
     a better price than the window's top     the window moves up; levels that fall out of it become far
-    a far price, the best in the lower half  the window moves down; the best far levels return to the ring
-    the last level of the ring goes          the window moves to the best far level
+    a far price, the best in the lower half  the window moves down; the best far levels return to it
+    the last level of the window goes        the window moves to the best far level
+
+A window that moves is laid out anew, which happens once in 16,384 ticks that the best price went.
 
 Division by the step is exact: a product with the inverse of its odd part, modulo 2**64, turned right
 by its power of two, is in 0..limit for multiples of the step and for no other price.
 
-``s`` is the address of a side, ``sign`` is 1 for bids and -1 for asks.
+``s`` is the address of a side, ``sign`` is 1 for bids and -1 for asks; words are counted from the
+window's base.
 """
 
 from __future__ import annotations
@@ -36,16 +41,18 @@ __all__ = [
     "COUNT",
     "FAR",
     "FAR_OFFSET",
+    "GROUPS",
     "INSIDE",
     "INVERSE",
     "LIMIT",
-    "RING",
     "SHIFT",
     "SIDE_BYTES",
     "SIZES",
     "STEP",
     "SUMMARY",
     "VERSION",
+    "WINDOW",
+    "WORDS",
     "anchor_far",
     "changed",
     "far_index",
@@ -58,14 +65,15 @@ __all__ = [
     "remove",
     "set_outside",
     "size_at",
-    "turn_of",
-    "turned",
+    "word_below",
 ]
 
-RING: Final = 4096
-BEHIND: Final = RING * 3 // 4
+WINDOW: Final = 1 << 16
+"""Ticks, less than 2**18. Nine in ten changes of a recorded BTC/USDT book are in reach of it."""
+WORDS: Final = WINDOW // 64
+BEHIND: Final = WINDOW * 3 // 4
 """Ticks of a window that has just moved which lie below the best level."""
-SINK: Final = RING // 2
+SINK: Final = WINDOW // 2
 """The window moves down for a far level when the best is fewer ticks than this above its base."""
 
 NEAR: Final = 32
@@ -77,15 +85,17 @@ SHIFT: Final = 16
 LIMIT: Final = 24
 BASE: Final = 32
 SUMMARY: Final = 40
-"""One bit for each word of the bitset that is not 0."""
+"""One bit for each word of groups that is not 0."""
 COUNT: Final = 48
 FAR: Final = 56
 VERSION: Final = 64
 CAPACITY: Final = 72
 FAR_OFFSET: Final = 80
-BITS: Final = 128
-SIZES: Final = BITS + RING // 8
-SIDE_BYTES: Final = SIZES + RING * 8
+GROUPS: Final = 128
+"""One bit for each word of the bitset that is not 0."""
+BITS: Final = GROUPS + WORDS // 8
+SIZES: Final = BITS + WORDS * 8
+SIDE_BYTES: Final = SIZES + WINDOW * 8
 
 INSIDE: Final = NULL
 """What `set_outside` returns for a price that the window now covers."""
@@ -99,61 +109,64 @@ def quotient_of(s: int, price: int) -> int:
 
 
 @inline
-def turn_of(s: int) -> int:
-    """The bitset's word in which the window begins."""
-    return (load_i8(s + BASE) >> 6) & 63
+def word_below(s: int, word: int) -> int:
+    """The highest word of the bitset below this one that is not 0; -1 for none."""
+    group = word >> 6
+    bits = load_i8(s + GROUPS + group * 8) & ((1 << (word & 63)) - 1)
+    if bits == 0:
+        groups = load_i8(s + SUMMARY) & ((1 << group) - 1)
+        if groups == 0:
+            return -1
+        group = 63 - leading_zeros(groups)
+        bits = load_i8(s + GROUPS + group * 8)
+    return int(group * 64 + 63 - leading_zeros(bits))
 
 
 @inline
-def turned(s: int) -> int:
-    """The summary, the window's first word lowest."""
-    summary, turn = load_i8(s + SUMMARY), turn_of(s)
-    return int(shift_right(summary, turn) | ((summary << 1) << (63 - turn)))
-
-
-@inline
-def highest(s: int, summary: int) -> int:
-    """The highest tick in the highest of the words of a turned summary that is not 0."""
-    word = 63 - leading_zeros(summary)
-    bits = load_i8(s + BITS + ((word + turn_of(s)) & 63) * 8)
-    return int(load_i8(s + BASE) + word * 64 + 63 - leading_zeros(bits))
+def highest(s: int) -> int:
+    """The highest tick of a window that is not empty."""
+    group = 63 - leading_zeros(load_i8(s + SUMMARY))
+    word = group * 64 + 63 - leading_zeros(load_i8(s + GROUPS + group * 8))
+    return int(load_i8(s + BASE) + word * 64 + 63 - leading_zeros(load_i8(s + BITS + word * 8)))
 
 
 @inline
 def lowest_tick(s: int) -> int:
-    """The lowest tick of a ring that is not empty."""
-    word = trailing_zeros(turned(s))
-    bits = load_i8(s + BITS + ((word + turn_of(s)) & 63) * 8)
-    return int(load_i8(s + BASE) + word * 64 + trailing_zeros(bits))
+    """The lowest tick of a window that is not empty."""
+    group = trailing_zeros(load_i8(s + SUMMARY))
+    word = group * 64 + trailing_zeros(load_i8(s + GROUPS + group * 8))
+    return int(load_i8(s + BASE) + word * 64 + trailing_zeros(load_i8(s + BITS + word * 8)))
 
 
 @inline
-def size_at(s: int, tick: int) -> int:
-    """The size at a tick of the window, 0 for none."""
-    slot = tick & (RING - 1)
-    held = load_i8(s + BITS + (slot >> 6) * 8) & (1 << (slot & 63))
-    return load_i8(s + SIZES + slot * 8) if held else 0
+def size_at(s: int, offset: int) -> int:
+    """The size so many ticks above the base, 0 for none."""
+    held = load_i8(s + BITS + (offset >> 6) * 8) & (1 << (offset & 63))
+    return load_i8(s + SIZES + offset * 8) if held else 0
 
 
 @inline
-def put(s: int, tick: int, size: int) -> None:
-    """Set the level of a tick of the window."""
-    slot = tick & (RING - 1)
-    word = s + BITS + (slot >> 6) * 8
-    store_8(s + SIZES + slot * 8, size)
-    store_8(word, load_i8(word) | (1 << (slot & 63)))
-    store_8(s + SUMMARY, load_i8(s + SUMMARY) | (1 << (slot >> 6)))
+def put(s: int, offset: int, size: int) -> None:
+    """Set the level so many ticks above the base."""
+    word, group = offset >> 6, offset >> 12
+    store_8(s + SIZES + offset * 8, size)
+    at, above = s + BITS + word * 8, s + GROUPS + group * 8
+    store_8(at, load_i8(at) | (1 << (offset & 63)))
+    store_8(above, load_i8(above) | (1 << (word & 63)))
+    store_8(s + SUMMARY, load_i8(s + SUMMARY) | (1 << group))
 
 
 @inline
-def remove(s: int, tick: int) -> None:
-    """Remove the level of a tick of the window."""
-    slot = tick & (RING - 1)
-    word = s + BITS + (slot >> 6) * 8
-    bits = load_i8(word) & ~(1 << (slot & 63))
-    store_8(word, bits)
+def remove(s: int, offset: int) -> None:
+    """Remove the level so many ticks above the base."""
+    word, group = offset >> 6, offset >> 12
+    bits = load_i8(s + BITS + word * 8) & ~(1 << (offset & 63))
+    store_8(s + BITS + word * 8, bits)
     if bits == 0:
-        store_8(s + SUMMARY, load_i8(s + SUMMARY) & ~(1 << (slot >> 6)))
+        words = load_i8(s + GROUPS + group * 8) & ~(1 << (word & 63))
+        store_8(s + GROUPS + group * 8, words)
+        if words == 0:
+            store_8(s + SUMMARY, load_i8(s + SUMMARY) & ~(1 << group))
 
 
 @inline
@@ -208,31 +221,29 @@ def compact(s: int) -> None:
 
 
 @helper
-def spill(s: int, base: int) -> None:
-    """Make the ring's levels below a tick far."""
-    step, far = load_i8(s + STEP), load_i8(s + FAR)
+def spill(s: int) -> None:
+    """Make all levels of the window far."""
+    step, base, far = load_i8(s + STEP), load_i8(s + BASE), load_i8(s + FAR)
     while load_i8(s + SUMMARY):
         tick = lowest_tick(s)
-        if tick >= base:
-            break
         if far == load_i8(s + CAPACITY):
             store_8(s + FAR, far)
             compact(s)
             far = load_i8(s + FAR)
         to = far_level(s, far)
         store_8(to, tick * step)
-        store_8(to + 8, load_i8(s + SIZES + (tick & (RING - 1)) * 8))
-        remove(s, tick)
+        store_8(to + 8, load_i8(s + SIZES + (tick - base) * 8))
+        remove(s, tick - base)
         far += 1
     store_8(s + FAR, far)
 
 
 @helper
 def anchor(s: int, sign: int, best: int) -> None:
-    """Move the window so that ``best``, not below any tick of the ring, has headroom above it."""
+    """Move the window so that ``best``, not below any tick of it, has headroom above it."""
     lowest = 0 if sign > 0 else NULL
-    base = (best - BEHIND) & -64 if best >= lowest + BEHIND else lowest
-    spill(s, base)
+    base = best - BEHIND if best >= lowest + BEHIND else lowest
+    spill(s)
     store_8(s + BASE, base)
     far = load_i8(s + FAR)
     while far:
@@ -241,14 +252,14 @@ def anchor(s: int, sign: int, best: int) -> None:
         if tick < base:
             break
         if load_i8(level + 8):
-            put(s, tick, load_i8(level + 8))
+            put(s, tick - base, load_i8(level + 8))
         far -= 1
     store_8(s + FAR, far)
 
 
 @helper
 def anchor_far(s: int, sign: int) -> None:
-    """Move the window of an empty ring to the best far level, if there is one."""
+    """Move an empty window to the best far level, if there is one."""
     far = load_i8(s + FAR)
     while far and far_size(s, far - 1) == 0:
         far -= 1
@@ -260,7 +271,7 @@ def anchor_far(s: int, sign: int) -> None:
 @helper
 def refine(s: int, sign: int, price: int) -> None:
     """Shrink the step so that it divides the price too, and lay out the side anew."""
-    spill(s, MAX)
+    spill(s)
     step, rest = price, load_i8(s + STEP)
     while rest:
         step, rest = rest, step % rest
@@ -332,14 +343,14 @@ def set_outside(s: int, sign: int, price: int, size: int) -> int:
         quotient = quotient_of(s, price)
     tick = sign * quotient
     base = load_i8(s + BASE)
-    if load_i8(s + COUNT) == 0 or (tick >= base and (tick - base) & -RING):
+    if load_i8(s + COUNT) == 0 or (tick >= base and (tick - base) & -WINDOW):
         if size == 0:
             return 0
         if load_i8(s + COUNT) == load_i8(s + CAPACITY):
             return -1
         anchor(s, sign, tick)
     elif size and tick < base:
-        best = highest(s, turned(s))
+        best = highest(s)
         if best - base < SINK:
             anchor(s, sign, best)
     return INSIDE if tick >= load_i8(s + BASE) else set_far(s, sign * price, size)

@@ -47,6 +47,9 @@ CHECKED: Final = checked()
 HUGE: Final = 1 << 21
 """Memory of at least so many bytes is asked for in pages of that size."""
 
+OWN: Final = 1 << 18
+"""Memory of at least so many bytes is a mapping of its own: what is never touched takes no room."""
+
 _MAX_REGIONS: Final = 1 << 16
 _regions = np.zeros(1 + 2 * _MAX_REGIONS if CHECKED else 3, dtype=np.int64)
 """Count, then (first, end) addresses of all live buffers, ascending."""
@@ -68,18 +71,19 @@ def address_of(view: memoryview) -> int | None:
 
 def _zeroed(size: int) -> NDArray[np.uint8]:
     """Memory that reads as 0. To touch a page for the first time costs a microsecond or more: where a system
-    has huge pages, large memory is made of them.
+    has huge pages, the largest is made of them, and only that, for much of a book is never touched.
     """
-    if sys.platform != "linux" or size < HUGE:
+    if sys.platform != "linux" or size < OWN:
         return np.zeros(size, dtype=np.uint8)
+    beyond, advice = (HUGE, mmap.MADV_HUGEPAGE) if size >= HUGE else (0, mmap.MADV_NOHUGEPAGE)
     try:
-        memory = mmap.mmap(-1, size + HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory = mmap.mmap(-1, size + beyond, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError:
         raise MemoryError(f"no {size} bytes of memory") from None
     with contextlib.suppress(OSError):
-        memory.madvise(mmap.MADV_HUGEPAGE)
+        memory.madvise(advice)
     octets = np.frombuffer(memory, dtype=np.uint8)
-    first = -octets.ctypes.data % HUGE
+    first = -octets.ctypes.data % HUGE if beyond else 0
     return octets[first : first + size]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pages import resident_bytes
 
 from mm_framework.kernels.mode import mode
 from mm_framework.model.book import OrderBook
@@ -20,8 +22,7 @@ if mode() == "off":
     pytest.skip("MM_KERNELS is off", allow_module_level=True)
 
 from mm_framework.kernels import book  # noqa: E402
-from mm_framework.kernels.book_side import BASE, FAR, RING, SIDE_BYTES, STEP  # noqa: E402
-from mm_framework.kernels.memory import Buffer  # noqa: E402
+from mm_framework.kernels.book_side import FAR, SIDE_BYTES, STEP, WINDOW  # noqa: E402
 from mm_framework.kernels.native_book import NativeBook  # noqa: E402
 
 Change = tuple[int, int, int]
@@ -43,15 +44,15 @@ def around(center: int, spread: int) -> st.SearchStrategy[int]:
 PRICES = st.one_of(
     st.integers(1, 40),
     around(10**9, 30),
-    around(10**9, 3 * RING),
-    around(10**9, 10 * RING).map(lambda price: price // RING * RING or 1),
+    around(10**9, 3 * WINDOW),
+    around(10**9, 10 * WINDOW).map(lambda price: price // WINDOW * WINDOW or 1),
     st.integers(1, MAX),
     st.sampled_from([0, 1, 2, 3, 2**62, 2**62 - 1, 2**62 + 1, MAX - 1, MAX]),
     st.integers(0, 62).map(lambda bits: 1 << bits),
 )
 STEPPED = st.one_of(
     st.tuples(SIDES, PRICES, SIZES),
-    st.tuples(SIDES, st.integers(1, 6 * RING), SIZES),
+    st.tuples(SIDES, st.integers(1, 6 * WINDOW), SIZES),
     st.integers(0, 8),  # cut to this depth
     st.none(),  # clear
 )
@@ -159,7 +160,7 @@ def test_the_parts_for_kernels_answer_the_same(
 
 
 @pytest.mark.parametrize("side", [BID, ASK])
-@pytest.mark.parametrize("stride", [1, 63, 64, 65, 1000, RING - 1, RING, RING + 1, 10**12])
+@pytest.mark.parametrize("stride", [1, 63, 64, 65, 1000, WINDOW - 1, WINDOW, WINDOW + 1, 10**12])
 @pytest.mark.parametrize("direction", [1, -1])
 def test_a_price_that_runs_one_way(side: int, stride: int, direction: int) -> None:
     """Each level is placed better, or worse, than all before; then the best, or the worst, go one by one."""
@@ -199,7 +200,6 @@ def test_one_wild_price_and_back(side: int) -> None:
         run(native, plain, [(side, 10**9 - 5, 9), (side, 10**9 + 50, 0), (side, 10**9 + 50, 4)])
         run(native, plain, [(side, 10**9 - 5, 0), (side, wild, 0)])
         assert word(native, side, FAR) == 0
-        assert word(native, side, BASE) % 64 == 0
 
 
 @pytest.mark.parametrize("side", [BID, ASK])
@@ -212,7 +212,7 @@ def test_far_levels_come_and_go_in_a_block_that_is_nearly_full(side: int) -> Non
         changes = []
         for _ in range(300):
             if len(held) < room - 60 and chance.random() < 0.6:
-                price = 10**9 - side * chance.randint(2 * RING, 12 * RING)
+                price = 10**9 - side * chance.randint(2 * WINDOW, 12 * WINDOW)
                 held.add(price)
                 changes.append((side, price, chance.randint(1, 9)))
             else:
@@ -232,12 +232,12 @@ def test_far_levels_come_and_go_in_a_block_that_is_nearly_full(side: int) -> Non
 def test_thousands_of_far_levels(side: int) -> None:
     native, plain, chance = NativeBook(), OrderBook(), random.Random(12)
     run(native, plain, [(side, 10**9, 1), (side, 10**9 - side, 1)])
-    reach = 600 * RING
-    first = [(side, 10**9 - side * chance.randint(2 * RING, reach), 5) for _ in range(4000)]
+    reach = 600 * WINDOW
+    first = [(side, 10**9 - side * chance.randint(2 * WINDOW, reach), 5) for _ in range(4000)]
     run(native, plain, first, every=1000)
     assert word(native, side, FAR) > 3000
     prices = [price for _, price, _ in first]
-    ends = [2 * RING, reach, reach + 9]
+    ends = [2 * WINDOW, reach, reach + 9]
     for price in [*prices[::7], *(10**9 - side * far for far in ends)]:
         for near in (price - 1, price, price + 1):
             native.apply(side, near, 3)
@@ -245,6 +245,28 @@ def test_thousands_of_far_levels(side: int) -> None:
     for price in prices[::3]:
         assert native.apply(side, price, 0) is plain.apply(side, price, 0)
     equal(native, plain)
+
+
+@pytest.mark.parametrize("side", [BID, ASK])
+def test_levels_all_over_the_window_are_counted_named_and_cut_as_in_the_plain_book(side: int) -> None:
+    """Each word of the bitset, each word of groups and all three at once come and go."""
+    native, plain, chance = NativeBook(), OrderBook(), random.Random(13)
+    run(native, plain, [(side, 10**9, 1), (side, 10**9 + side * WINDOW, 0)])
+    reach = WINDOW // 2
+    prices = [10**9 - side * tick for tick in range(0, reach, 977)]
+    prices += [10**9 - side * tick for near in range(0, reach, 4096) for tick in (near, near + 63, near + 64)]
+    chance.shuffle(prices)
+    run(native, plain, [(side, price, place + 1) for place, price in enumerate(prices)], every=100)
+    assert word(native, side, FAR) == 0
+    for n in range(1, len(set(prices)) + 2):
+        assert native.bound(side, n) == plain.bound(side, n)
+    chance.shuffle(prices)
+    run(native, plain, [(side, price, 0) for price in prices[: len(prices) // 2]], every=50)
+    assert native.truncate(40) == plain.truncate(40)
+    equal(native, plain)
+    native.clear()
+    assert len(native) == 0
+    run(native, plain := OrderBook(), [(side, price, 2) for price in prices[::2]], every=100)
 
 
 def test_the_step_is_the_greatest_common_divisor_since_the_last_clear() -> None:
@@ -264,7 +286,7 @@ def test_the_step_is_the_greatest_common_divisor_since_the_last_clear() -> None:
 @pytest.mark.parametrize("first", [0, 1, MAX])
 def test_the_ends_of_the_range(side: int, first: int) -> None:
     native, plain = NativeBook(), OrderBook()
-    ends = [first, MAX, MAX - 1, 0, 1, MAX - RING, RING, 2**62]
+    ends = [first, MAX, MAX - 1, 0, 1, MAX - WINDOW, WINDOW, 2**62]
     run(native, plain, [(side, price, price + 1 if price < MAX else 1) for price in ends])
     run(native, plain, [(side, price, 0) for price in ends])
 
@@ -337,5 +359,12 @@ def test_a_locked_book_is_not_crossed() -> None:
     assert native.crossed
 
 
-def test_a_new_book_is_small() -> None:
-    assert Buffer(book.block_bytes(256)).size < 100 * 1024
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are counted in /proc")
+def test_a_book_takes_memory_only_where_it_has_levels() -> None:
+    books = [NativeBook() for _ in range(100)]
+    before = resident_bytes()
+    for native in books:
+        for tick in range(20):
+            native.apply(BID, 10**9 - tick, 1)
+            native.apply(ASK, 10**9 + 1 + tick, 1)
+    assert resident_bytes() - before < 100 * 64 * 1024

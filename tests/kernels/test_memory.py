@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from mm_framework.kernels.mode import mode
@@ -12,10 +14,11 @@ if mode() == "off":
     pytest.skip("MM_KERNELS is off", allow_module_level=True)
 
 import numpy as np
+from pages import resident_bytes
 from twin import PLAIN, Market, kits_with, kraken_log
 
 from mm_framework.feed import Feed
-from mm_framework.kernels.memory import HUGE, PAD, Buffer, address_of
+from mm_framework.kernels.memory import HUGE, OWN, PAD, Buffer, address_of
 
 
 def test_a_view_of_a_buffer_knows_where_it_begins() -> None:
@@ -26,7 +29,9 @@ def test_a_view_of_a_buffer_knows_where_it_begins() -> None:
     assert address_of(memoryview(buffer.view[7:])[3:].toreadonly()) == buffer.address + 10
 
 
-@pytest.mark.parametrize("size", [HUGE - PAD - 1, HUGE - PAD, 3 * HUGE + 5])
+@pytest.mark.parametrize(
+    "size", [OWN - PAD - 1, OWN - PAD, OWN + 5, HUGE - PAD - 1, HUGE - PAD, 3 * HUGE + 5]
+)
 def test_large_memory_is_zeroed_and_whole(size: int) -> None:
     buffer = Buffer(size)
     assert len(buffer.view) == buffer.size == size
@@ -34,6 +39,18 @@ def test_large_memory_is_zeroed_and_whole(size: int) -> None:
     buffer.view[-8:] = b"the last"
     assert bytes(buffer.view[-8:]) == b"the last"
     assert address_of(buffer.view[-8:]) == buffer.address + size - 8
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pages are counted in /proc")
+def test_what_is_not_touched_takes_no_room_also_when_other_memory_was_given_back() -> None:
+    buffers = [Buffer(OWN) for _ in range(100)]
+    for buffer in buffers:
+        np.frombuffer(buffer.view, np.uint8)[:] = 1
+    del buffers, buffer
+    before = resident_bytes()
+    buffers = [Buffer(OWN) for _ in range(100)]
+    assert not any(buffer.view[-1] for buffer in buffers)
+    assert resident_bytes() - before < 10 * OWN
 
 
 def test_memory_that_there_is_not_is_refused() -> None:

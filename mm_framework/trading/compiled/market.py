@@ -9,7 +9,7 @@ from typing import Final
 
 from mm_framework.contracts.strategy import On
 from mm_framework.kernels.book import book_clear, book_room, book_set, book_top, book_truncate
-from mm_framework.kernels.book_side import RING, SIDE_BYTES, SIZES, STEP, SUMMARY, highest, turned
+from mm_framework.kernels.book_side import BASE, SIDE_BYTES, SIZES, STEP, SUMMARY, highest
 from mm_framework.kernels.jit import helper, inline
 from mm_framework.kernels.layout import ROW_BYTES, ROW_EPOCH, ROW_KIND, ROW_PRICE, ROW_SIDE, ROW_SIZE
 from mm_framework.kernels.memory import load_i8, load_u1, load_u2, store_8
@@ -188,8 +188,8 @@ def _best(side: int, sign: int) -> tuple[int, int]:
     """The best level of one side of a book; NULL, 0 when it is empty."""
     if load_i8(side + SUMMARY) == 0:
         return NULL, 0
-    tick = highest(side, turned(side))
-    return sign * tick * load_i8(side + STEP), load_i8(side + SIZES + (tick & (RING - 1)) * 8)
+    tick = highest(side)
+    return sign * tick * load_i8(side + STEP), load_i8(side + SIZES + (tick - load_i8(side + BASE)) * 8)
 
 
 @inline
