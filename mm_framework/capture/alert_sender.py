@@ -53,10 +53,11 @@ class AlertSender:
         """An error ends the run."""
         self._put(self._watch.failed(error, now_ns), wall_ns)
 
-    async def close(self) -> None:
-        """Give what waits the time of one alert, then stop."""
+    async def close(self, wall_ns: int) -> None:
+        """Tell what was kept back, give what waits the time of one alert, then stop."""
         if self._task is None:
             return
+        self._put(self._watch.rest(), wall_ns)
         waiting = asyncio.create_task(self._queue.join())
         await asyncio.wait({waiting}, timeout=self._settings.timeout_s + 1)
         for task in (waiting, self._task):

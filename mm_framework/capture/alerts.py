@@ -39,11 +39,15 @@ class Alert:
 
 
 class AlertWatch:
-    """Looks at every heartbeat. Each gate is told once a run, the rest as often as the interval lets."""
+    """Looks at every heartbeat. Each gate is told once a run, the rest as often as the interval lets.
+
+    A gate that begins to fail within the interval is told when it is over, or by `rest` at the end.
+    """
 
     def __init__(self, settings: AlertSettings) -> None:
         self._settings = settings
         self._failed: set[str] = set()
+        self._untold: dict[str, str] = {}
         self._resyncs: deque[tuple[int, int]] = deque()
         self._told_ns: dict[str, int] = {}
         self._suppressed: dict[str, int] = {}
@@ -54,6 +58,10 @@ class AlertWatch:
         found = [*self._gates(beat, now_ns), *self._storm(beat, now_ns), *self._disk(beat)]
         return [told for one in found if (told := self._let(one, now_ns)) is not None]
 
+    def rest(self) -> list[Alert]:
+        """The run is over: gates that wait for the interval, which is no longer waited for."""
+        return self._of_gates() if "gate_failed" in self._settings.on else []
+
     def failed(self, error: str, now_ns: int) -> list[Alert]:
         """An error ends the run."""
         told = self._let(Alert("run_failed", f"the run was ended: {error}", {"error": error}), now_ns)
@@ -61,18 +69,22 @@ class AlertWatch:
 
     def _let(self, alert: Alert, now_ns: int) -> Alert | None:
         """The alert, if it may be told now."""
-        kind, settings = alert.kind, self._settings
-        if kind not in settings.on:
+        kind = alert.kind
+        if kind not in self._settings.on:
             return None
-        since_ns = self._told_ns.get(kind)
-        if since_ns is not None and now_ns - since_ns < settings.min_interval_s * 1e9:
+        if self._waits(kind, now_ns):
             self._suppressed[kind] = self._suppressed.get(kind, 0) + 1
             return None
         self._told_ns[kind] = now_ns
         return attrs.evolve(alert, suppressed=self._suppressed.pop(kind, 0))
 
+    def _waits(self, kind: str, now_ns: int) -> bool:
+        """Whether one of its kind was told so lately that the next one waits."""
+        since_ns = self._told_ns.get(kind)
+        return since_ns is not None and now_ns - since_ns < self._settings.min_interval_s * 1e9
+
     def _gates(self, beat: Beat, now_ns: int) -> list[Alert]:
-        """Gates that have begun to fail, in one alert."""
+        """Gates that have begun to fail, in one alert, when it may be told."""
         results = [
             one for one in judge_latency(beat.latency.report(stages=False), "RUN") if one.status == "FAIL"
         ]
@@ -85,7 +97,12 @@ class AlertWatch:
             failing["heartbeat_gaps"] = f"heartbeat_gaps: no heartbeat for {gap_s:.1f} s"
         new = {name: text for name, text in failing.items() if name not in self._failed}
         self._failed |= new.keys()
-        return [Alert("gate_failed", "; ".join(new.values()), {"gates": list(new)})] if new else []
+        self._untold |= new
+        return [] if self._waits("gate_failed", now_ns) else self._of_gates()
+
+    def _of_gates(self) -> list[Alert]:
+        told, self._untold = self._untold, {}
+        return [Alert("gate_failed", "; ".join(told.values()), {"gates": list(told)})] if told else []
 
     def _storm(self, beat: Beat, now_ns: int) -> list[Alert]:
         recent = self._resyncs

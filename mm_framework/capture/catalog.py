@@ -18,7 +18,7 @@ import attrs
 
 from mm_framework.capture.transport import HttpAnswer
 from mm_framework.contracts.adapter import Adapter, HttpRequest
-from mm_framework.contracts.catalog import Catalog, ListedInstrument
+from mm_framework.contracts.catalog import Catalog, CatalogPage, ListedInstrument
 from mm_framework.errors import ConnectionLost, MalformedFrame
 
 __all__ = ["Ask", "Catalogue", "Offload", "fetch_catalogue", "gathered", "inline", "is_pattern", "select"]
@@ -66,7 +66,8 @@ class Catalogue:
 async def fetch_catalogue(adapter: Adapter, ask: Ask, offload: Offload = inline) -> Catalogue:
     """The whole list of a venue whose adapter is a `Catalog`; ``offload`` reads the pages.
 
-    Raises ConnectionLost when a page cannot be had, MalformedFrame or VenueRefused for what it says.
+    Raises ConnectionLost when a page cannot be had, MalformedFrame or VenueRefused for what it says: a list
+    of nothing is an answer of a broken venue, too.
     """
     assert isinstance(adapter, Catalog)
     requests, found, skipped, pages = list(adapter.catalog_requests()), list[ListedInstrument](), 0, 0
@@ -77,11 +78,25 @@ async def fetch_catalogue(adapter: Adapter, ask: Ask, offload: Offload = inline)
                 f"the list of {adapter.venue} has no end after {MOST_PAGES} pages", venue=adapter.venue
             )
         body = await _body(adapter.venue, request, ask)
-        page = await offload(partial(adapter.read_catalog, request, body))
+        page = await offload(partial(_page, adapter, request, body))
         found += page.listed
         requests += page.following
         skipped += page.skipped
+    if not found:
+        raise MalformedFrame(
+            f"the list of {adapter.venue} holds no instrument at all: the venue is being repaired, or"
+            " --endpoint is wrong",
+            venue=adapter.venue,
+        )
     return await offload(lambda: gathered(adapter.venue, found, skipped))
+
+
+def _page(adapter: Catalog, request: HttpRequest, body: bytes) -> CatalogPage:
+    """What a page says; JSON that is nested without end is no list."""
+    try:
+        return adapter.read_catalog(request, body)
+    except RecursionError as error:
+        raise MalformedFrame(f"{request.url} answered with brackets within brackets, no list") from error
 
 
 def gathered(venue: str, found: Iterable[ListedInstrument], skipped: int = 0) -> Catalogue:

@@ -128,7 +128,7 @@ class Teller:
         if isinstance(error, Exception):
             text = str(error) or type(error).__name__
             self._alerts.failed(text, self._clock.mono_ns(), self._clock.wall_ns())
-        await self._alerts.close()
+        await self._alerts.close(self._clock.wall_ns())
 
     async def beat(self) -> None:
         """The heartbeat: a line in the run log, and the metrics of the time since the last one."""

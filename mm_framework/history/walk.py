@@ -128,6 +128,10 @@ async def _page(
                 if status < 300:
                     raise
                 break
+            except RecursionError as error:
+                raise MalformedFrame(
+                    f"{request.url} answered with brackets within brackets, no history", venue=venue
+                ) from error
     raise ConnectionLost(
         f"{query.kind} of {query.instrument} cannot be had from {request.url} after {ATTEMPTS} attempts:"
         f" {what}; what came before is kept: run the command again to go on",

@@ -55,7 +55,7 @@ async def tell(settings: AlertSettings, *errors: str) -> Told:
         sender.failed(error, number, WALL_NS)
     while not told.lines:
         await asyncio.sleep(0.01)
-    await sender.close()
+    await sender.close(WALL_NS)
     return told
 
 

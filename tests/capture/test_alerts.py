@@ -50,6 +50,30 @@ def test_a_gate_is_told_once_when_it_begins_to_fail() -> None:
     assert story.beat() == []
 
 
+def test_a_gate_that_begins_to_fail_within_the_interval_is_told_when_it_is_over() -> None:
+    story = Story(min_interval_s=10)
+    story.lose()
+    (first,) = story.beat()
+    story.tally.hear({"event": "dropped", "count": 3})
+    assert [alert for _ in range(9) for alert in story.beat()] == []
+    (second,) = story.beat()
+    assert (second.facts, second.suppressed) == ({"gates": ["drops"]}, 0)
+    assert "drops 3 (limit 0)" in second.text
+    assert first.facts == {"gates": ["reconnects", "disconnected"]}
+    assert story.watch.rest() == []
+
+
+def test_a_gate_that_waits_is_told_when_the_run_ends() -> None:
+    story = Story(min_interval_s=10)
+    story.lose()
+    story.beat()
+    story.tally.hear({"event": "dropped", "count": 3})
+    assert story.beat() == []
+    (last,) = story.watch.rest()
+    assert last.facts == {"gates": ["drops"]}
+    assert story.watch.rest() == []
+
+
 def test_lag_at_the_start_is_no_p99() -> None:
     story = Story(min_interval_s=0)
     assert story.beat(lag_ms=50) == []

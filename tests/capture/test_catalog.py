@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 import attrs
+import msgspec
 import pytest
 from toy_venue import ToyAdapter
 
@@ -85,6 +86,23 @@ def test_a_list_without_an_end_is_given_up() -> None:
 
     with pytest.raises(MalformedFrame, match="no end after 2000 pages"):
         asyncio.run(fetch_catalogue(PagedAdapter(), Endless()))
+
+
+def test_a_list_of_nothing_is_an_error() -> None:
+    with pytest.raises(MalformedFrame, match="list of toy holds no instrument at all"):
+        fetched(Host(([], 1), ([], None)))
+
+
+def test_json_that_is_nested_without_end_is_no_list() -> None:
+    class Deep(PagedAdapter):
+        def read_catalog(self, request: HttpRequest, body: bytes) -> CatalogPage:
+            return CatalogPage(tuple(map(one, msgspec.json.decode(body))))
+
+    async def ask(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(status=200, body=b"[" * 100_000)
+
+    with pytest.raises(MalformedFrame, match=r"toy.invalid/0 answered with brackets within brackets"):
+        asyncio.run(fetch_catalogue(Deep(), ask))
 
 
 def test_of_an_instrument_told_twice_the_later_answer_counts() -> None:

@@ -218,6 +218,19 @@ def test_a_list_that_cannot_be_had_changes_nothing(tmp_path: Path) -> None:
     assert {one["state"] for one in result.instruments.values()} == {"SYNCED"}
 
 
+def test_a_list_of_nothing_changes_nothing(tmp_path: Path) -> None:
+    """A venue under repair answers every list with an empty one: that is no news of its markets."""
+
+    def change(rows: list[dict[str, Any]], at_s: float) -> list[dict[str, Any]]:
+        return only(rows, tokens(*range(6)) if at_s < 30 else ())
+
+    world = World(tmp_path / "r", change)
+    result = world.capture(100)
+    assert [line["removed"] for line in world.events("universe")] == [0]
+    assert "no instrument at all" in world.events("universe_failed")[-1]["error"]
+    assert {one["state"] for one in result.instruments.values()} == {"SYNCED"}
+
+
 def test_a_universe_above_the_cap_is_told_once(tmp_path: Path) -> None:
     world = World(tmp_path / "r", everything, max_markets=10)
     result = world.capture(70)

@@ -97,6 +97,7 @@ def test_what_passes_is_asked_for_again() -> None:
         ([Reply(400, b"7")], VenueRefused, "toy refused: 7"),
         ([Reply(200, b"7")], VenueRefused, "toy refused: 7"),
         ([Reply(200, b"<html>")], MalformedFrame, "no JSON"),
+        ([Reply(200, b"[" * 100_000)], MalformedFrame, "brackets within brackets"),
     ],
 )
 def test_what_stays_wrong_is_an_error(replies: list[Reply], error: type[MMError], words: str) -> None:
