@@ -6,7 +6,8 @@
                                                      <either>.pages.ndjson      while a fetch goes on
 
 A day that is covered is never fetched again. A file is replaced whole, and its cover after it: what is cut
-off between them is fetched once more.
+off between them is fetched once more. A new file has a cover of nothing before it is there, by which it is
+known as ours.
 """
 
 from __future__ import annotations
@@ -106,11 +107,12 @@ class HistoryFiles:
             held |= {_key(row): row for row in rows if span[0] <= _at_ms(row) < span[1]}
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
+                if not path.exists():
+                    _write_cover(path, [], 0)
                 replace_file(path, self._encoded([held[key] for key in sorted(held)]))
                 parts = [(max(span[0], begin), min(span[1], end)) for begin, end in told]
                 whole = _joined([*covers, *(one for one in parts if one[0] < one[1])])
-                cover = {"covers_ms": whole, "rows": len(held)}
-                replace_file(_cover(path), json.dumps(cover).encode() + b"\n")
+                _write_cover(path, whole, len(held))
             written.append(path)
         return written
 
@@ -215,6 +217,11 @@ def _whole_lines(written: bytes) -> tuple[list[Any], int]:
 
 def _cover(path: Path) -> Path:
     return path.with_name(f"{path.name}.covers.json")
+
+
+def _write_cover(path: Path, covers: Sequence[Span], rows: int) -> None:
+    body = {"covers_ms": covers, "rows": rows}
+    replace_file(_cover(path), json.dumps(body).encode() + b"\n")
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:

@@ -23,8 +23,9 @@ from mm_framework.contracts.qa_check import Finding, QACheck
 from mm_framework.model.instrument import shard_of
 from mm_framework.quality.judge import check_day, judge
 from mm_framework.store.judge import DayRows, notes_of
-from mm_framework.store.manifest import Part, Stored, Verdict
+from mm_framework.store.manifest import Part, Stored, StoreManifest, Verdict
 from mm_framework.store.reader import Store
+from mm_framework.store.root import Root, locked
 
 if TYPE_CHECKING:
     from mm_framework.quality.daily_pages import Plots
@@ -102,21 +103,30 @@ def judge_store(
 def update_store(store: Store, reports: Sequence[DayReport]) -> None:
     """Put the verdicts into the store's manifest, and all findings into its table ``qa``.
 
-    Raises EnvironmentFailed; the store is then as it was.
+    A partition that a build changed since it was judged keeps the verdict of the build. Raises
+    EnvironmentFailed for the disk or a build at work; the store is then as it was.
     """
-    judged = [one for report in reports for one in report.partitions]
-    verdicts = dict(store.manifest.verdicts)
-    verdicts |= {str(one.stored.partition): one.verdict for one in judged}
-    table = pa.Table.from_pylist([*_lines(judged)], schema=QA)
+    with locked(store.root):
+        manifest = StoreManifest.read(store.root) or store.manifest
+        now = {one.partition: one.digest for one in manifest.partitions()}
+        found = [one for report in reports for one in report.partitions]
+        judged = [one for one in found if now.get(one.stored.partition) == one.stored.digest]
+        verdicts = {str(one.stored.partition): one.verdict for one in judged}
+        name = _write_findings(store.root, judged)
+        before, verdicts = manifest.qa, {**manifest.verdicts, **verdicts}
+        attrs.evolve(manifest, verdicts=verdicts, qa=name).write(store.root)
+        if before not in (None, name):
+            store.root.remove(str(before))
+
+
+def _write_findings(root: Root, judged: Sequence[PartitionReport]) -> str:
+    """The table ``qa``; its name."""
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(pa.Table.from_pylist([*_lines(judged)], schema=QA), sink, compression="zstd")
     data = sink.getvalue().to_pybytes()
     name = f"qa/{hashlib.sha256(data).hexdigest()[:16]}.parquet"
-    store.root.write(name, data)
-    manifest = attrs.evolve(store.manifest, verdicts=verdicts, qa=name)
-    manifest.write(store.root)
-    if store.manifest.qa not in (None, name):
-        store.root.remove(str(store.manifest.qa))
+    root.write(name, data)
+    return name
 
 
 QA = pa.schema(

@@ -68,9 +68,12 @@ def is_day_folder(path: Path) -> bool:
 
 
 class DayReader:
-    """One folder. Raises StoreError when it is none, or has no recorded updates of the book."""
+    """One folder. Raises StoreError when it is none, or has no recorded updates of the book.
 
-    def __init__(self, path: Path) -> None:
+    ``replay`` False: it may have none, as the ledger and the trades are wanted alone.
+    """
+
+    def __init__(self, path: Path, *, replay: bool = True) -> None:
         self.path = path = path.absolute()
         if not path.is_dir():
             raise StoreError(f"there is no day folder {path}", path=path)
@@ -81,7 +84,7 @@ class DayReader:
                 path=path,
             )
         self._diffs = self._find(f"{DIFFS}_*.ndjson.gz")
-        if self._diffs is None or read_tail(self._diffs).last is None:
+        if replay and (self._diffs is None or read_tail(self._diffs).last is None):
             raise StoreError(
                 f"{path} has no recorded updates of the book, so nothing can be replayed: record with"
                 " store_depth_diffs",
@@ -115,14 +118,15 @@ class DayReader:
 
     def diffs(self) -> Iterator[dict[str, Any]]:
         """The updates in order, as they are written; ``raw`` is left out."""
-        assert self._diffs is not None
-        for number, line in enumerate(self._lines(self._diffs), start=1):
+        path = self._diffs
+        for number, line in enumerate(self._lines(path) if path is not None else (), start=1):
             try:
                 told = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
                 told.pop("raw", None)
                 yield {key: msgspec.json.decode(value) for key, value in told.items()}
             except msgspec.DecodeError as error:
-                raise self._corrupt(self._diffs, number, error) from None
+                assert path is not None
+                raise self._corrupt(path, number, error) from None
 
     def frames(self) -> Iterator[tuple[int, list[str]]]:
         """``(recv_seq, [bid price, size, ask price, size, ...])`` of each frame of the book."""

@@ -8,11 +8,10 @@ completes it.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mm_framework.bundle.disk import FolderLock, writing
 from mm_framework.bundle.times import DAY_NS
 from mm_framework.errors import ConfigError, SchemaMismatch, StoreError
 from mm_framework.model.instrument import Definition, shard_of
@@ -34,7 +32,7 @@ from mm_framework.store.manifest import Input, Part, StoreManifest, Verdict
 from mm_framework.store.overlap import resolve, without
 from mm_framework.store.partitions import LOCK, WHOLE, instruments_name, is_ours
 from mm_framework.store.parts import PartContext, PartWriter
-from mm_framework.store.root import LocalRoot, Root, open_root
+from mm_framework.store.root import Root, locked, open_root
 from mm_framework.store.row_cache import part_rows
 from mm_framework.store.schema import INSTRUMENTS, SCHEMA_VERSION
 
@@ -86,7 +84,7 @@ def build(store: str, sources: Sequence[Source], how: Build) -> BuildReport:
     """
     check_names(sources)
     root = open_root(store)
-    with _locked(root):
+    with locked(root):
         found = StoreManifest.read(root)
         _check_place(root, found)
         old = found or StoreManifest(built="", made_by="")
@@ -110,21 +108,6 @@ def build(store: str, sources: Sequence[Source], how: Build) -> BuildReport:
         len(manifest.overlaps),
         {status: statuses.count(status) for status in sorted(set(statuses))},
     )
-
-
-@contextlib.contextmanager
-def _locked(root: Root) -> Iterator[None]:
-    """One build at a time; a remote store has no lock, the last manifest wins there."""
-    if not isinstance(root, LocalRoot):
-        yield
-        return
-    with writing(root.folder):
-        root.folder.mkdir(parents=True, exist_ok=True)
-    lock = FolderLock(root.folder)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _all_again(root: Root, old: StoreManifest, sources: Sequence[Source], how: Build) -> list[Source]:

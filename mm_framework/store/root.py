@@ -15,10 +15,10 @@ from typing import Any, BinaryIO, Protocol
 
 import attrs
 
-from mm_framework.bundle.disk import replace_file, sync_folder, writing
+from mm_framework.bundle.disk import FolderLock, replace_file, sync_folder, writing
 from mm_framework.errors import ConfigError, EnvironmentFailed, StoreError
 
-__all__ = ["Root", "open_root"]
+__all__ = ["Root", "locked", "open_root"]
 
 
 class Root(Protocol):
@@ -241,6 +241,24 @@ class RemoteRoot:
 
     def _full(self, name: str) -> str:
         return posixpath.join(self.path, checked(name))
+
+
+@contextlib.contextmanager
+def locked(root: Root) -> Iterator[None]:
+    """Who changes a store is alone; a remote one has no lock, the last manifest wins there.
+
+    Raises EnvironmentFailed while another process changes it.
+    """
+    if not isinstance(root, LocalRoot):
+        yield
+        return
+    with writing(root.folder):
+        root.folder.mkdir(parents=True, exist_ok=True)
+    lock = FolderLock(root.folder)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager

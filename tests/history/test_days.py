@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mm_framework.bundle.disk import replace_file
 from mm_framework.contracts.history import Candle, HistoryPage, HistoryQuery, PastTrade
 from mm_framework.errors import ConfigError, StoreError
 from mm_framework.history.days import DAY_MS, HistoryFiles, days_of
@@ -155,3 +156,24 @@ class TestPages:
         log.add(HistoryPage(trades=(self.trade,), cursor="7"))
         other = files(tmp_path, "trades").pages(query(DAY, DAY + 2 * MINUTE, "trades"))
         assert not other.read().begun
+
+
+def test_a_fetch_that_is_cut_off_between_file_and_cover_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, asked = files(tmp_path), query(DAY, DAY + 2 * MINUTE)
+    covered = [(asked.from_ms, asked.to_ms)]
+
+    def killed(path: Path, data: bytes) -> None:
+        if b"[[" in data:
+            raise KeyboardInterrupt
+        replace_file(path, data)
+
+    monkeypatch.setattr("mm_framework.history.days.replace_file", killed)
+    with pytest.raises(KeyboardInterrupt):
+        there.put(asked, candles(0, 1), covered)
+    monkeypatch.undo()
+    assert there.missing(asked.from_ms, asked.to_ms) == covered
+    there.put(asked, candles(0, 1), covered)
+    assert there.missing(asked.from_ms, asked.to_ms) == []
+    assert list(there.read(asked.from_ms, asked.to_ms)) == candles(0, 1)

@@ -11,11 +11,13 @@ import pytest
 from toy_store import MIDNIGHT_NS, build_toy, opened, toy_run
 
 from mm_framework.contracts.qa_check import Finding, QACheck
+from mm_framework.errors import EnvironmentFailed
 from mm_framework.quality.check_settings import CrossedLimits, GapLimits
 from mm_framework.quality.daily import judge_store, update_store, write_reports
 from mm_framework.quality.daily_pages import Plot, markdown, page
 from mm_framework.quality.day_checks import Crossed, Gaps
 from mm_framework.store.reader import Store
+from mm_framework.store.root import locked
 from mm_framework.store.verify import verify_store
 
 
@@ -80,6 +82,26 @@ def test_a_build_keeps_the_verdicts_of_what_it_did_not_touch(store: Store, tmp_p
     assert {one.verdict.status for one in again.partitions() if one.partition.date == "2023-11-13"} == {
         "REJECT"
     }
+
+
+def test_verdicts_do_not_undo_a_build_that_came_in_between(store: Store, tmp_path: Path) -> None:
+    reports = judge_store(store, lambda: [Harsh()])
+    later = toy_run(tmp_path / "later", seed=5, start_ns=MIDNIGHT_NS + 3 * 10**9)
+    built = build_toy(tmp_path / "store", later)
+    update_store(store, reports)
+    again = opened(tmp_path / "store", tmp_path)
+    assert again.manifest.digest == built.digest
+    assert {one.run for one in again.manifest.inputs} == {"run", "later"}
+    statuses = {one.partition.date: one.verdict.status for one in again.partitions()}
+    assert statuses["2023-11-13"] == "REJECT", "as it was judged"
+    assert statuses["2023-11-14"] != "REJECT", "has other rows than were judged"
+    assert verify_store(again).ok
+
+
+def test_no_verdict_is_written_while_a_build_is_at_work(store: Store, tmp_path: Path) -> None:
+    with locked(store.root), pytest.raises(EnvironmentFailed, match="wait for its end"):
+        update_store(store, judge_store(store, lambda: [Harsh()]))
+    assert opened(tmp_path / "store", tmp_path).manifest == store.manifest
 
 
 def test_reports_are_written_and_escaped(store: Store, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from toy_store import build_toy, opened, toy_run
 
-from mm_framework.errors import StoreError
+from mm_framework.errors import EnvironmentFailed, StoreError
 from mm_framework.store.compact import compact
 from mm_framework.store.reader import open_store
+from mm_framework.store.root import locked
 from mm_framework.store.verify import verify_store
 
 
@@ -114,6 +115,29 @@ def test_compacting_keeps_rows_and_digests(tmp_path: Path) -> None:
     assert verify_store(store).ok
     assert store.events(policy="any").digest() == digest
     assert len(list((tmp_path / "store" / "events").rglob("*.parquet"))) == 2
+
+
+def test_compacting_keeps_what_a_build_put_in_since_the_store_was_opened(tmp_path: Path) -> None:
+    start = 1_700_000_000 * 10**9
+    runs = [toy_run(tmp_path / f"run-{n}", seed=n, steps=60, start_ns=start + n * 10**9) for n in range(3)]
+    build_toy(tmp_path / "store", *runs[:2])
+    earlier = opened(tmp_path / "store", tmp_path)
+    report = build_toy(tmp_path / "store", *runs)
+    manifest, _ = compact(earlier)
+    assert manifest.digest == report.digest
+    assert verify_store(opened(tmp_path / "store", tmp_path)).ok
+
+
+def test_nothing_is_compacted_while_a_build_is_at_work(tmp_path: Path) -> None:
+    build_toy(tmp_path / "store", toy_run(tmp_path / "run", steps=60))
+    folder = tmp_path / "store/events/venue=toy/date=2023-11-14/symbol=A%2FB"
+    unnamed = folder / "new-0123456789abcdef.parquet"
+    unnamed.parent.mkdir(parents=True, exist_ok=True)
+    unnamed.write_bytes(b"of the build, which has not named it yet")
+    store = opened(tmp_path / "store", tmp_path)
+    with locked(store.root), pytest.raises(EnvironmentFailed, match="wait for its end"):
+        compact(store)
+    assert unnamed.exists()
 
 
 def test_a_run_of_a_compacted_file_may_change(tmp_path: Path) -> None:
