@@ -203,15 +203,26 @@ class TimedFault:
 
 
 class FaultPlan:
-    """All faults of a run, each with its own stream; those with a rate end at ``end_ns``."""
+    """All faults of a run, each with its own stream; those with a rate end at ``end_ns``.
+
+    They start at ``start_ns``; None: when `begin` says so.
+    """
 
     def __init__(
-        self, specs: Sequence[FaultSpec], seed: int, start_ns: int, end_ns: int | None = None
+        self, specs: Sequence[FaultSpec], seed: int, start_ns: int | None, end_ns: int | None = None
     ) -> None:
         self.frames: list[FrameFault] = []
         self.connects: list[FrameFault] = []
         self.requests: list[FrameFault] = []
         self.timed: list[TimedFault] = []
+        self._waiting, self._seed, self._end_ns = specs, seed, end_ns
+        if start_ns is not None:
+            self.begin(start_ns)
+
+    def begin(self, start_ns: int) -> None:
+        """The faults start, unless they have."""
+        specs, self._waiting = self._waiting, ()
+        seed, end_ns = self._seed, self._end_ns
         seen: dict[str, int] = {}
         for spec in specs:
             seen[spec.name] = number = seen.get(spec.name, 0) + 1

@@ -44,8 +44,9 @@ class VenueEmulator:
     """One venue.
 
     ``start_ns`` is the monotonic time at which the market and the faults start, ``wall_ns`` the wall
-    clock then; faults with a rate end at ``faults_end_ns`` (None: never). ``market`` is public so that
-    tests can compare books; ``clock`` is the venue's.
+    clock then; with ``faults_wait`` the faults start with the first connection; those with a rate end at
+    ``faults_end_ns`` (None: never). ``market`` is public so that tests can compare books; ``clock`` is the
+    venue's.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class VenueEmulator:
         wall_ns: int = 0,
         truth: TruthLog | None = None,
         faults_end_ns: int | None = None,
+        faults_wait: bool = False,
     ) -> None:
         self.dialect = dialect
         self.truth = TruthLog() if truth is None else truth
@@ -74,7 +76,7 @@ class VenueEmulator:
         )
         self._frontend = dialect.frontend(self.market, self.clock.wall_ns, f"{seed}/{dialect.venue}")
         self._notices = notices_of(dialect)
-        self._faults = FaultPlan(faults, seed, start_ns, faults_end_ns)
+        self._faults = FaultPlan(faults, seed, None if faults_wait else start_ns, faults_end_ns)
         self._sender = Sender(self._faults.frames, self.truth, self.market, uncut=not dialect.depths)
         self._requests = RequestFaults(self._faults.requests, self._frontend, self._sender)
         self._connections: dict[int, Connection] = {}
@@ -92,6 +94,7 @@ class VenueEmulator:
                 f"no WebSocket at {path}; this venue has {', '.join(self.dialect.paths)}",
                 venue=self.dialect.venue,
             )
+        self._faults.begin(now_ns)
         number = self._accepted
         self._accepted += 1
         connection = Connection(number, self._frontend.session(number))

@@ -147,6 +147,24 @@ def _more_failures(e: Evidence) -> Evidence:
     )
 
 
+def _all_seen(e: Evidence) -> Evidence:
+    """As when the venue tells again what was traded while the line was cut."""
+    failures = tuple(one for one in e.report.failures if one not in e.unseen)
+    return attrs.evolve(e, report=attrs.evolve(e.report, failures=failures, n_failures=len(failures)))
+
+
+def _trades_unseen(where: int) -> Callable[[Evidence], Evidence]:
+    """A hole in the numbers of trades ``where`` frames after the line was cut."""
+
+    def change(e: Evidence) -> Evidence:
+        frame = e.lost[0]["frame"] + where
+        hole = Failure("gap", "continuity is lost", 0, frame, reason="TRADE_ID_GAP")
+        failures = (*e.report.failures, hole)
+        return attrs.evolve(e, report=attrs.evolve(e.report, failures=failures, n_failures=len(failures)))
+
+    return change
+
+
 def _without(what: str) -> Callable[[Evidence], Evidence]:
     def change(e: Evidence) -> Evidence:
         failures = tuple(one for one in e.report.failures if one.what != what)
@@ -204,6 +222,19 @@ SHORT: dict[str, tuple[Callable[[Evidence], Evidence], set[str]]] = {
     "a replay has another profit": (_replayed(pnl={}), {"replay and live have the same profit and loss"}),
     "nothing was traded": (_live(callback_stats={"toy_spread": {"fills": 0}}), {"the strategy traded"}),
 }
+
+
+def test_trades_made_while_the_line_was_cut_are_no_fault(ran: Ran) -> None:
+    wrong = {"the disconnect is declared as a gap", "nothing else is wrong"}
+
+    def falls_short(*frames: int) -> set[str]:
+        e = _all_seen(ran.demo.evidence)
+        for frame in frames:
+            e = _trades_unseen(frame)(e)
+        return {check.name for check in judge(e) if not check.ok}
+
+    assert falls_short() == falls_short(12) == set()
+    assert falls_short(-1) == falls_short(12, 14) == wrong
 
 
 @pytest.mark.parametrize("short", SHORT)

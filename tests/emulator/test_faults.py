@@ -124,3 +124,15 @@ def test_a_wrong_checksum_is_another_number_at_the_same_place(crc: str) -> None:
         assert tail.endswith(b',"x":1}')
         assert number != int(crc)
         assert -(2**31) <= number < 2**32
+
+
+def test_faults_may_wait_for_a_beginning_and_begin_once() -> None:
+    specs = parse_faults("checksum@2,reset@3,429")
+    plan = FaultPlan(specs, seed=1, start_ns=None)
+    assert (plan.frames, plan.timed, plan.requests) == ([], [], [])
+    plan.begin(5 * 10**9)
+    plan.begin(50 * 10**9)
+    assert [one.next_ns for one in plan.timed] == [8 * 10**9]
+    (fault,) = plan.frames
+    assert [fault.strikes(at_s * 10**9) for at_s in (6, 7, 8)] == [False, True, False]
+    assert len(plan.requests) == 1

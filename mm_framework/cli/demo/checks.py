@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from mm_framework.bundle.verify_report import VerifyReport
+from mm_framework.bundle.verify_report import Failure, VerifyReport
 from mm_framework.feed.output import StateChanged
 from mm_framework.model.events import Reason, SyncState
 
@@ -71,6 +71,20 @@ class Evidence:
         return [one for one in self.connections if one["event"] == "lost" and not one["planned"]]
 
     @property
+    def gaps(self) -> list[Failure]:
+        """Losses of continuity that the recording declares."""
+        return [one for one in self.report.failures if one.what == "gap"]
+
+    @property
+    def unseen(self) -> list[Failure]:
+        """Of these, the first hole in the numbers of trades after each loss: what was traded while the line
+        was cut, and the venue does not tell any more.
+        """
+        holes = [one for one in self.gaps if one.reason == Reason.TRADE_ID_GAP.name]
+        first = (next((one for one in holes if (one.frame or 0) > lost["frame"]), None) for lost in self.lost)
+        return [one for one in first if one is not None]
+
+    @property
     def resyncs(self) -> list[StateAt]:
         """Where a book that was in step got lost, but for the planned end."""
         return [
@@ -112,15 +126,16 @@ def _checksums(e: Evidence) -> Check:
 
 
 def _gaps(e: Evidence) -> Check:
-    gaps = [(one.frame, one.reason) for one in e.report.failures if one.what == "gap"]
+    unseen = e.unseen
+    gaps = [(one.frame, one.reason) for one in e.gaps if one not in unseen]
     losses = [(one["frame"], one["reason"]) for one in e.lost]
-    told = ", ".join(f"frame {frame} {reason}" for frame, reason in gaps) or "no gap"
+    told = ", ".join(f"frame {one.frame} {one.reason}" for one in e.gaps) or "no gap"
     return Check("the disconnect is declared as a gap", gaps == losses and len(gaps) == len(e.cut), told)
 
 
 def _nothing_else(e: Evidence) -> Check:
     counts = e.report.counts
-    others = e.report.n_failures - len(e.corrupted) - len(e.cut)
+    others = e.report.n_failures - len(e.corrupted) - len(e.cut) - len(e.unseen)
     told = f"{others} other failures, {counts.unknown} unknown frames, the bundle is {e.report.state}"
     ok = not others and not counts.unknown and e.report.state == "complete"
     return Check("nothing else is wrong", ok, told)

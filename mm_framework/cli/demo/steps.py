@@ -41,7 +41,6 @@ SYMBOL: Final = "BTC/EUR"
 STRATEGY: Final = "toy_spread"
 HASH_SEEDS: Final = ("1", "2")
 
-_START_UP_S: Final = 2.0  # what a process needs before it connects: faults come so much later
 _AFTER_CUT_S: Final = 8.0
 _GRACE_S: Final = 60.0
 
@@ -131,7 +130,7 @@ def _new_folder(data_dir: Path) -> Path:
 def _faults(seconds: float) -> str:
     """One corrupted checksum, and later one disconnect, in the middle where time allows."""
     cut_s = min(seconds / 2, seconds - _AFTER_CUT_S)
-    return f"checksum@{cut_s / 2 + _START_UP_S:.2f},disconnect@{cut_s + _START_UP_S:.2f}"
+    return f"checksum@{cut_s / 2:.2f},disconnect@{cut_s:.2f}"
 
 
 def _command(app: App, *arguments: str) -> list[str]:

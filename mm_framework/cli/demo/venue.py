@@ -23,8 +23,8 @@ __all__ = ["serving"]
 def serving(dialect: Dialect, symbol: str, *, seed: int, faults: str, truth: Path) -> Iterator[str]:
     """Serve one instrument on a free loopback port within the block; gives the endpoint.
 
-    ``faults`` count from now. ``truth``: a new file that is whole when the block is left. Raises
-    EnvironmentFailed when there is no port, OSError when there is no file.
+    ``faults`` count from the first connection. ``truth``: a new file that is whole when the block is left.
+    Raises EnvironmentFailed when there is no port, OSError when there is no file.
     """
     listing = dialect.listing(symbol)
     with truth.open("xb") as file:
@@ -36,6 +36,7 @@ def serving(dialect: Dialect, symbol: str, *, seed: int, faults: str, truth: Pat
             start_ns=time.monotonic_ns(),
             wall_ns=time.time_ns(),
             truth=TruthLog(),
+            faults_wait=True,
         )
         writer = TruthWriter(file, {symbol: (listing.price_scale, listing.size_scale)})
         stopped = asyncio.Event()
