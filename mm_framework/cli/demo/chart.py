@@ -112,18 +112,26 @@ def _hole(frame: _Frame, hole: Hole) -> str:
 
 
 def _path(frame: _Frame, quotes: Sequence[Quote], holes: Sequence[Hole], name: str) -> str:
-    """Steps: a price holds until the next one, or until the book is lost."""
+    """Steps: a price holds until the next one, but for the holes; a book that comes back may have it still."""
     parts: list[str] = []
-    joined = False
     ends = [quote.mono_ns for quote in quotes[1:]] + [frame.to_ns]
+    joined = False
     for quote, next_ns in zip(quotes, ends, strict=False):
-        price = (quote.bid + quote.ask) / 2 if name == "mid" else getattr(quote, name)
-        cut = next((hole.from_ns for hole in holes if quote.mono_ns <= hole.from_ns < next_ns), None)
-        y = frame.y(price)
-        parts.append(f"V{y}" if joined else f"M{frame.x(quote.mono_ns)} {y}")
-        parts.append(f"H{frame.x(next_ns if cut is None else cut)}")
-        joined = cut is None
+        y = frame.y((quote.bid + quote.ask) / 2 if name == "mid" else getattr(quote, name))
+        from_ns = quote.mono_ns
+        for hole in holes:
+            if from_ns <= hole.from_ns < next_ns:
+                parts += _step(frame, from_ns, hole.from_ns, y, joined)
+                from_ns, joined = hole.to_ns, False
+        if from_ns < next_ns:
+            parts += _step(frame, from_ns, next_ns, y, joined)
+            joined = True
     return "".join(parts)
+
+
+def _step(frame: _Frame, from_ns: int, to_ns: int, y: float, joined: bool) -> tuple[str, str]:
+    """One price from a time to another, ``joined`` to the step before it."""
+    return f"V{y}" if joined else f"M{frame.x(from_ns)} {y}", f"H{frame.x(to_ns)}"
 
 
 def _mark(frame: _Frame, mark: Mark) -> str:
