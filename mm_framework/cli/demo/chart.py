@@ -112,7 +112,7 @@ def _hole(frame: _Frame, hole: Hole) -> str:
 
 
 def _path(frame: _Frame, quotes: Sequence[Quote], holes: Sequence[Hole], name: str) -> str:
-    """Steps: a price holds until the next one, but for the holes; a book that comes back may have it still."""
+    """Steps: a price holds until the next one, but for the holes; a book may come back with it."""
     parts: list[str] = []
     ends = [quote.mono_ns for quote in quotes[1:]] + [frame.to_ns]
     joined = False
