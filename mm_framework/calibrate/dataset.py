@@ -262,13 +262,13 @@ def _reason(
         return "too_few_ticks"
     if one.misses > wanted.max_deadline_miss * one.ticks:
         return "deadline_misses"
-    if _gap_ms(wanted, line, one, cuts) > wanted.max_ws_gap_ms:
+    if _gap_ms(line, one, cuts) > wanted.max_ws_gap_ms:
         return "ws_gap"
     numbers = [*line["targets"].values(), *line["features"].values()]
     return None if all(number is None or math.isfinite(number) for number in numbers) else "not_finite"
 
 
-def _gap_ms(wanted: Wanted, line: Mapping[str, Any], one: _Interval, cuts: Sequence[Cut] | None) -> int:
+def _gap_ms(line: Mapping[str, Any], one: _Interval, cuts: Sequence[Cut] | None) -> int:
     if cuts is None:
         return one.widest_ms
     begin, end = (

@@ -121,7 +121,7 @@ def test_two_recorders_do_not_share_a_run(tmp_path: Path) -> None:
             (other,) = (process for process in both if process is not refused)
             _, err = refused.communicate(timeout=240)
             wait_for_frames([tmp_path / "runs" / "r1"], [other])
-            with pytest.raises(Exception, match="is being written by another process"):
+            with pytest.raises(EnvironmentFailed, match="is being written by another process"):
                 recover(tmp_path / "runs" / "r1", kraken_kits())
             other.send_signal(signal.SIGTERM)
             other.communicate(timeout=240)

@@ -148,7 +148,6 @@ def _shapes() -> list[Hot]:
 
 
 SHAPES = _shapes()
-BY_NAME = {hot.name: hot for hot in SHAPES}
 BOOK, TRADE, TICKER, BEAT, OLD_BOOK, OLD_BOOKS, OLD_TRADE, OLD_TICKER = SHAPES
 each_shape = pytest.mark.parametrize("hot", SHAPES, ids=[hot.name for hot in SHAPES])
 
