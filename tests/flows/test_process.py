@@ -22,6 +22,7 @@ from processes import WAIT_S, Emulated, capture_process, emulated_kraken, wait_f
 from mm_framework.bundle.recover import recover
 from mm_framework.bundle.run import open_run
 from mm_framework.bundle.verify import verify
+from mm_framework.errors import EnvironmentFailed
 
 LONG_STOP_S = float(os.environ.get("MM_LONG_STOP", "0"))
 IMPATIENT = (
