@@ -11,8 +11,8 @@ capture over time and the processor time of both. Lateness is told twice: ``loop
 worst of all), ``timer_lag_ms`` of each of a hundred timers a second (`watched_capture`). ``--sinks``
 lets it write day folders, best prices and live files, too, in a process that counts as the capture's: what
 is not received then is what was sent while that process worked off what it was behind, after the last second.
-The emulators are Python as well and take a processor of their own: ``emulator_behind_ms`` says whether they
-kept up.
+The emulators stand for machines elsewhere: they give way to the capture (a niceness of 5, as the process of
+the sinks has). ``emulator_behind_ms`` says whether they kept up.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ SINKS: Final = ("day-files", "bbo-csv", "live")
 WARM_UP_S: Final = 5.0
 LAST_S: Final = 1.0
 """The end of a run, which waits for its sinks in one step, is no part of how late it was."""
+EMULATORS_NICENESS: Final = 5
 WATCHED: Final = Path(__file__).with_name("watched_capture.py")
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
@@ -68,6 +69,7 @@ def dialects() -> dict[str, tuple[Dialect, list[str]]]:
 
 async def serve(rates: dict[str, float]) -> None:
     """The emulators, until the standard input ends; endpoints first, at the end what was sent."""
+    os.nice(EMULATORS_NICENESS)
     venues, servers = {}, {}
     for name, (dialect, symbols) in dialects().items():
         venues[name] = VenueEmulator(
