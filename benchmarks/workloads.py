@@ -26,12 +26,14 @@ from mm_framework.capture.recorder import LastRecords, Recorder
 from mm_framework.contracts.normalizer import ConnectionInfo
 from mm_framework.contracts.sync_engine import SyncRules
 from mm_framework.feed import Feed, FeedConfig, Output, VenueKit
-from mm_framework.model.frame import Block, RecordKind, encode_json
+from mm_framework.model.frame import Block, RecordKind, encode_json, encode_record, iter_records
 from mm_framework.replay.source import replay
 from mm_kraken.normalizer import KrakenNormalizer
 
 __all__ = ["Workload", "workloads"]
 
+LOG_TURNS: Final = 20
+"""A log is of so many times the recording: of a short one, to sync it is most of the time."""
 LIVE_FRAMES_PER_S: Final = 5000
 LIVE_FRAMES_MAX: Final = 10_000
 TELEMETRY_FRAMES: Final = 100_000
@@ -212,15 +214,36 @@ def _verify(content: Content) -> Workload:
     return Workload(name, "records", len(content.records), what, run)
 
 
+def _turns(records: Sequence[bytes], turns: int) -> list[bytes]:
+    """The same records several times, each turn later than the one before."""
+    decoded = [next(iter_records(record)) for record in records]
+    first, last = decoded[0], decoded[-1]
+    span_ns = last.mono_ns - first.mono_ns + 1
+    return [
+        encode_record(
+            one.kind,
+            bytes(one.payload),
+            connection=one.connection,
+            index=one.index + turn * len(records),
+            mono_ns=one.mono_ns + turn * span_ns,
+            wall_ns=one.wall_ns + turn * span_ns,
+            flags=one.flags,
+        )
+        for turn in range(turns)
+        for one in decoded
+    ]
+
+
 def _log(content: Content, folder: Path) -> list[Workload]:
     records, numbers = content.records, itertools.count()
     megabytes = sum(map(len, records)) / 1e6
+    appended = _turns(records, LOG_TURNS)
 
     def write() -> None:
         path = folder / f"log{next(numbers)}"
         path.mkdir()
         log = LogWriter(path, SHARD, wall0_ns=0, mono0_ns=0)
-        for encoded in records:
+        for encoded in appended:
             log.append(encoded)
         log.close()
         shutil.rmtree(path)
@@ -231,7 +254,11 @@ def _log(content: Content, folder: Path) -> list[Workload]:
 
     return [
         Workload(
-            "log_write", "records", len(records), "records appended to a new log, synced at its end", write
+            "log_write",
+            "records",
+            len(appended),
+            f"records appended to a new log of {LOG_TURNS * megabytes:.0f} MB, synced at its end",
+            write,
         ),
         Workload(
             "log_walk", "records", len(records), f"records of a log read with CRC, {megabytes:.1f} MB", check
