@@ -3,13 +3,16 @@
     logs of fills and ticks -> intervals of a grid from ``from_ms`` on -> targets, features, filters -> JSON
 
 The profit of an interval is that of its fills and of the position it began with, after fees, marked at the
-last mid that a fill told by its end (`domain`: sum s n (M(v) - p) + q_u (M(v) - M(u)) - fees).
+last mid that a fill told by its end (`domain`: sum s n (M(v) - p) + q_u (M(v) - M(u)) - fees). Every run
+begins without a position; of the one that the range begins in, the fills before it are read, too. Between two
+runs there is no hole.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -78,16 +81,71 @@ class _Interval:
     ages: list[float] = attrs.field(factory=list)
     misses: int = 0
     stale: int = 0
-    last_ms: int | None = None
     widest_ms: int = 0
 
 
 @attrs.define
 class _Account:
-    """What a symbol's profit is made of: the position, its mid, cash since the interval began."""
+    """What a symbol's profit is made of, in one run: the position and its last mid."""
 
     position: float = 0.0
     mid: float | None = None
+
+
+@attrs.frozen
+class _Last:
+    """The last tick of a symbol: when, in which run, in which interval."""
+
+    ts_ms: int
+    run: int
+    number: int
+    interval: _Interval
+
+
+class _Sums:
+    """The intervals, as the lines come: all fills, then all ticks. ``starts``: of the runs, ms, sorted."""
+
+    def __init__(self, wanted: Wanted, starts: Sequence[int]) -> None:
+        self._wanted, self._starts = wanted, starts
+        self.found: dict[tuple[str, int], _Interval] = {}
+        self._accounts: dict[tuple[str, int], _Account] = {}
+        self._last: dict[str, _Last] = {}
+
+    def add(self, line: FillLine | _Tick) -> None:
+        """A line of any time and symbol."""
+        wanted = self._wanted
+        if line.ts >= wanted.to_ms or (wanted.symbols and line.symbol not in wanted.symbols):
+            return
+        run = bisect_right(self._starts, line.ts)
+        number = (line.ts - wanted.from_ms) // wanted.interval_ms
+        if isinstance(line, FillLine):
+            profit = _profit(line, self._accounts.setdefault((line.symbol, run), _Account()))
+            if number >= 0:
+                _add_fill(self._interval(line.symbol, number), line, profit)
+        elif number >= 0:
+            interval = self._interval(line.symbol, number)
+            _add_tick(interval, line)
+            self._hole(line.symbol, _Last(line.ts, run, number, interval))
+
+    def _interval(self, symbol: str, number: int) -> _Interval:
+        found = self.found.get((symbol, number))
+        if found is None:
+            found = self.found[symbol, number] = _Interval()
+        return found
+
+    def _hole(self, symbol: str, now: _Last) -> None:
+        """What lies between two ticks; of two intervals, each has of it what lies there.
+
+        Nobody says where runs begin in logs without them: what spans an interval is no hole there.
+        """
+        last, self._last[symbol] = self._last.get(symbol), now
+        if last is None or last.run != now.run or not (self._starts or now.number - last.number < 2):
+            return
+        first, step = self._wanted.from_ms, self._wanted.interval_ms
+        before_ms = min(now.ts_ms, first + (last.number + 1) * step) - last.ts_ms
+        here_ms = now.ts_ms - max(last.ts_ms, first + now.number * step)
+        last.interval.widest_ms = max(last.interval.widest_ms, before_ms)
+        now.interval.widest_ms = max(now.interval.widest_ms, here_ms)
 
 
 def name_of(wanted: Wanted) -> str:
@@ -103,26 +161,17 @@ def build(feeds: Path, wanted: Wanted, cuts: Sequence[Cut] | None = None) -> dic
 
     Raises StoreError when there is no log of these days.
     """
-    found: dict[tuple[str, int], _Interval] = {}
-    sources = []
-    bad = Counter[str]()
-    accounts: dict[str, _Account] = {}
-    first, last, step = wanted.from_ms, wanted.to_ms, wanted.interval_ms
-    for path, kind in _files(feeds, wanted):
+    runs = _runs(feeds, wanted)
+    starts = sorted(one.ts for one in runs)
+    sums, sources, bad = _Sums(wanted, starts), [], Counter[str]()
+    for path, kind in _files(feeds, wanted, starts):
         digest = hashlib.sha256()
         lines: Iterator[FillLine | _Tick | None] = read(_hashed(path, digest), kind)
         for line in lines:
             if line is None:
                 bad[path.name] += 1
-            elif first <= line.ts < last and _is_wanted(wanted, line.symbol):
-                place = (line.symbol, (line.ts - first) // step)
-                interval = found.get(place)
-                if interval is None:
-                    interval = found[place] = _Interval()
-                if isinstance(line, FillLine):
-                    _add_fill(interval, line, accounts.setdefault(line.symbol, _Account()))
-                else:
-                    _add_tick(interval, line)
+            else:
+                sums.add(line)
         sources.append({"file": path.name, "sha256": digest.hexdigest()})
     if not sources:
         raise StoreError(
@@ -130,15 +179,22 @@ def build(feeds: Path, wanted: Wanted, cuts: Sequence[Cut] | None = None) -> dic
             " --calibration-logs",
             path=feeds,
         )
-    return _document(wanted, found, cuts, sources, bad, _runs(feeds, wanted))
+    return _document(wanted, sums.found, cuts, sources, bad, runs)
 
 
-def _files(feeds: Path, wanted: Wanted) -> Iterator[tuple[Path, type[Any]]]:
-    """The logs of the days of the range that are there: fills first, in order of time."""
-    first = wanted.from_ms - wanted.from_ms % DAY_MS
-    kinds: tuple[tuple[str, type[Any]], ...] = ((FILLS, FillLine), (TICKS, _Tick))
-    for name, kind in kinds:
-        for day_ms in range(first, wanted.to_ms, DAY_MS):
+def _files(feeds: Path, wanted: Wanted, starts: Sequence[int]) -> Iterator[tuple[Path, type[Any]]]:
+    """The logs of the days of the range that are there: fills first, in order of time.
+
+    Fills from the day on in which the run began that the range begins in.
+    """
+    begun = bisect_right(starts, wanted.from_ms)
+    fills_from_ms = min(starts[begun - 1], wanted.from_ms) if begun else wanted.from_ms
+    kinds: tuple[tuple[str, type[Any], int], ...] = (
+        (FILLS, FillLine, fills_from_ms),
+        (TICKS, _Tick, wanted.from_ms),
+    )
+    for name, kind, from_ms in kinds:
+        for day_ms in range(from_ms - from_ms % DAY_MS, wanted.to_ms, DAY_MS):
             path = feeds / file_name(name, day_ms)
             if path.exists():
                 yield path, kind
@@ -158,21 +214,22 @@ def _hashed(path: Path, digest: Any) -> Iterator[bytes]:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}", path=path) from error
 
 
-def _is_wanted(wanted: Wanted, symbol: str) -> bool:
-    return not wanted.symbols or symbol in wanted.symbols
-
-
-def _add_fill(interval: _Interval, fill: FillLine, account: _Account) -> None:
-    """A fill; the position before it is marked from the mid before to the mid now."""
+def _profit(fill: FillLine, account: _Account) -> float:
+    """What a fill makes, and the position before it from the mid before to the mid now."""
     signed = fill.qty if fill.side == "BUY" else -fill.qty
     mid = fill.mid_now if fill.mid_now is not None else account.mid
+    profit = -fill.fee
     if mid is not None:
         if account.mid is not None:
-            interval.profit += account.position * (mid - account.mid)
-        interval.profit += signed * (mid - fill.price)
+            profit += account.position * (mid - account.mid)
+        profit += signed * (mid - fill.price)
         account.mid = mid
-    interval.profit -= fill.fee
     account.position += signed
+    return profit
+
+
+def _add_fill(interval: _Interval, fill: FillLine, profit: float) -> None:
+    interval.profit += profit
     interval.fills += 1
     interval.taker_fills += fill.taker
     interval.turnover += fill.price * fill.qty
@@ -181,9 +238,6 @@ def _add_fill(interval: _Interval, fill: FillLine, account: _Account) -> None:
 
 
 def _add_tick(interval: _Interval, tick: _Tick) -> None:
-    if interval.last_ms is not None:
-        interval.widest_ms = max(interval.widest_ms, tick.ts - interval.last_ms)
-    interval.last_ms = tick.ts
     interval.ticks += 1
     interval.quotes += tick.quotes
     if tick.tick_total_ms is not None:

@@ -36,6 +36,9 @@ LOOK_S: Final = 1.0
 PATIENCE_S: Final = 5.0
 """A record that cannot be read may become whole for so long."""
 
+SHOWN: Final = 16
+"""So many runs are told of, the latest; of others nothing is kept when they are over."""
+
 TURN_BYTES: Final = 1 << 14
 """So much is told before others have a turn."""
 
@@ -133,7 +136,7 @@ class FollowRuns:
 
     def to_json(self) -> dict[str, Any]:
         """See `Source`; ``runs`` holds the latest of them."""
-        runs = [one.to_json() for one in self._followed[-16:]]
+        runs = [one.to_json() for one in self._followed]
         states = {one["state"] for one in runs}
         state = next((word for word in ("live", "catching_up") if word in states), "waiting")
         return {"kind": "follow", "state": state, "folder": str(self._runs), "runs": runs}
@@ -161,7 +164,7 @@ class FollowRuns:
             logger.warning("run %s is not followed: %s", path.name, error)
             return
         logger.info("following run %s", path.name)
-        self._followed.append(one)
+        self._followed = [*self._followed[-SHOWN + 1 :], one]
         self._tasks.add(task := asyncio.ensure_future(self._guarded(one)))
         task.add_done_callback(self._tasks.discard)
 

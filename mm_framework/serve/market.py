@@ -169,9 +169,7 @@ class Market:
 
     def volume(self) -> Volume:
         """What was traded in the last 24 hours, as far as it was heard."""
-        definition = self.definition
-        scales = (0, 0) if definition is None else (definition.price_scale, definition.size_scale)
-        return self._volume.told(*scales)
+        return self._volume.told()
 
     # what runs tell
 
@@ -259,8 +257,8 @@ class Market:
         venue_ms = _venue_ms(row)
         self.traded += 1
         if not row.flags & _NOT_NEW:
-            self._volume.add(ts_ms, row.price, row.size)
             scales = book.definition.price_scale, book.definition.size_scale
+            self._volume.add(ts_ms, row.price, row.size, scales)
             self.bars.add(ts_ms if venue_ms is None else venue_ms, row.price, row.size, scales)
         trade = Trade(
             epoch=self._epoch,

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+import h11
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -20,7 +21,10 @@ __all__ = ["http_protocol", "websocket_protocol"]
 
 
 def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyncio.Protocol]:
-    """HTTP/1.1. A connection that has not sent a whole request in ``open_timeout_s`` is cut."""
+    """HTTP/1.1. A connection that has not sent a whole request in ``open_timeout_s`` is cut.
+
+    Of a later request the time runs from its first byte; before that uvicorn says how long it may wait.
+    """
 
     class Http(H11Protocol):
         """One connection."""
@@ -30,7 +34,13 @@ def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyn
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._limit = self.loop.call_later(settings.open_timeout_s, self._too_long)
+            self._begin()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            begun = self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
+            if self._limit is None and (begun or self.conn.their_state is h11.SEND_BODY):
+                self._begin()
 
         def handle_events(self) -> None:
             super().handle_events()
@@ -45,6 +55,9 @@ def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyn
         def connection_lost(self, exc: Exception | None) -> None:
             self._in_time()
             super().connection_lost(exc)
+
+        def _begin(self) -> None:
+            self._limit = self.loop.call_later(settings.open_timeout_s, self._too_long)
 
         def _in_time(self) -> None:
             if self._limit is not None:

@@ -37,7 +37,7 @@ def fill(
     return FillLine(
         ts=ts,
         ts_iso=iso(ts),
-        symbol="A",
+        symbol=symbol,
         side="BUY" if side == "BUY" else "SELL",
         price=price,
         qty=qty,
@@ -109,9 +109,67 @@ def test_a_position_is_carried_into_the_next_interval(tmp_path: Path) -> None:
         *ticks(),
         *ticks(begin=later),
     )
-    first, second = build(tmp_path, WANTED)["intervals"]
+    first, second = build(tmp_path, WANTED, [])["intervals"]
     assert first["targets"]["net_bps"] == 0.0
     assert second["targets"]["net_bps"] == pytest.approx(1e4 * 10 / 110)
+
+
+def write_runs(folder: Path, *starts: int) -> None:
+    lines = [encode(RunLine(at, f"r{number}", "live")) for number, at in enumerate(starts)]
+    (folder / "runs.jsonl").write_bytes(b"".join(lines))
+
+
+def test_a_run_begins_without_the_position_of_the_one_before(tmp_path: Path) -> None:
+    later = T + 300 * SECOND
+    write(
+        tmp_path,
+        fill(T, "BUY", 100.0, 5.0, 100.0),
+        fill(later, "SELL", 200.0, 1.0, 200.0),
+        *ticks(),
+        *ticks(begin=later),
+    )
+    write_runs(tmp_path, T, later)
+    first, second = build(tmp_path, WANTED)["intervals"]
+    assert (first["targets"]["net_bps"], second["targets"]["net_bps"]) == (0.0, 0.0)
+
+
+def test_a_range_within_a_run_begins_with_the_position_that_the_run_had(tmp_path: Path) -> None:
+    yesterday, within = T - 3600 * SECOND, T + 60 * SECOND
+    write(
+        tmp_path,
+        fill(yesterday - SECOND, "BUY", 90.0, 7.0, 90.0),
+        fill(yesterday + SECOND, "BUY", 100.0, 1.0, 100.0),
+        fill(within, "SELL", 110.0, 1.0, 110.0),
+        fill(within, "BUY", 10.0, 1.0, 10.0, symbol="B"),
+        *ticks(begin=within),
+    )
+    write_runs(tmp_path, yesterday - 2 * SECOND, yesterday)
+    document = build(tmp_path, Wanted(T, T + 300 * SECOND, symbols=("A",)))
+    (one,) = document["intervals"]
+    assert one["targets"]["net_bps"] == pytest.approx(1e4 * 10 / 110)
+    assert one["sample_count"]["fills"] == 1
+    assert [source["file"] for source in document["sources"]] == [
+        "fills_20261119.jsonl",
+        "fills_20261120.jsonl",
+        "pipeline_ticks_20261120.jsonl",
+    ]
+
+
+def test_a_hole_over_the_end_of_an_interval_is_in_both(tmp_path: Path) -> None:
+    write(tmp_path, *ticks(20, T + 270 * SECOND), *ticks(20, T + 310 * SECOND))
+    document = build(tmp_path, WANTED)
+    assert (document["intervals"], document["filtered"]) == ([], {"ws_gap": 2})
+    assert len(build(tmp_path, WANTED, [])["intervals"]) == 2, "unless the run says that there was none"
+
+
+def test_a_hole_of_hours_is_one_within_a_run_and_none_between_two(tmp_path: Path) -> None:
+    later = T + 7200 * SECOND
+    wanted = Wanted(T, later + 300 * SECOND)
+    write(tmp_path, *ticks(), *ticks(begin=later + 60 * SECOND))
+    write_runs(tmp_path, T)
+    assert build(tmp_path, wanted)["filtered"]["ws_gap"] == 2
+    write_runs(tmp_path, T, later)
+    assert "ws_gap" not in build(tmp_path, wanted)["filtered"]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +255,7 @@ class TestSummary:
             *ticks(5, T + 300 * SECOND),
             *ticks(symbol="B"),
         )
-        text = summary(build(tmp_path, WANTED), "calib_x")
+        text = summary(build(tmp_path, WANTED, []), "calib_x")
         assert "# Data set calib_x" in text
         assert "2 of 4 intervals are kept (50.0%)." in text
         assert "| too few ticks | 2 |" in text

@@ -272,6 +272,25 @@ def test_a_request_that_is_never_finished_is_cut(tmp_path: Path) -> None:
     assert one.counters.refused["open_timeout"] == 1
 
 
+def test_a_later_request_that_is_never_finished_is_cut(tmp_path: Path) -> None:
+    one = serving(tmp_path, open_timeout_s=2.0)
+    with running(one) as address:
+        host, port = address.split(":")
+        with socket.create_connection((host, int(port)), timeout=240) as slow:
+            for _ in range(2):
+                slow.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                answer = b""
+                while not answer.endswith(b"}"):
+                    some = slow.recv(4096)
+                    assert some, "the server left"
+                    answer += some
+            slow.sendall(b"GET /healthz HTTP/1.1\r\nX-Slow: ")
+            with contextlib.suppress(ConnectionResetError):
+                while slow.recv(4096):
+                    pass
+    assert one.counters.refused["open_timeout"] == 1
+
+
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
