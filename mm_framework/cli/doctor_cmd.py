@@ -18,15 +18,18 @@ from typing import Any
 
 import attrs
 import click
+from packaging.requirements import Requirement
 
 import mm_framework
 from mm_framework.cli.app import App, pass_app
+from mm_framework.cli.installed import extras, fault, required
 from mm_framework.cli.options import FiniteRange, json_option, settings_options
 from mm_framework.errors import MMError
 from mm_framework.settings import DataSettings
 
 __all__ = ["Check", "command"]
 
+CORE = "mm-framework"
 LEAST_PYTHON = (3, 11)
 LEAST_FREE_GIB = 1.0  # below this a capture is not worth starting
 LOW_FREE_GIB = 10.0
@@ -37,20 +40,7 @@ CLOCK_OFF_S = 1.0
 TIME_URL_TIMEOUT_S = 5.0
 PORTS = (8765, 8766)  # relay, metrics
 
-LIBRARIES = (
-    "attrs",
-    "cattrs",
-    "click",
-    "msgspec",
-    "numpy",
-    "packaging",
-    "platformdirs",
-    "pluggy",
-    "pyarrow",
-    "rich",
-    "websockets",
-)
-OPTIONAL = ("picows",)
+KERNEL_LIBRARIES = ("llvmlite", "numba")  # the row of the kernels tells of them
 
 
 @attrs.frozen
@@ -104,8 +94,7 @@ def command(app: App, plugins: bool, time_url: str | None, alive: float | None) 
 def _checks(app: App, *, import_plugins: bool, time_url: str | None) -> Iterator[Check]:
     yield _python()
     yield Check("platform", "ok", f"{platform.system()} {platform.release()} {platform.machine()}")
-    yield from map(_library, LIBRARIES)
-    yield from (_optional(name) for name in OPTIONAL)
+    yield from _libraries()
     yield _guarded("kernels", _kernels)
     yield _clock()
     yield _clock_compared(time_url)
@@ -131,20 +120,32 @@ def _python() -> Check:
     return Check("python", "ok", found)
 
 
-def _library(name: str) -> Check:
+def _libraries() -> Iterator[Check]:
+    """What `mm-framework` requires on this machine, and its extras in one row."""
     try:
-        return Check(name, "ok", importlib.metadata.version(name))
+        metadata = importlib.metadata.metadata(CORE)
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, "fail", "not installed", "install mm-framework again, with its dependencies")
+        yield Check("libraries", "warn", f"{CORE} is not installed: not known what it needs", "install it")
+        return
+    lines = metadata.get_all("Requires-Dist") or []
+    for one in required(lines):
+        if one.name not in KERNEL_LIBRARIES:
+            yield _library(one)
+    offered = extras(metadata)
+    absent = [extra for extra in offered if any(map(fault, required(lines, extra)))]
+    found = ", ".join(extra for extra in offered if extra not in absent) or "none"
+    if not absent:
+        yield Check("extras", "ok", found)
+        return
+    hint = f"where you need one: pip install '{CORE}[NAME]'"
+    yield Check("extras", "ok", f"{found}; not installed: {', '.join(absent)}", hint)
 
 
-def _optional(name: str) -> Check:
-    check = _library(name)
-    if check.state == "ok":
-        return check
-    return Check(
-        name, "ok", "not installed (optional)", f"for a faster transport: pip install mm-framework[{name}]"
-    )
+def _library(one: Requirement) -> Check:
+    wrong = fault(one)
+    if wrong is None:
+        return Check(one.name, "ok", importlib.metadata.version(one.name))
+    return Check(one.name, "fail", wrong, f"install {CORE} again, with its dependencies")
 
 
 def _kernels() -> Check:

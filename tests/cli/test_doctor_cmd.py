@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from packaging.requirements import Requirement
 
 from mm_framework.cli import doctor_cmd, main
 from mm_framework.cli.doctor_cmd import Check
@@ -110,18 +111,40 @@ def test_a_long_finding_goes_on_in_a_next_line_of_a_pipe(monkeypatch: pytest.Mon
     assert "mm-plugin-39 0.1.0 ready" in lines[-1]
 
 
-def test_a_missing_library_fails_and_an_optional_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_library_that_is_required_is_told_and_the_extras_in_one_row() -> None:
+    found = checks()
+    lines = importlib.metadata.requires("mm-framework") or []
+    names = {Requirement(line).name for line in lines if "extra ==" not in line}
+    assert names - {"llvmlite", "numba"} <= set(found)
+    assert len(names) > 10
+    assert not {"duckdb", "pytest"} & set(found), "of extras"
+    assert "query" in found["extras"][1]
+
+
+def test_a_missing_library_fails_and_an_extra_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     installed = importlib.metadata.version
 
     def version(name: str) -> str:
         if name in ("msgspec", "picows"):
             raise importlib.metadata.PackageNotFoundError(name)
-        return installed(name)
+        return "1.0" if name == "attrs" else installed(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     found = checks(exit_code=1)
     assert found["msgspec"] == ("fail", "not installed")
-    assert found["picows"] == ("ok", "not installed (optional)")
+    assert found["attrs"][0] == "fail"
+    assert found["attrs"][1].startswith("1.0, needs >=")
+    state, told = found["extras"]
+    assert state == "ok"
+    assert "picows" in told.partition("not installed:")[2]
+
+
+def test_a_source_tree_that_is_not_installed_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> None:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "metadata", nothing)
+    assert checks()["libraries"][0] == "warn"
 
 
 @pytest.mark.parametrize(("free_gib", "state"), [(0.5, "fail"), (5, "warn"), (50, "ok")])
