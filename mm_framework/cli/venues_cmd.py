@@ -68,7 +68,11 @@ def _channels(adapter: Adapter) -> list[dict[str, Any]]:
 
 def _table(app: App, venues: list[dict[str, Any]]) -> Any:
     if not venues:
-        return "no venues are installed; try: pip install mm-kraken"
+        left_out = app.plugins.failures or app.plugins.skipped
+        why = (
+            "can be used: see mm plugins doctor" if left_out else "are installed; try: pip install mm-kraken"
+        )
+        return f"no venues {why}"
     rows = []
     for venue in venues:
         told: list[Any] = [venue["name"], venue["description"]]

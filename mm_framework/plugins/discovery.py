@@ -199,7 +199,7 @@ def _unfit(plugin: Candidate) -> PluginFailure | None:
         return failure(
             f"needs API {plugin.api}",
             f"mm-framework {mm_framework.__version__} offers API {API}: "
-            f"install a {plugin.distribution} for it",
+            f"install a version of {plugin.distribution} made for it",
         )
     for line in plugin.requires:
         try:
@@ -211,6 +211,7 @@ def _unfit(plugin: Candidate) -> PluginFailure | None:
         if not need.specifier.contains(mm_framework.__version__, prereleases=True):
             return failure(
                 f"needs mm-framework {need.specifier}",
-                f"mm-framework is {mm_framework.__version__}: install a {plugin.distribution} for it",
+                f"mm-framework is {mm_framework.__version__}: "
+                f"install a version of {plugin.distribution} made for it",
             )
     return None

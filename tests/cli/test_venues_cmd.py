@@ -12,7 +12,7 @@ from mm_framework.cli import main
 from mm_framework.cli.app import App
 from mm_framework.contracts.adapter import Channel, Proof
 from mm_framework.contracts.spec import AdapterSpec, EmulatorSpec, FeeModelSpec
-from mm_framework.plugins import Candidate, LoadedPlugin, PluginFailure, Plugins
+from mm_framework.plugins import Candidate, LoadedPlugin, PluginFailure, Plugins, Skipped
 
 CHANNELS = (
     Channel("book", "book", Proof("checksum", 10), (10, 25)),
@@ -59,3 +59,13 @@ def test_the_text_says_what_is_unproved() -> None:
 def test_no_venues_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(App, "plugins", Plugins(()))
     assert CliRunner().invoke(main, ["venues"]).stdout.startswith("no venues are installed")
+
+
+def test_venues_that_failed_or_were_left_out_are_no_reason_to_install_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed = PluginFailure("mm-toy", "0.1.0", "toy", "import", "ValueError: boom", "update it")
+    for plugins in (Plugins((), (failed,)), Plugins((), (), (Skipped("mm-toy", "0.1.0", "toy", "blocked"),))):
+        monkeypatch.setattr(App, "plugins", plugins)
+        told = CliRunner().invoke(main, ["venues"]).stdout
+        assert told.strip() == "no venues can be used: see mm plugins doctor"
