@@ -68,11 +68,9 @@ def _channels(adapter: Adapter) -> list[dict[str, Any]]:
 
 def _table(app: App, venues: list[dict[str, Any]]) -> Any:
     if not venues:
-        left_out = app.plugins.failures or app.plugins.skipped
-        why = (
-            "can be used: see mm plugins doctor" if left_out else "are installed; try: pip install mm-kraken"
-        )
-        return f"no venues {why}"
+        if app.plugins.failures or app.plugins.skipped:
+            return "no venues can be used: see mm plugins doctor"
+        return "no venues are installed; try: pip install mm-kraken"
     rows = []
     for venue in venues:
         told: list[Any] = [venue["name"], venue["description"]]
