@@ -108,9 +108,10 @@ def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:
     outcome = played.outcome
     refused = Counter(sent.refusal.text for sent in outcome.sent if sent.refusal is not None)
     intents, columns = len(outcome.intents), columns_of(outcome, paths)
+    grid = {"grid_ns": round(played.setup.backtest.grid_s * 1e9)} if columns.marks else {}
     _forget(outcome)
     return {
-        **summarize(columns, played.setup.limits, charge=_charge(played)),
+        **summarize(columns, played.setup.limits, charge=_charge(played), **grid),
         "intents": intents,
         "refused_by_allocator": dict(sorted(refused.items())),
     }

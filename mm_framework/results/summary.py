@@ -24,7 +24,7 @@ from mm_framework.results.execution import Counts, Survival, counts, own_share, 
 from mm_framework.results.inventory import inventory
 from mm_framework.results.lives import Lives, lives
 from mm_framework.results.markouts import HORIZONS_NS, BlockMean, Curve, curve
-from mm_framework.results.path import Instrument
+from mm_framework.results.path import Instrument, Ints
 from mm_framework.results.performance import DAY_NS, Performance, performance
 from mm_framework.trading.ledger import AMOUNTS, Money, by_quote
 from mm_framework.trading.results import money_text
@@ -43,9 +43,11 @@ def summarize(
     limits: LimitSettings | None = None,
     horizons_ns: Sequence[int] = HORIZONS_NS,
     charge: Charge | None = None,
+    grid_ns: int = GRID_NS,
 ) -> dict[str, Any]:
     """The summary. ``limits``: those of the run, for the share of time at the limit of a position;
-    ``charge``: what a taker pays, for the cost to be flat.
+    ``charge``: what a taker pays, for the cost to be flat. ``grid_ns``: the step of the run's marks; nothing
+    is told of profits by shorter steps.
     """
     span_ns = (run.start_ns, run.end_ns)
     quotes = lives(run.reports, run.end_ns)
@@ -54,7 +56,9 @@ def summarize(
         "end_ns": run.end_ns,
         "fills": len(run.fills),
         "trusted_share": {name: _trusted(run, name) for name in sorted(run.paths)},
-        "by_quote": {name: _by_quote(run, name, money) for name, money in by_quote(run.results).items()},
+        "by_quote": {
+            name: _by_quote(run, name, money, grid_ns) for name, money in by_quote(run.results).items()
+        },
         "accounts": [
             _account(run, one, quotes.where(quotes.account == one), span_ns, limits, horizons_ns, charge)
             for one in range(len(run.accounts))
@@ -62,9 +66,11 @@ def summarize(
     }
 
 
-def _by_quote(run: RunColumns, quote: str, money: Money) -> dict[str, Any]:
-    on_grid = _drawdown_on_grid(run, quote)
-    in_detail = drawdown(*finest(run, quote))
+def _by_quote(run: RunColumns, quote: str, money: Money, grid_ns: int) -> dict[str, Any]:
+    steps_ns = _steps(grid_ns)
+    times_ns = grid(run.start_ns, run.end_ns, steps_ns[0])
+    on_grid = _drawdown(run, times_ns, equity(run, quote, times_ns))
+    in_detail = _drawdown(run, *finest(run, quote))
     most = max(on_grid.most, in_detail.most)
     return {
         "pnl": _pnl(money),
@@ -75,14 +81,22 @@ def _by_quote(run: RunColumns, quote: str, money: Money) -> dict[str, Any]:
             "longest_s": max(on_grid.longest_ns, in_detail.longest_ns) / 1e9,
         },
         "performance": [
-            _performance(performance(_profits(run, quote, step_ns), step_ns, most)) for step_ns in STEPS_NS
+            _performance(performance(_profits(run, quote, step_ns), step_ns, most)) for step_ns in steps_ns
         ],
     }
 
 
-def _drawdown_on_grid(run: RunColumns, quote: str) -> Drawdown:
-    times_ns = grid(run.start_ns, run.end_ns, GRID_NS)
-    return drawdown(times_ns, equity(run, quote, times_ns))
+def _steps(grid_ns: int) -> list[int]:
+    """Of `STEPS_NS` those that marks on a grid tell of; the grid's own step first where the first one is none
+    of these.
+    """
+    told = [one for one in STEPS_NS if one % grid_ns == 0]
+    return told if told[:1] == [max(grid_ns, GRID_NS)] else [grid_ns, *told]
+
+
+def _drawdown(run: RunColumns, times_ns: Ints, values: npt.NDArray[np.float64]) -> Drawdown:
+    """Times of a grid before the run and after it are its start and its end."""
+    return drawdown(np.clip(times_ns, run.start_ns, run.end_ns), values)
 
 
 def _profits(run: RunColumns, quote: str, step_ns: int) -> npt.NDArray[np.float64]:

@@ -55,6 +55,33 @@ def test_the_summary_is_json_and_names_all_accounts_and_currencies() -> None:
     assert all(0 < one["inventory"]["at_limit"] <= 1 for one in found["accounts"])
 
 
+@pytest.mark.parametrize(
+    ("grid_s", "steps_s"),
+    [
+        (0.1, [1, 60, 86400]),
+        (1, [1, 60, 86400]),
+        (60, [60, 86400]),
+        (20, [20, 60, 86400]),
+        (0.7, [0.7]),
+        (100, [100, 86400]),
+    ],
+)
+def test_nothing_is_told_of_steps_that_are_shorter_than_those_of_the_marks(
+    grid_s: float, steps_s: list[float]
+) -> None:
+    market = (
+        tape().latency(0.1).at(2).book(bids=[("99.90", "2")], asks=[("100.10", "1")])
+        .at(8).trade("sell", "99.90", "2.5").at(90_500).update(bids=[("99.90", "0"), ("99.00", "1")]).wait()
+    )  # fmt: skip
+    script = scripted(place(3, Side.BUY, 9990, 500))
+    run = backtest(script, market, grid_ns=round(grid_s * 1e9))
+    columns = columns_of(run, market_paths(market.messages()))
+    found = summarize(columns, grid_ns=round(grid_s * 1e9))["by_quote"]["B"]
+    assert [one["step_s"] for one in found["performance"]] == steps_s
+    assert sum(one["mean"] * one["n"] for one in found["performance"][:1]) == pytest.approx(-0.45 - 0.4995)
+    assert found["drawdown"]["longest_s"] <= (columns.end_ns - columns.start_ns) / 1e9
+
+
 def test_a_run_without_any_trade_has_a_summary() -> None:
     market = tape().at(2).book(bids=[("99", "1")], asks=[("101", "1")]).at(50).wait()
     found = summarize(columns_of(backtest(scripted(), market), market_paths(market.messages())))
