@@ -173,9 +173,11 @@ def read_columns(
             " `mm store list` tells what it holds"
         )
     step, tick_source = _tick(definitions, tops, tick)
-    columns = columns_of(
-        tops, [(a, b) for a, b, _ in read.holes.found(read.last[1] + 1)], read.breaks, read.last[1], step
-    )
+    end_ns = read.last[1]
+    left_out = sorted({a for _, _, a, b in selection.left_out() if b - a > _EDGE_NS})
+    breaks = [*read.breaks, *(a for a in left_out if tops["ts_recv_ns"][0] < a <= end_ns)]
+    holes = [(a, b) for a, b, _ in read.holes.found(end_ns + 1)]
+    columns = columns_of(tops, holes, breaks, end_ns, step)
     levels = None if read.walk is None or source == "ticker" else read.walk.levels()
     columns = attrs.evolve(columns, prints=_prints(read, definitions, step), levels=levels)
     note = DataNote(
@@ -203,7 +205,8 @@ def columns_of(
     """Columns, without prints, of rows of `people.top_dtype`.
 
     ``holes``: (from, to) between which there is no market; after one the last prices told hold again.
-    ``breaks``: moments at which one stretch ends; the next row begins another.
+    ``breaks``: moments at which one stretch ends, as something was left out or a run was over; the next row
+    begins another.
     """
     times, trusted = tops["ts_recv_ns"], tops["trusted"]
     told = np.stack([_numbers(tops, name, tick) for name in ("bid", "bid_size", "ask", "ask_size")])

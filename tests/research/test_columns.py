@@ -97,6 +97,18 @@ def test_a_store_gives_the_best_prices_that_its_book_has(store: Store) -> None:
         assert float(book.asks[0][0] / unit) == pytest.approx(columns.ask[last])
 
 
+def test_nothing_bridges_what_a_policy_leaves_out(store: Store) -> None:
+    """The rows that tell of the loss lie in the interval that is left out; the book comes back as it was."""
+    ((begin, end),) = {(a, b) for _, _, a, b in store.events(["toy:A/B"]).left_out() if b - a > 1}
+    for policy in ("any", "pass"):
+        columns, _ = read_columns(store, "toy:A/B", policy=policy)
+        rows = columns.at(np.arange(begin, end, (end - begin) // 20))
+        assert np.isnan(columns.bid[rows]).all()
+        before, after = columns.at(np.array([begin - 1, end + 10**8]))
+        assert columns.segment[before] < columns.segment[after]
+        assert not np.isnan(columns.bid[[before, after]]).any()
+
+
 def test_the_note_makes_the_columns_again(store: Store) -> None:
     _, one = read_columns(store, "toy:A/B", policy="any")
     _, again = read_columns(store, "toy:A/B", policy="any")
