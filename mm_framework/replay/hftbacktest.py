@@ -165,12 +165,12 @@ def _what(block: Rows) -> npt.NDArray[np.int64]:
 
 
 def _with_ends(block: Rows, last_ns: int) -> Rows:
-    """The block with a loss before each SYNTHETIC snapshot within a day: what lies between was left out."""
+    """The block with a loss before each SYNTHETIC book, known or not, within a day: rows were left out."""
     synthetic = block["flags"] & RowFlag.SYNTHETIC != 0
     real_ns = np.where(synthetic, NULL, block["ts_recv_ns"])
     before = np.maximum.accumulate(np.concatenate([[last_ns], real_ns]))[:-1]
     same_day = (before != NULL) & (before // DAY_NS == block["ts_recv_ns"] // DAY_NS)
-    places = np.flatnonzero(synthetic & same_day & (block["kind"] == Kind.SNAPSHOT_START))
+    places = np.flatnonzero(synthetic & same_day & (block["kind"] == Kind.SYNC_CHANGE))
     if not len(places):
         return block
     ends = np.array(block[places])

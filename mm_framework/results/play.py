@@ -27,7 +27,7 @@ from mm_framework.results.parts import TableParts
 from mm_framework.results.path import Instrument, TopPath, market_paths
 from mm_framework.results.path_table import table_of
 from mm_framework.results.setup import Setup, values_of
-from mm_framework.results.summary import summarize
+from mm_framework.results.summary import GRID_NS, summarize
 from mm_framework.results.tables import tables_of
 from mm_framework.results.venue_path import compiled_paths
 from mm_framework.results.watchdog import watchdog
@@ -108,10 +108,10 @@ def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:
     outcome = played.outcome
     refused = Counter(sent.refusal.text for sent in outcome.sent if sent.refusal is not None)
     intents, columns = len(outcome.intents), columns_of(outcome, paths)
-    grid = {"grid_ns": round(played.setup.backtest.grid_s * 1e9)} if columns.marks else {}
+    grid_ns = round(played.setup.backtest.grid_s * 1e9) if columns.marks else GRID_NS
     _forget(outcome)
     return {
-        **summarize(columns, played.setup.limits, charge=_charge(played), **grid),
+        **summarize(columns, played.setup.limits, charge=_charge(played), grid_ns=grid_ns),
         "intents": intents,
         "refused_by_allocator": dict(sorted(refused.items())),
     }
