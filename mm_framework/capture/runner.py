@@ -181,6 +181,11 @@ class Capture:
 
     # the run
 
+    @property
+    def begun(self) -> bool:
+        """Whether `run` was called, which closes the bundle in every case."""
+        return self._ending is not None
+
     async def run(self, max_seconds: float | None = None) -> CaptureResult:
         """Run until `stop`, ``max_seconds`` from now, a listener's end or an error, which is raised.
 

@@ -24,42 +24,59 @@ class CaptureSettings:
         "websockets", help="WebSocket library: websockets, or picows (extra, faster)."
     )
     open_timeout_s: float = setting(
-        10.0, help="Longest wait for a connection to open.", aliases=("ws_open_timeout_s",)
+        10.0,
+        help="Longest wait for a connection to open.",
+        aliases=("ws_open_timeout_s",),
+        validator=validators.gt(0),
     )
-    close_timeout_s: float = setting(2.0, help="Longest wait for a connection to close in order.")
+    close_timeout_s: float = setting(
+        2.0, help="Longest wait for a connection to close in order.", validator=validators.ge(0)
+    )
     ping_interval_s: float = setting(
         20.0,
         help="Time between WebSocket pings; 0: none.",
         aliases=("ws_ping_interval_s", "ws_ping_interval_seconds"),
+        validator=validators.ge(0),
     )
     ping_timeout_s: float = setting(
         60.0,
         help="Longest wait for the answer to a WebSocket ping.",
         aliases=("ws_ping_timeout_s", "ws_ping_timeout_seconds"),
+        validator=validators.gt(0),
     )
     reconnect_backoff_s: float = setting(
         1.0,
         help="Ceiling of the first delay before a reconnect; doubles with each attempt.",
         aliases=("ws_reconnect_backoff_s",),
+        validator=validators.ge(0),
     )
     reconnect_backoff_max_s: float = setting(
-        30.0, help="Highest ceiling of that delay.", aliases=("ws_reconnect_backoff_max_s",)
+        30.0,
+        help="Highest ceiling of that delay.",
+        aliases=("ws_reconnect_backoff_max_s",),
+        validator=validators.ge(0),
     )
-    stable_s: float = setting(30.0, help="A connection that lasted so long lets the delays begin anew.")
+    stable_s: float = setting(
+        30.0, help="A connection that lasted so long lets the delays begin anew.", validator=validators.ge(0)
+    )
     first_attempts: int = setting(
-        3, help="Attempts to open the first connection of a shard before the run gives up; 0: no end."
+        3,
+        help="Attempts to open the first connection of a shard before the run gives up; 0: no end.",
+        validator=validators.ge(0),
     )
     max_session_s: float = setting(
         0.0,
         help="Age at which a connection hands over to a new one, up to a tenth sooner where there are more,"
         " so that not all do at once; 0: never.",
         aliases=("ws_max_session_s",),
+        validator=validators.ge(0),
     )
     no_data_warn_s: float = setting(
         10.0,
         help="Silence of a connection that is warned about, and of an instrument that the ledger of its day"
         " tells; 0: never.",
         aliases=("ws_no_data_warn_s",),
+        validator=validators.ge(0),
     )
     heartbeat_s: float = setting(
         1.0, help="Time between heartbeat lines in the run log.", validator=validators.gt(0)
@@ -80,11 +97,13 @@ class CaptureSettings:
         10.0,
         help="Time between looks at the disk and at memory, in a thread; 0: never.",
         aliases=("capture_disk_usage_interval_seconds",),
+        validator=validators.ge(0),
     )
     overrun_mib: float = setting(
         16.0,
         help="What may still be kept of connections whose reading is paused because the disk is slow;"
         " frames beyond are dropped, and the log says so.",
+        validator=validators.ge(0),
     )
     rest_timeout_s: float = setting(
         30.0, help="Longest wait for the whole answer to an HTTP request.", validator=validators.gt(0)
@@ -107,7 +126,9 @@ class CaptureSettings:
         help="Do not check certificates: for local debugging only.",
         aliases=("insecure_tls",),
     )
-    jitter_seed: int = setting(0, help="Seed of the reconnect delays; 0: another one each run.")
+    jitter_seed: int = setting(
+        0, help="Seed of the reconnect delays; 0: another one each run.", validator=validators.ge(0)
+    )
     summary_every_s: float = setting(
         0.0,
         help="Time between lines on the age of the best prices that tickers tell; 0: none.",
@@ -207,7 +228,9 @@ class AlertSettings:
     )
     on: tuple[str, ...] = setting(ALERT_KINDS, help="What is told.", validator=_known)
     min_interval_s: float = setting(
-        300.0, help="Least time between two alerts of a kind; those between are counted."
+        300.0,
+        help="Least time between two alerts of a kind; those between are counted.",
+        validator=validators.ge(0),
     )
     timeout_s: float = setting(
         10.0, help="Longest that a webhook or a command may take.", validator=validators.gt(0)
@@ -215,7 +238,9 @@ class AlertSettings:
     resyncs: int = setting(
         20, help="Books resynced within a minute that are a storm.", validator=validators.ge(1)
     )
-    disk_low_gib: float = setting(5.0, help="Free disk below which there is an alert.")
+    disk_low_gib: float = setting(
+        5.0, help="Free disk below which there is an alert.", validator=validators.ge(0)
+    )
 
     @property
     def enabled(self) -> bool:

@@ -120,7 +120,10 @@ def prepared(
     progress: Callable[[Beat], None] | None = None,
     hear: Callable[[Beat], None] | None = None,
 ) -> Iterator[Capture]:
-    """A capture that is ready to run within the block, with its bundle and its sinks; see `run_live`."""
+    """A capture that is ready to run within the block, with its bundle and its sinks; see `run_live`.
+
+    An error before it has begun leaves no bundle behind: nobody takes it for one that was killed.
+    """
     settings = app.load(CaptureSettings).value
     feed_settings = app.load(FeedSettings).value
     clock_settings = app.load(ClockSettings).value
@@ -135,24 +138,32 @@ def prepared(
     stamp = Stamp(RealClock())
     run_id = default_run_id(stamp.wall0_ns) if request.record is None else request.record.name
     told = contextlib.nullcontext(progress) if progress else telling(app, run_id, live=request.view)
+    alerts, keeper = _alerts(app, request), keeper_of(app, choice)
     with told as tell, live_sinks(app, request.sinks, plan, stamp, run_id) as sinks:
         writer = None if request.record is None else _writer(app, request.record, plan, stamp)
-        yield Capture(
-            plan,
-            kits,
-            transport,
-            stamp=stamp,
-            settings=settings,
-            feed_settings=feed_settings,
-            clock_settings=clock_settings,
-            writer=writer,
-            listeners=(*listeners, *sinks, *_summaries(settings, clock_settings, stamp)),
-            tls=tls,
-            progress=tell if hear is None else _both(tell, hear),
-            host=None if request.record is None else HostProbe(request.record),
-            alerts=_alerts(app, request),
-            keeper=keeper_of(app, choice),
-        )
+        run = None
+        try:
+            run = Capture(
+                plan,
+                kits,
+                transport,
+                stamp=stamp,
+                settings=settings,
+                feed_settings=feed_settings,
+                clock_settings=clock_settings,
+                writer=writer,
+                listeners=(*listeners, *sinks, *_summaries(settings, clock_settings, stamp)),
+                tls=tls,
+                progress=tell if hear is None else _both(tell, hear),
+                host=None if request.record is None else HostProbe(request.record),
+                alerts=alerts,
+                keeper=keeper,
+            )
+            yield run
+        except BaseException:
+            if writer is not None and (run is None or not run.begun):
+                writer.discard()
+            raise
 
 
 def chosen(app: App, request: LiveRequest) -> Choice:

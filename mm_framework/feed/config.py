@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import attrs
+from attrs import validators
 import cattrs
 from cattrs.gen import make_dict_unstructure_fn, override
 
@@ -37,61 +38,92 @@ class FeedSettings:
     idle_timeout_s: float = setting(
         0.0,
         help="Silence of a connection after which it is dead; 0: as the venue's adapter says.",
+        validator=validators.ge(0),
     )
-    ping_timeout_s: float = setting(10.0, help="Longest wait for the answer to an application ping.")
+    ping_timeout_s: float = setting(
+        10.0, help="Longest wait for the answer to an application ping.", validator=validators.gt(0)
+    )
     metadata_timeout_s: float = setting(
-        5.0, help="Longest wait for instrument definitions before the subscriptions go out without them."
+        5.0,
+        help="Longest wait for instrument definitions before the subscriptions go out without them.",
+        validator=validators.ge(0),
     )
     ack_timeout_s: float = setting(
-        10.0, help="Longest wait for an acknowledgement, or for a snapshot after it, before asking again."
+        10.0,
+        help="Longest wait for an acknowledgement, or for a snapshot after it, before asking again.",
+        validator=validators.gt(0),
     )
     snapshot_timeout_s: float = setting(
-        60.0, help="Longest wait for a snapshot over REST, its place in the queue included."
+        60.0,
+        help="Longest wait for a snapshot over REST, its place in the queue included.",
+        validator=validators.gt(0),
     )
     stream_idle_s: float = setting(
         120.0,
         help="Silence of one subscription on a live connection after which it is subscribed anew.",
         aliases=("ws_data_idle_reconnect_seconds",),
+        validator=validators.gt(0),
     )
     unanswered_reconnect: int = setting(
         3,
         help="Questions in a row about one subscription that have no answer, after which its connection is"
         " replaced; after as many more its book is declared lost and asked for slowly; 0: never.",
+        validator=validators.ge(0),
     )
     witness_wait_s: float = setting(
         2.0,
         help="How long a book's hash may differ before REST is asked for a witness, and how long frames that"
         " are on their way are awaited before its word counts against the book.",
+        validator=validators.ge(0),
     )
-    witness_pause_s: float = setting(10.0, help="Shortest pause between witnesses of two doubts of one book.")
+    witness_pause_s: float = setting(
+        10.0, help="Shortest pause between witnesses of two doubts of one book.", validator=validators.ge(0)
+    )
     witness_attempts: int = setting(
         3,
         help="Questions to a witness about one doubt, after which the subscription is asked anew; 0: a hash"
         " that differs is only counted.",
+        validator=validators.ge(0),
     )
     handover_timeout_s: float = setting(
-        30.0, help="Longest wait for the connection that is to replace another one."
+        30.0,
+        help="Longest wait for the connection that is to replace another one.",
+        validator=validators.gt(0),
     )
     handover_retry_s: float = setting(
-        60.0, help="Pause before a connection that could not be replaced is tried again."
+        60.0,
+        help="Pause before a connection that could not be replaced is tried again.",
+        validator=validators.ge(0),
     )
     handover_settle_s: float = setting(
         2.0,
         help="How long two connections carry the same at least, when some subscription says nothing on the"
         " new one: what is on its way on the old one still arrives.",
+        validator=validators.ge(0),
     )
     refresh_min_interval_s: float = setting(
         30.0,
         help="Least time between two requests for a snapshot that widens what is known of one book, when its"
         " best price lies beyond that; it doubles while they fail; 0: none is asked for.",
+        validator=validators.ge(0),
     )
-    resync_backoff_s: float = setting(1.0, help="Pause before the second resync in a row; it doubles.")
-    resync_backoff_max_s: float = setting(30.0, help="Longest pause between resyncs of one instrument.")
+    resync_backoff_s: float = setting(
+        1.0, help="Pause before the second resync in a row; it doubles.", validator=validators.ge(0)
+    )
+    resync_backoff_max_s: float = setting(
+        30.0, help="Longest pause between resyncs of one instrument.", validator=validators.ge(0)
+    )
     resync_attempts: int = setting(
-        5, help="Losses in a row after which a book is kept as unverified and retried slowly."
+        5,
+        help="Losses in a row after which a book is kept as unverified and retried slowly.",
+        validator=validators.ge(0),
     )
-    unverified_retry_s: float = setting(300.0, help="Pause between resyncs of an unverified book.")
-    stable_s: float = setting(60.0, help="SYNCED for so long, the next loss counts as the first again.")
+    unverified_retry_s: float = setting(
+        300.0, help="Pause between resyncs of an unverified book.", validator=validators.ge(0)
+    )
+    stable_s: float = setting(
+        60.0, help="SYNCED for so long, the next loss counts as the first again.", validator=validators.ge(0)
+    )
 
 
 @attrs.frozen

@@ -37,17 +37,25 @@ class DaySettings:
         3600.0,
         help="Time that a rotated live file is kept; 0: for ever.",
         aliases=("live_stream_retention_s",),
+        validator=validators.ge(0),
     )
     heartbeat_s: float = setting(
-        30.0, help="Time between heartbeats in log and ledger.", aliases=("heartbeat_sec",)
+        30.0,
+        help="Time between heartbeats in log and ledger.",
+        aliases=("heartbeat_sec",),
+        validator=validators.ge(0),
     )
     sync_warn_after_s: float = setting(
-        10.0, help="Time without a proved book that the ledger tells.", aliases=("sync_warn_after_sec",)
+        10.0,
+        help="Time without a proved book that the ledger tells.",
+        aliases=("sync_warn_after_sec",),
+        validator=validators.ge(0),
     )
     max_buffer_warn: int = setting(
         5000,
         help="Updates waiting for a snapshot that the ledger tells.",
         aliases=("max_buffer_warn",),
+        validator=validators.ge(0),
     )
     orderbook_buffer_rows: int = setting(
         500,
@@ -65,6 +73,7 @@ class DaySettings:
         1.0,
         help="Longest time that a gzip member covers; a kill loses at most that.",
         aliases=("buffer_flush_interval_sec",),
+        validator=validators.ge(0),
     )
     folder_date: str = setting(
         "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import attrs
+from attrs import validators
 
 from mm_framework.settings import section, setting
 
@@ -17,7 +18,9 @@ class SinkSettings:
     """Where the sinks of a live run are written, and the queue before them."""
 
     queue_mib: float = setting(
-        64.0, help="Memory of records that wait for the sinks; beyond it the run waits for them."
+        64.0,
+        help="Memory of records that wait for the sinks; beyond it the run waits for them.",
+        validator=validators.ge(0),
     )
     process: Literal["auto", "always", "never"] = setting(
         "auto",

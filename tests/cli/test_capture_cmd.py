@@ -18,7 +18,11 @@ from click.testing import CliRunner, Result
 from processes import WAIT_S, Emulated, capture_process, emulated_kraken, ended_at, wait_for_frames
 
 from mm_framework.bundle.run import open_run
+from mm_framework.capture.runner import Capture
 from mm_framework.cli import main
+from mm_framework.cli.app import App
+from mm_framework.cli.live import LiveRequest, run_live
+from mm_framework.errors import EnvironmentFailed
 
 pytest.importorskip("mm_kraken")
 
@@ -164,6 +168,49 @@ def test_a_wrong_path_is_told_with_the_servers_status(emulated: Emulated, tmp_pa
     endpoint = emulated.endpoint.replace("/v2", "/v9")
     arguments = ("kraken:BTC/EUR", "--endpoint", endpoint, "--capture-first-attempts", "1")
     refused(invoke(tmp_path, *arguments), 5, "HTTP 404", "1 attempt")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--bundle-queue-mib", "-1"),
+        ("--sinks-queue-mib", "-1"),
+        ("--feed-stream-idle-s", "0"),
+        ("--capture-reconnect-backoff-s", "-1"),
+        ("--sink-day-files-heartbeat-s", "-1"),
+        ("--alerts-min-interval-s", "-1"),
+    ],
+)
+def test_a_time_or_a_size_that_cannot_be_is_refused(tmp_path: Path, flag: str, value: str) -> None:
+    """A queue of less than nothing is always full: such a run would record nothing, or never end."""
+    sink = ("--sink", f"day-files={tmp_path / 'days'}")
+    arguments = ("kraken:BTC/EUR", "--endpoint", "ws://127.0.0.1:1", "--capture-first-attempts", "1")
+    refused(invoke(tmp_path, *arguments, *sink, flag, value), 2, f"from flag {flag}", "must be >")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_does_not_begin_leaves_no_bundle(tmp_path: Path) -> None:
+    """Else the next run would take it for one that was killed."""
+    app = App(env={"MM_DATA_DIR": str(tmp_path)})
+    request = LiveRequest(
+        ("kraken:BTC/EUR",), endpoints=("ws://127.0.0.1:1",), record=tmp_path / "runs" / "r1"
+    )
+
+    def attach(run: Capture) -> None:
+        assert (tmp_path / "runs" / "r1" / "manifest.json").exists()
+        raise EnvironmentFailed("the port is taken")
+
+    with pytest.raises(EnvironmentFailed, match="the port is taken"):
+        run_live(app, request, attach=attach)
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_the_manifest_keeps_who_is_alerted(emulated: Emulated, tmp_path: Path) -> None:
+    arguments = ("kraken:BTC/EUR", "--endpoint", emulated.endpoint, "--max-seconds", "0.1")
+    result = invoke(tmp_path, *arguments, "--run-id", "r1", "--alerts-disk-low-gib", "0.001")
+    assert (tmp_path / "runs" / "r1").exists(), result.stderr
+    config = open_run(tmp_path / "runs" / "r1").manifest.config["alerts"]
+    assert config["disk_low_gib"] == {"value": 0.001, "origin": "flag --alerts-disk-low-gib"}
 
 
 def test_tls_needs_a_trusted_authority_or_a_loud_switch(tmp_path: Path) -> None:
