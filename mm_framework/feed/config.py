@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 import attrs
-from attrs import validators
 import cattrs
+from attrs import validators
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from mm_framework.contracts.adapter import Adapter, Subscription
