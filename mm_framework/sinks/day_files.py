@@ -89,8 +89,8 @@ class DayFiles:
             tape = kept.tape
             mine = tape.take(seen, told.get(tape.instrument, ()), messages.get(tape.instrument, ()))
             self._add(kept, mine, now_ns, recv_ns)
-            if tape.rearmed:
-                tape.rearmed = False
+            if tape.timers.rearmed:
+                tape.timers.rearmed = False
                 self._time_ns = min(self._time_ns, tape.due_ns or NEVER)
         for gone in seen.unfollowed:
             self._unfollow(gone)

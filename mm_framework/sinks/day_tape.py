@@ -37,6 +37,7 @@ from mm_framework.model.instrument import Definition
 from mm_framework.sinks.books import Book
 from mm_framework.sinks.day_lines import DayLines, Line, Snapshot, Texts, loss_facts, payload_of
 from mm_framework.sinks.day_settings import DaySettings
+from mm_framework.sinks.day_timers import DayTimers
 
 __all__ = ["DayTape"]
 
@@ -48,30 +49,19 @@ _BOOK_KINDS: Final = frozenset(map(int, (Kind.LEVEL, Kind.SNAPSHOT_START)))
 _ENDS: Final = (Reason.SHUTDOWN, Reason.RECORDING_END)
 
 
-@attrs.define
-class _Timers:
-    """What the ledger tells when nothing happens. Times are mono_ns, None where nothing is awaited."""
-
-    heartbeat_ns: int | None = None
-    last_data_ns: int | None = None
-    silent_told: bool = False
-    unsynced_ns: int | None = None
-    unsynced_told: bool = False
-    buffer_told: bool = False
-
-
 class DayTape:
     """``lines`` spells and numbers; `take` gives what one record adds to the folder.
 
-    ``no_data_warn_s``: the silence of the instrument that the ledger tells, 0: none. ``rearmed``: `due_ns`
-    may be sooner than it was; whoever waits for it looks, and clears it.
+    ``no_data_warn_s``: the silence of the instrument that the ledger tells, 0: none. ``timers``: what it
+    tells when nothing happens.
     """
 
     def __init__(
         self, instrument: str, symbol: str, lines: DayLines, settings: DaySettings, no_data_warn_s: float
     ) -> None:
         self.instrument, self.symbol, self.lines = instrument, symbol, lines
-        self._settings, self._no_data_warn_s = settings, no_data_warn_s
+        self._settings = settings
+        self.timers = DayTimers(settings.heartbeat_s, no_data_warn_s, settings.sync_warn_after_s)
         self.book: Book | None = None
         self._state = SyncState.CONNECTING
         self._built = False
@@ -82,9 +72,7 @@ class DayTape:
         self._links: set[int] = set()
         self._fed: set[tuple[int, str]] = set()
         self._resyncs = self._refreshes = self._waiting = self._frames = 0
-        self._opened = self._resyncing = self._over = False
-        self._timers = _Timers()
-        self.rearmed = True
+        self._opened = self._resyncing = self._over = self._buffer_told = False
         self._cells: dict[int, list[str]] = {}
         self._no_level = ["0,0"] * settings.depth_levels
 
@@ -101,7 +89,8 @@ class DayTape:
 
     def rest(self) -> None:
         """Nothing of it is followed: no time passes, and the book holds nothing."""
-        self._timers, self.rearmed = _Timers(), True
+        self.timers.rest()
+        self._buffer_told = False
         if self.book is not None:
             self.book.load((), ())
 
@@ -132,7 +121,7 @@ class DayTape:
         self._first_data(seen, told)
         self._requests(seen)
         self._read(seen, told, messages)
-        self._arm(record.mono_ns)
+        self.timers.arm(record.mono_ns, synced=self._state is SyncState.SYNCED or not self._has_book)
         if record.kind == RecordKind.CONTROL:
             self._stop(seen)
         return self.lines.take()
@@ -193,10 +182,7 @@ class DayTape:
             if key not in self._fed:
                 self._fed.add(key)
                 self.lines.event("ws_first_data", {"connection": key[0], "channel": told.channel})
-        timers = self._timers
-        if timers.silent_told or timers.last_data_ns is None:
-            timers.silent_told, self.rearmed = False, True
-        timers.last_data_ns = seen.record.mono_ns
+        self.timers.heard(seen.record.mono_ns)
 
     def _requests(self, seen: Seen) -> None:
         """What asks for a snapshot: a subscription of the book, or a request over REST."""
@@ -215,45 +201,24 @@ class DayTape:
     @property
     def due_ns(self) -> int | None:
         """The mono_ns from which on `pass_time` has something to tell."""
-        if self._over:
-            return None
-        timers, settings = self._timers, self._settings
-        due_ns = timers.heartbeat_ns if settings.heartbeat_s else None
-        if not timers.silent_told:
-            due_ns = _sooner(due_ns, _after(timers.last_data_ns, self._no_data_warn_s))
-        if not timers.unsynced_told:
-            due_ns = _sooner(due_ns, _after(timers.unsynced_ns, settings.sync_warn_after_s))
-        return due_ns
+        return None if self._over else self.timers.due_ns
 
     def pass_time(self, now_ns: int, recv_ns: int) -> list[Line | Snapshot]:
         """The ledger's lines about time that has passed, with the first record at or after it."""
         due_ns = self.due_ns
         if due_ns is None or now_ns < due_ns:
             return []
-        timers, settings = self._timers, self._settings
         self.lines.recv_ms = recv_ns // 1_000_000
-        if settings.heartbeat_s and timers.heartbeat_ns is not None and now_ns >= timers.heartbeat_ns:
-            self.lines.event("heartbeat", {"state": self._state.name, "frames": self._frames})
-            timers.heartbeat_ns = now_ns + round(settings.heartbeat_s * 1e9)
-        silent_ns = None if timers.silent_told else _after(timers.last_data_ns, self._no_data_warn_s)
-        if silent_ns is not None and timers.last_data_ns is not None and now_ns >= silent_ns:
-            timers.silent_told = True
-            self.lines.event("ws_no_data", {"silent_s": round((now_ns - timers.last_data_ns) / 1e9, 3)})
-        late_ns = None if timers.unsynced_told else _after(timers.unsynced_ns, settings.sync_warn_after_s)
-        if late_ns is not None and timers.unsynced_ns is not None and now_ns >= late_ns:
-            timers.unsynced_told = True
-            for_s = round((now_ns - timers.unsynced_ns) / 1e9, 3)
-            self.lines.event("sync_warning", {"state": self._state.name, "for_s": for_s})
+        for word, for_s in self.timers.passed(now_ns):
+            self.lines.event(word, self._of_passing(word, for_s))
         return self.lines.take()
 
-    def _arm(self, now_ns: int) -> None:
-        timers = self._timers
-        if timers.heartbeat_ns is None:
-            timers.heartbeat_ns, self.rearmed = now_ns + round(self._settings.heartbeat_s * 1e9), True
-        if self._state is SyncState.SYNCED or not self._has_book:
-            timers.unsynced_ns = None
-        elif timers.unsynced_ns is None:
-            timers.unsynced_ns, timers.unsynced_told, self.rearmed = now_ns, False, True
+    def _of_passing(self, word: str, for_s: float) -> dict[str, Any]:
+        if word == "heartbeat":
+            return {"state": self._state.name, "frames": self._frames}
+        if word == "ws_no_data":
+            return {"silent_s": for_s}
+        return {"state": self._state.name, "for_s": for_s}
 
     # market data
 
@@ -339,7 +304,7 @@ class DayTape:
             tag = f"refresh_{self._refreshes:06d}"
         else:
             tag = f"resync_{self._resyncs:06d}" if self._resyncs else "initial"
-        self._built, self._waiting, self._timers.buffer_told = True, 0, False
+        self._built, self._waiting, self._buffer_told = True, 0, False
         levels = list(told.levels) if told is not None else list(self._levels_of(seen, message))
         definition = self.book.definition
         self.lines.snapshot(tag, levels, message.last, message.checksum, payload_of(seen), definition)
@@ -371,8 +336,8 @@ class DayTape:
         if not self._built and told.levels:
             self._waiting += 1
             limit = self._settings.max_buffer_warn
-            if limit and self._waiting >= limit and not self._timers.buffer_told:
-                self._timers.buffer_told = True
+            if limit and self._waiting >= limit and not self._buffer_told:
+                self._buffer_told = True
                 self.lines.event("buffer_warning", {"waiting": self._waiting})
         self.lines.diff(seen, told)
 
@@ -422,14 +387,6 @@ _LIFECYCLE: Final = {
     RecordKind.DROP: DayTape._on_drop,
     RecordKind.CLOCK: DayTape._on_clock,
 }
-
-
-def _after(time_ns: int | None, seconds: float) -> int | None:
-    return None if time_ns is None or not seconds else time_ns + round(seconds * 1e9)
-
-
-def _sooner(one: int | None, other: int | None) -> int | None:
-    return one if other is None or (one is not None and one <= other) else other
 
 
 def _asks(request: HttpRequest, instrument: str) -> bool:
