@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -199,6 +199,15 @@ class LatencySettings:
             raise ValueError("model table and table FILE belong together")
 
 
+_MOST_POWER: Final = 16
+"""So that any number of lots to this power is a float."""
+
+
+def _queue_power(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not 0 < value <= _MOST_POWER:
+        raise ValueError(f"{attribute.name} is {value}, expected more than 0 and at most {_MOST_POWER}")
+
+
 @section("matching")
 @attrs.frozen
 class MatchingSettings:
@@ -207,7 +216,9 @@ class MatchingSettings:
     queue: Literal["risk_averse", "power", "power2", "power3", "log", "log2", "optimistic"] = setting(
         "risk_averse", help="Where in the queue a cancel is taken to be: behind us, by chance, all ahead."
     )
-    queue_power: float = setting(2.0, help="Exponent of the power models.", validator=more_than_zero)
+    queue_power: float = setting(
+        2.0, help="Exponent of the power models, at most 16.", validator=_queue_power
+    )
     makers: bool = setting(True, help="Whether resting orders fill at all.")
     takers: Literal["levels", "best"] = setting(
         "levels", help="How far an order takes: all levels within its limit, or the best one only."

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mm_framework.trading.queue import QUEUES, queue_model
+from mm_framework.trading.settings import MatchingSettings
 
 LOTS = st.integers(0, 10_000)
 
@@ -37,6 +38,17 @@ def test_nobody_is_ahead_but_the_level_and_what_was_ahead(
 ) -> None:
     after = queue_model(name)(ahead, ahead + more, new, printed)
     assert 0 <= after <= min(ahead, new)
+
+
+@pytest.mark.parametrize("name", ["power", "power2", "power3"])
+def test_the_largest_power_holds_any_size_and_more_is_refused(name: str) -> None:
+    ahead, level = 2**61, 2**62
+    after = queue_model(name, 16.0)(ahead, level, level // 2, 0)
+    assert 0 <= after <= ahead
+    assert MatchingSettings(queue_power=16.0).queue_power == 16
+    for power in (16.5, 0.0, math.inf):
+        with pytest.raises(ValueError, match="expected more than 0 and at most 16"):
+            MatchingSettings(queue_power=power)
 
 
 def test_prints_are_no_cancels() -> None:
