@@ -26,6 +26,8 @@ from mm_framework.research.columns import Floats, Ints
 __all__ = ["MicroPrice", "NoMicroPrice", "fit_micro_price"]
 
 _TERM_TICKS = 1e-9
+_EDGE = 1e-12
+"""A share as near to the edge of a bin lies on it."""
 _MOST_TERMS = 100_000
 
 
@@ -49,9 +51,10 @@ class MicroPrice:
     terms: int
 
     def adjustment(self, imbalance: Floats, spread: Floats) -> Floats:
-        """G in ticks; ``imbalance`` is signed, as in `features`."""
-        rows = np.searchsorted(self.edges, (imbalance + 1.0) / 2.0, side="right")
-        return np.asarray(self.table[rows, _spread_bins(spread, self.table.shape[1])])
+        """G in ticks, odd in ``imbalance``, which is signed as in `features`."""
+        share, columns = (imbalance + 1.0) / 2.0, _spread_bins(spread, self.table.shape[1])
+        rows, mirror = _bins(share, self.edges), _bins(1.0 - share, self.edges)
+        return np.asarray((self.table[rows, columns] - self.table[mirror, columns]) / 2.0)
 
     def to_json(self) -> dict[str, Any]:
         """JSON values only."""
@@ -82,7 +85,7 @@ def fit_micro_price(
     """
     share = (imbalance + 1.0) / 2.0
     edges = _edges(share, bins)
-    state = np.searchsorted(edges, share, side="right") * spreads + _spread_bins(spread, spreads)
+    state = _bins(share, edges) * spreads + _spread_bins(spread, spreads)
     mirror = (bins - 1 - state // spreads) * spreads + state % spreads
     joined = segment[1:] == segment[:-1]
     moves = np.rint(2.0 * (mid[1:] - mid[:-1]))
@@ -113,6 +116,12 @@ def _edges(share: Floats, bins: int) -> Floats:
     both = np.concatenate([share, 1.0 - share])
     edges = np.quantile(both, np.arange(1, bins) / bins)
     return np.asarray((edges + (1.0 - edges[::-1])) / 2.0)
+
+
+def _bins(share: Floats, edges: Floats) -> Ints:
+    """The bin of each; on an edge the one nearer to the middle, of two in the middle the upper one."""
+    nudge = np.where(share > 0.5 + _EDGE, -_EDGE, _EDGE)
+    return np.searchsorted(edges, share + nudge).astype(np.int64)
 
 
 def _spread_bins(spread: Floats, spreads: int) -> Ints:

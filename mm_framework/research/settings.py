@@ -46,7 +46,11 @@ class ResearchSettings:
         help="Time between training and test: no less than window, latency and horizon together.",
         validator=validators.ge(0),
     )
-    micro_bins: int = setting(10, help="Imbalance bins of the micro-price.", validator=validators.ge(2))
+    micro_bins: int = setting(
+        10,
+        help="Imbalance bins of the micro-price; the middle one of an odd number has no direction.",
+        validator=validators.ge(2),
+    )
     micro_spreads: int = setting(
         4,
         help="Spreads of the micro-price, in ticks; the last stands for wider ones.",

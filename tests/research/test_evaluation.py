@@ -21,7 +21,7 @@ PAIRS = [
     for other, score in (("majority", "hit_moves"), ("last_move", "hit_moves"), ("no_change", "r2"))
 ]
 SETTINGS = ResearchSettings(
-    sample_ms=100, horizon_ms=100, latency_ms=0, window_ms=100, gap_ms=200, resamples=500, micro_bins=5
+    sample_ms=100, horizon_ms=100, latency_ms=0, window_ms=100, gap_ms=200, resamples=500, micro_bins=6
 )
 
 

@@ -66,6 +66,21 @@ def test_the_table_is_odd_and_the_next_heavier_bin_is_the_mirror(
     assert np.max(np.abs(table + table[::-1])) < 1e-6
 
 
+def test_sizes_that_are_equal_foretell_nothing_and_mirrors_are_opposite() -> None:
+    """Small whole sizes: most shares lie on the edge of a bin."""
+    draw = np.random.default_rng(1)
+    bids, asks = draw.integers(1, 4, (2, 20_000))
+    imbalance = (bids - asks) / (bids + asks)
+    up, moves = draw.random(20_000) < 0.5 + 0.4 * imbalance, draw.random(20_000) < 0.3
+    mid = 1000 + np.concatenate([[0], np.cumsum(np.where(moves, np.where(up, 0.5, -0.5), 0.0))[:-1]])
+    found = fit_micro_price(imbalance, np.ones(20_000), mid, np.zeros(20_000, np.int64), bins=10, spreads=1)
+    values = found.adjustment(np.unique(imbalance), np.ones(len(np.unique(imbalance))))
+    assert np.array_equal(values, -values[::-1])
+    assert values[len(values) // 2] == 0
+    assert np.all(np.diff(values) >= 0)
+    assert values[-1] > 0.01
+
+
 def test_more_bids_lift_it_where_bids_foretell_a_rise() -> None:
     table = fitted(walk(60_000, seed=5, strength=0.9), bins=5, spreads=1).table[:, 0]  # type: ignore[attr-defined]
     assert np.all(np.diff(table) > 0)
