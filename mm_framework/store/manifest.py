@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import attrs
 import msgspec
 
+from mm_framework.bundle.times import FIRST_NS, LAST_NS
 from mm_framework.errors import ManifestMismatch, SchemaMismatch, StoreError
+from mm_framework.store.consistency import check
 from mm_framework.store.partitions import MANIFEST, Partition, is_ours
 from mm_framework.store.root import Root, checked
 from mm_framework.store.schema import SCHEMA_VERSION, TABLES
@@ -25,7 +27,10 @@ FORMAT: Final = "mm-store"
 Status = Literal["PASS", "WARN", "QUARANTINE", "REJECT"]
 _RANKS: Final = ("PASS", "WARN", "QUARANTINE", "REJECT")
 
-Note = tuple[str, int, int, str]
+Ns = Annotated[int, msgspec.Meta(ge=FIRST_NS, le=LAST_NS)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=LAST_NS)]
+
+Note = tuple[str, Ns, Ns, str]
 """What an input shows and its rows do not: ``(instrument, from_ns, to_ns, flag)``, by receive time."""
 
 
@@ -45,10 +50,10 @@ class Input:
     sha256: str
     files: dict[str, tuple[int, int]]
     versions: dict[str, str]
-    start_ns: int
-    rows: int
+    start_ns: Ns
+    rows: Count
     definitions: tuple[dict[str, Any], ...] = ()
-    offsets: dict[int, tuple[tuple[int, float], ...]] = attrs.field(factory=dict)
+    offsets: dict[int, tuple[tuple[Ns, float], ...]] = attrs.field(factory=dict)
     symbols: dict[str, str] = attrs.field(factory=dict)
     notes: tuple[Note, ...] = ()
     counts: dict[str, int] = attrs.field(factory=dict)
@@ -62,8 +67,8 @@ class Verdict:
 
     status: Status
     flags: tuple[str, ...] = ()
-    intervals: tuple[tuple[int, int, str], ...] = ()
-    tagged: tuple[tuple[int, int, str], ...] = ()
+    intervals: tuple[tuple[Ns, Ns, str], ...] = ()
+    tagged: tuple[tuple[Ns, Ns, str], ...] = ()
 
     @property
     def rank(self) -> int:
@@ -92,10 +97,10 @@ class Stretch:
     """
 
     instrument: str
-    rows: int
+    rows: Count
     digest: str
-    first_ns: int
-    last_ns: int
+    first_ns: Ns
+    last_ns: Ns
     verdict: Verdict
 
 
@@ -108,10 +113,10 @@ class Part:
 
     partition: Partition
     run: str
-    files: dict[str, tuple[str, str, int]]
+    files: dict[str, tuple[str, str, Count]]
     stretches: tuple[Stretch, ...]
-    synthetic: int = 0
-    cuts: tuple[tuple[str, int, int], ...] = ()
+    synthetic: Count = 0
+    cuts: tuple[tuple[str, Ns, Ns], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -126,8 +131,8 @@ class Overlap:
     instrument: str
     winner: str
     loser: str
-    from_ns: int
-    to_ns: int
+    from_ns: Ns
+    to_ns: Ns
 
 
 @attrs.frozen
@@ -236,6 +241,7 @@ class StoreManifest:
             strange = {table for part in manifest.parts for table in part.files} - set(TABLES)
             if strange:
                 raise StoreError(f"there is no table {min(strange)!r}, only {', '.join(TABLES)}", path=path)
+            check(manifest)
         except (msgspec.ValidationError, StoreError) as error:
             raise ManifestMismatch(f"{path} does not fit schema {schema}: {error}", path=path) from None
         return manifest

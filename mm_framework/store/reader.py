@@ -84,18 +84,11 @@ class Store:
         self.root, self.manifest, self._cache = root, manifest, cache
         self._database: Database | None = None
         self._stored = manifest.partitions()
-        try:
-            self._known = {
-                (one.run, int(line["number"])): Definition(**line)
-                for one in manifest.inputs
-                for line in one.definitions
-            }
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"the manifest of {root.url} describes an instrument as this version does not: {error};"
-                " `mm store build` makes it anew from the runs",
-                path=root.url,
-            ) from None
+        self._known = {
+            (one.run, int(line["number"])): Definition(**line)
+            for one in manifest.inputs
+            for line in one.definitions
+        }
 
     def __enter__(self) -> Self:
         return self

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -89,6 +91,42 @@ def test_a_definition_that_is_not_known_is_told(store: Path) -> None:
     manifest.write_text(manifest.read_text().replace("venue_symbol", "wenue_symbol"))
     with pytest.raises(StoreError, match="describes an instrument as this version does not"):
         open_store(store)
+
+
+def edited(store: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
+    body = json.loads((store / "manifest.json").read_text())
+    edit(body)
+    (store / "manifest.json").write_text(json.dumps(body))
+    return store
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda body: body["inputs"].append(body["inputs"][0]), "named twice"),
+        (lambda body: body["inputs"][0].update(run="another"), "of no input"),
+        (lambda body: body["inputs"][0]["definitions"][0].update(depth=-1), "depth is -1"),
+        (lambda body: body["inputs"][0]["definitions"][0].update(price_scale=99), "a scale is 99"),
+        (lambda body: body["inputs"][0]["definitions"][0].update(number=2**70), "a number is"),
+        (lambda body: body["inputs"][0]["definitions"][0].update(id="no id"), "venue:SYMBOL"),
+        (lambda body: body["inputs"][0]["definitions"][0].update(id=[]), "id"),
+        (lambda body: body["inputs"][0]["definitions"][0].update(more=1), "'more' is not known"),
+        (lambda body: body["inputs"][0]["definitions"].pop(), "which its input does not"),
+        (lambda body: body["inputs"][0]["offsets"].update({"0": [[2**70, 1.0]]}), "offsets"),
+        (lambda body: body["parts"].append(body["parts"][0]), "has run 'run' twice"),
+        (lambda body: body["parts"][0].update(stretches=[]), "no instrument"),
+        (lambda body: body["parts"][0]["files"].pop("events"), "no events"),
+        (lambda body: body["parts"][0]["partition"].__setitem__(1, "yesterday"), "no date"),
+        (lambda body: body["parts"][0]["stretches"][0].update(last_ns=2**70), "last_ns"),
+    ],
+    ids=lambda given: given.replace(" ", "-") if isinstance(given, str) else "",
+)
+def test_a_manifest_that_does_not_fit_together_is_told(
+    store: Path, edit: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    with pytest.raises(StoreError, match=told) as caught:
+        open_store(edited(store, edit))
+    assert caught.value.exit_code == 4
 
 
 def test_a_table_that_is_not_known_is_told(store: Path) -> None:
