@@ -12,9 +12,11 @@ import numpy as np
 
 from mm_framework.research.columns import Floats, Ints
 
-__all__ = ["Resamples", "resamples"]
+__all__ = ["MAX_BLOCKS", "MIN_BLOCKS", "Resamples", "resamples"]
 
 MIN_DAYS = 20
+MIN_BLOCKS = 10
+"""Fewer blocks do not tell how much an average varies; one would give an interval without width."""
 MAX_BLOCKS = 1000
 """More blocks tell no more of an interval: longer ones are taken instead, and memory stays small."""
 
@@ -42,7 +44,12 @@ class Resamples:
         return np.asarray(total + ring[last + rest] - ring[last])
 
     def interval(self, top: Floats, bottom: Floats, level: float = 0.95) -> tuple[float, float]:
-        """The percentile interval of sum(top)/sum(bottom); NaN when a bottom is 0 in too many resamples."""
+        """The percentile interval of sum(top)/sum(bottom).
+
+        NaN of fewer than MIN_BLOCKS blocks, and when a bottom is 0 in too many resamples.
+        """
+        if self.starts.shape[1] < MIN_BLOCKS:
+            return float("nan"), float("nan")
         with np.errstate(invalid="ignore", divide="ignore"):
             ratios = self.sums(top) / self.sums(bottom)
         good = ratios[np.isfinite(ratios)]

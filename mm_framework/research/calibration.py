@@ -19,7 +19,7 @@ from typing import Final
 import attrs
 import numpy as np
 
-from mm_framework.research.bootstrap import MAX_BLOCKS
+from mm_framework.research.bootstrap import MAX_BLOCKS, MIN_BLOCKS
 from mm_framework.research.bursts import Exposure
 from mm_framework.research.columns import Columns, Floats, Ints
 
@@ -180,11 +180,16 @@ def sigma_of(columns: Columns, apart_s: float, from_ns: int, to_ns: int, shifts:
 def block_fits(
     cells: Cells, exposure: Exposure, span_ns: tuple[int, int], block_s: float, times: int, seed: int
 ) -> tuple[Floats, Floats]:
-    """k and A of resamples of whole blocks of time, a thousand at most; NaN where one has no fit."""
+    """k and A of resamples of whole blocks of time, a thousand at most.
+
+    NaN where one has no fit, and all of them where there are fewer blocks than MIN_BLOCKS.
+    """
     block_ns = max(round(block_s * _S), -(-(span_ns[1] - span_ns[0]) // MAX_BLOCKS))
     edges = np.arange(span_ns[0], span_ns[1] + block_ns, block_ns, dtype=np.int64)
     edges[-1] = span_ns[1]
     blocks = len(edges) - 1
+    if blocks < MIN_BLOCKS:
+        return np.full(times, np.nan), np.full(times, np.nan)
     place = np.clip(np.searchsorted(edges, cells.ts_ns, side="right") - 1, 0, blocks - 1)
     counts = np.bincount(place, minlength=blocks).astype(np.float64)
     sums = np.bincount(place, weights=cells.index, minlength=blocks)

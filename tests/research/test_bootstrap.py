@@ -61,3 +61,12 @@ def test_the_same_seed_draws_the_same() -> None:
 def test_a_ratio_without_a_bottom_has_no_interval() -> None:
     drawn = resamples(np.arange(50), 2, 100, 0)
     assert np.isnan(drawn.interval(np.ones(50), np.zeros(50))).all()
+
+
+@pytest.mark.parametrize(("block", "told"), [(400, False), (50, False), (40, True)])
+def test_a_few_blocks_give_no_interval(block: int, told: bool) -> None:
+    """Of one block every resample is the whole ring: the interval would have no width."""
+    drawn = resamples(np.arange(400), block, 200, 0)
+    low, high = drawn.interval(np.random.default_rng(4).normal(size=400), np.ones(400))
+    assert np.isnan([low, high]).all() or low < high
+    assert np.isfinite([low, high]).all() == told

@@ -129,6 +129,16 @@ def test_a_long_time_is_cut_into_a_thousand_blocks() -> None:
     assert (k.mean(), a.mean()) == pytest.approx((found.k, found.a), rel=0.02)
 
 
+@pytest.mark.parametrize(("block_s", "told"), [(1000.0, False), (120.0, False), (100.0, True)])
+def test_a_few_blocks_of_time_say_nothing_of_the_error(block_s: float, told: bool) -> None:
+    times = np.sort(np.random.default_rng(3).integers(0, 1000 * S, 400))
+    cells = cells_of(law(400, 0.5, seed=9), times, 0.5, 0.5, None)
+    k, a = block_fits(cells, Exposure(np.array([0]), np.array([1000 * S])), (0, 1000 * S), block_s, 50, 0)
+    assert len(k) == len(a) == 50
+    assert np.isfinite(k).all() == np.isfinite(a).all() == told
+    assert not told or k.std() > 0 < a.std()
+
+
 def test_resampled_blocks_spread_as_the_standard_error_says() -> None:
     count = 4000
     times = np.sort(np.random.default_rng(3).integers(0, 1000 * S, count))
