@@ -56,8 +56,8 @@ GROUPS: Final = {
         *(
             f"trading/compiled/{name}.py"
             for name in (
-                *("bits", "columns", "context", "desk", "desk_memory", "layout", "limits", "lines", "loop"),
-                *("market", "own", "places", "queues", "tape", "timers", "venue", "venue_orders"),
+                *("bits", "columns", "context", "desk", "desk_memory", "grid", "layout", "limits", "lines"),
+                *("loop", "market", "own", "places", "queues", "tape", "timers", "venue", "venue_orders"),
                 *("venue_requests", "way"),
             )
         ),

@@ -185,6 +185,10 @@ class EquityGrid:
         """The next time of the grid; 0 before the first `reach`."""
         return self._next_ns or 0
 
+    def go_on(self, next_ns: int) -> None:
+        """The points before ``next_ns``, a time of the grid, were added by another."""
+        self._next_ns = next_ns
+
     def end(self, end_ns: int) -> None:
         """The run is over; all of ``end_ns`` has happened."""
         self.reach(self._at_or_after(end_ns) + 1)

@@ -6,7 +6,8 @@ sums are Python's integers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mm_framework.contracts.fee_model import FeeModel
+from mm_framework.kernels.memory import Buffer
 from mm_framework.model.fixed import MAX, NULL
 from mm_framework.model.orders import Fill, Side
 from mm_framework.trading.backtest import Paid
@@ -32,12 +34,14 @@ Numbers = npt.NDArray[Any]
 
 WAITING: Final = 1 << 14
 """Fills that are kept for one booking."""
+POINTS_ROOM: Final = 1 << 13
 
 _FIELDS: Final = (
     *("SEQ", "TS", "STRATEGY", "SLOT", "ORDER", "SIDE", "PRICE", "SIZE", "MAKER"),
     *("MID2", "MID2_THEN", "MID2_LATER"),
 )
 _AT: Final = {name: getattr(layout, f"FILL_{name}") // 8 for name in _FIELDS}
+_POINT: Final = {name: getattr(layout, f"POINT_{name}") // 8 for name in ("HELD", "FILLS")}
 
 
 @attrs.frozen(eq=False)
@@ -118,7 +122,9 @@ def _enter(account: Account, fills: _Fills, fees: Sequence[int]) -> None:
 
 
 class Books:
-    """Fed with the fills that the loop left in ``fills``; the markets are those of the venue."""
+    """Fed with the fills that the loop left in ``fills``; the markets are those of the venue, at most
+    ``markets``.
+    """
 
     def __init__(
         self,
@@ -128,6 +134,7 @@ class Books:
         grid_ns: int | None,
         fills: Column,
         venue: Half,
+        markets: int,
         names: Sequence[str],
     ) -> None:
         self._run, self._column, self._venue, self._names = run, fills, venue, names
@@ -135,6 +142,10 @@ class Books:
         self._equity = None if grid_ns is None else EquityGrid(self.ledger, grid_ns)
         self._fees: list[int] = []
         self._marked = 0
+        self._points = Column(run, layout.RUN_POINTS, layout.POINT_BYTES, POINTS_ROOM)
+        self._held = Buffer(max(1, len(names) * markets) * layout.HELD_BYTES)
+        run[layout.RUN_HELD], run[layout.RUN_HELD_SLOTS] = self._held.address, markets
+        run[layout.RUN_HELD_COUNT] = len(names) * markets
         run[layout.RUN_HORIZON], run[layout.RUN_GRID] = self.ledger.horizon_ns, grid_ns or 0
 
     @property
@@ -144,8 +155,11 @@ class Books:
 
     def keep(self) -> None:
         """Book the fills since the last call, then the mids of those whose horizon is over."""
+        booked, before = len(self._fees), self._paid_so_far()
         if self.waiting:
-            self._book(self._column.table(len(self._fees), self._column.count))
+            self._book(self._column.table(booked, self._column.count))
+        if self._points.count:
+            self._tell(booked, before)
         first, self._marked = self._marked, self._run[layout.RUN_MARKED]
         for account, table, _ in self._by_account(self._column.table(first, self._marked)):
             fills, later = _Fills.of(table, account.fallback), table[:, _AT["MID2_LATER"]]
@@ -218,6 +232,36 @@ class Books:
         told = None if mid2 == NULL else mid2
         name, instrument = self._names[strategy], self._venue.slots[slot].id
         return Fill(seq, ts_ns, name, instrument, order, Side(side), price, size, bool(maker), told)
+
+    def _paid_so_far(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Cash and fees of each account."""
+        return {key: (account.cash, account.fees) for key, account in self.ledger.accounts.items()}
+
+    def _tell(self, booked: int, before: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        """The points that the loop left, with cash and fees: those ``before``, when ``booked`` fills were
+        booked, and what the fills since then changed.
+        """
+        assert self._equity is not None
+        points, found = self._points.table(0, self._points.count), []
+        fills, paid = self._column.table(booked, len(self._fees)), self._fees[booked:]
+        for place in np.unique(points[:, _POINT["HELD"]]).tolist():
+            strategy, slot = divmod(place, self._run[layout.RUN_HELD_SLOTS])
+            key = (self._names[strategy], self._venue.slots[slot].id)
+            told = points[points[:, _POINT["HELD"]] == place]
+            of_account = (fills[:, _AT["STRATEGY"]] == strategy) & (fills[:, _AT["SLOT"]] == slot)
+            own = np.flatnonzero(of_account)
+            cash, fees = before.get(key, (0, 0))
+            values = fills[own][:, (_AT["SIDE"], _AT["SIZE"], _AT["PRICE"])].tolist()
+            spent = [0, *itertools.accumulate(side * size * price * 10 for side, size, price in values)]
+            charged = [0, *itertools.accumulate(paid[one] for one in own.tolist())]
+            done = np.searchsorted(own + booked, told[:, _POINT["FILLS"]]).tolist()
+            for many, (ts_ns, _, position, value, stale, mid2, _) in zip(done, told.tolist(), strict=True):
+                numbers = (position, cash - spent[many], fees + charged[many], value, stale, mid2)
+                found.append((ts_ns, key, numbers))
+        for ts_ns, key, numbers in sorted(found):
+            self._equity.points.add(ts_ns, key, *numbers)
+        self._points.drop(len(points))
+        self._equity.go_on(self._run[layout.RUN_NEXT_GRID])
 
     def _pull(self) -> None:
         for slot in self._venue.slots:

@@ -191,6 +191,23 @@ FILL_MID2_THEN: Final = 80  # when it was booked
 FILL_MID2_LATER: Final = 88  # at the end of the horizon, once that is past
 FILL_BYTES: Final = 96
 
+# What a strategy holds in a market at the venue; value and mark as they were at the last time of the grid.
+HELD_POSITION: Final = 0
+HELD_TRADED: Final = 8  # 1 from its first fill on
+HELD_VALUE: Final = 16  # position x mark, in the money unit
+HELD_STALE: Final = 24  # 1: that mark was no longer the market's
+HELD_BYTES: Final = 32
+
+# An account at a time of the grid.
+POINT_TS: Final = 0
+POINT_HELD: Final = 8  # the place of its HELD: strategy x RUN_HELD_SLOTS + market
+POINT_POSITION: Final = 16
+POINT_VALUE: Final = 24
+POINT_STALE: Final = 32
+POINT_MID2: Final = 40
+POINT_FILLS: Final = 48  # how many fills there were, of all accounts
+POINT_BYTES: Final = 56
+
 # A latency model; what A, B, C mean is said in `way`.
 LATENCY_MODEL: Final = 0
 LATENCY_A: Final = 8
@@ -296,6 +313,11 @@ RUN_BLOCK: Final = 888  # address of the first row of the block that is read
 RUN_SURVEY: Final = 896  # for each SURVEYED rows of it: nothing from there on was at the venue before
 RUN_BEYOND: Final = 904  # nothing of the blocks behind it was at the venue before; MAX: there is none
 RUN_THETA: Final = 912  # the largest theta, 0 at least
+RUN_HELD: Final = 920  # address of the first HELD
+RUN_HELD_COUNT: Final = 928  # how many there are
+RUN_HELD_SLOTS: Final = 936  # how many a strategy has
+RUN_HELD_FILLS: Final = 944  # how many fills they are up to
+RUN_POINTS: Final = 952  # column of POINTs
 RUN_BYTES: Final = 1024
 
 
@@ -318,7 +340,7 @@ class Status(enum.IntEnum):
     ORDERS = 13
     PLACES = 14
     DESK = 15  # a buffer of the desk needs room
-    GRID = 16  # RUN_NOW is the first moment behind RUN_NEXT_GRID
+    GRID = 16  # RUN_NOW is behind RUN_NEXT_GRID, and there is no room for points or Python has to make them
     EPOCH = 20  # RUN_WHO: address of a row of another epoch than its book
     RANGE = 21  # RUN_WHO: address of a row with a number that the compiled run does not hold
     STRATEGY = 22  # RUN_WHO: its index, RUN_CODE: its error

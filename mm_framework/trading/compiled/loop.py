@@ -19,6 +19,7 @@ from mm_framework.model.fixed import MAX, NULL
 from mm_framework.trading.compiled.bits import call
 from mm_framework.trading.compiled.columns import added, room
 from mm_framework.trading.compiled.desk import desk_answer, desk_changes, desk_timers
+from mm_framework.trading.compiled.grid import keep_grid
 from mm_framework.trading.compiled.layout import (
     CHANGE_BYTES,
     CHANGE_REASONS,
@@ -151,7 +152,7 @@ def _market_at_venue(run: int, v_ns: int) -> int:
     entry = entry_at(run, tag >> 1)
     if load_i8(run + RUN_NEXT_MARK) < v_ns:
         mark(run, v_ns)
-    if load_i8(run + RUN_NEXT_GRID) < v_ns:
+    if load_i8(run + RUN_NEXT_GRID) < v_ns and keep_grid(run, v_ns):
         return _GRID
     if load_i8(entry + TAPE_KIND) == _DEFINITION:
         store_8(run + RUN_WHO, entry)
@@ -187,7 +188,7 @@ def _request(run: int, now_ns: int) -> int:
         return _ORDERS
     if load_i8(run + RUN_NEXT_MARK) < now_ns:
         mark(run, now_ns)
-    if load_i8(run + RUN_NEXT_GRID) < now_ns:
+    if load_i8(run + RUN_NEXT_GRID) < now_ns and keep_grid(run, now_ns):
         return _GRID
     venue_request(run, request, now_ns)
     store_8(run + RUN_ARRIVED, arrived + 1)

@@ -141,7 +141,7 @@ class CompiledRun:
             rules.set_latency(self.run, layout.RUN_ENTRY, entry),
             rules.set_latency(self.run, layout.RUN_RESPONSE, response),
         ]
-        self._books = Books(self.run, fee_model, settings, grid_ns, self._fills, self._venue, desk.names)
+        self._books = Books(self.run, fee_model, settings, grid_ns, self._fills, self._venue, ids, desk.names)
         self.run[layout.RUN_WAKES] = desk.wakes
         desk.attach(self.run, self._here)
 

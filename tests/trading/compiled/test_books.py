@@ -90,7 +90,7 @@ def test_columns_of_fills_are_booked_as_the_ledger_books_them(
 ) -> None:
     run, market, model = Run(), Market(), FlatFee(FlatFeeSettings(fee_bps, maker_bps))
     column = Column(run, layout.RUN_FILLS, layout.FILL_BYTES, max(1, len(records)))
-    books = Books(run, model, RULES, None, column, market, NAMES)  # type: ignore[arg-type]
+    books = Books(run, model, RULES, None, column, market, 2, NAMES)  # type: ignore[arg-type]
     for first in range(0, len(records), at_once):
         part = records[first : first + at_once]
         for k, record in enumerate(part, start=first):

@@ -20,7 +20,7 @@ SPANS = {
     **dict.fromkeys(("RUN_PRINTED", "RUN_TAKEN"), 32),
     **{
         f"RUN_{name}": layout.COLUMN_BYTES
-        for name in ("RANKS", "REQUESTS", "REPORTS", "FILLS", "INTENTS", "CHANGES", "TOUCHED")
+        for name in ("RANKS", "REQUESTS", "REPORTS", "FILLS", "INTENTS", "CHANGES", "TOUCHED", "POINTS")
     },
 }
 
