@@ -33,7 +33,7 @@ from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.matching import Execution, MatchingEngine, Report
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.simulation import FOREVER, Simulation
-from mm_framework.trading.timeline import Clocks, Stamped, TapeMessage, Timeline, venue_order
+from mm_framework.trading.timeline import TOLD, Clocks, Stamped, TapeMessage, Timeline, venue_order
 
 __all__ = ["Backtest", "Outcome", "Paid", "Sent"]
 
@@ -258,7 +258,8 @@ class Backtest:
         self.desk.reach(now_ns)
         while stamped is not None and stamped.tape.recv_ns == now_ns:
             source.pass_here()
-            self.gateway.feed_latency_ns = now_ns - stamped.v_ns
+            if stamped.tape.message.kind in TOLD:
+                self.gateway.feed_latency_ns = now_ns - stamped.v_ns
             self._read(stamped.tape)
             self._received += 1
             stamped = source.here

@@ -328,7 +328,12 @@ class MatchingEngine:
         if refusal := unfit(order.price, order.size, market=is_market(order) and intent.price == 0):
             self._refuse(intent, slot, refusal, now_ns)
             return
-        self._enter(Resting(order, slot, slot.lot, None), IntentKind.PLACE, seq, now_ns)
+        one = Resting(order, slot, slot.lot, None)
+        if expiry_of(order) <= now_ns:
+            order.state = next_state(order.state, OrderTrigger.LAPSED)
+            self._report(one, order.state, now_ns, IntentKind.PLACE)
+            return
+        self._enter(one, IntentKind.PLACE, seq, now_ns)
 
     def _replace(self, one: Resting, intent: Intent, seq: int, now_ns: int) -> None:
         assert intent.price is not None

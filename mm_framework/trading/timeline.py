@@ -23,14 +23,15 @@ import attrs
 from mm_framework.model.events import NULL, Kind, Message, Row
 from mm_framework.model.instrument import Definition
 
-__all__ = ["Clocks", "Stamped", "TapeMessage", "Timeline", "venue_order"]
+__all__ = ["TOLD", "Clocks", "Stamped", "TapeMessage", "Timeline", "venue_order"]
 
 LEAST_LATENCY_NS: Final = 1_000
 ESTIMATE_MARGIN_NS: Final = 500_000
 
 _BOOK, _PRINTS, _TICKER = 0, 1, 2
 _CHANNELS: Final = {Kind.TRADE: _PRINTS, Kind.TOP: _TICKER}
-_TOLD: Final = frozenset({Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE, Kind.TOP})
+TOLD: Final = frozenset({Kind.LEVEL, Kind.SNAPSHOT_START, Kind.TRADE, Kind.TOP})
+"""What a venue tells of a market; the rest we noticed ourselves."""
 
 
 @attrs.frozen
@@ -88,7 +89,7 @@ class Timeline:
         if tape.definition is not None and tape.definition.id not in self._defined:
             self._defined.add(tape.definition.id)
             return Stamped(recv_ns - self.clocks.longest_ns, tape)
-        if message.kind not in _TOLD and last is not None and last_ns == recv_ns:
+        if message.kind not in TOLD and last is not None and last_ns == recv_ns:
             return Stamped(last, tape)
         if message.ts_venue_ns == NULL:
             self.untimed += 1

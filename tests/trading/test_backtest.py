@@ -8,9 +8,10 @@ import pytest
 
 from mm_framework.contracts.strategy import On
 from mm_framework.model.orders import OrderState, Side, TimeInForce, Urgency
+from mm_framework.testing.engines import engines_agree
 from mm_framework.testing.strategies import Tape, backtest, tape
 from mm_framework.trading.backtest import Outcome
-from mm_framework.trading.latency import Constant, Interpolated, Measured
+from mm_framework.trading.latency import Constant, FeedDerived, Interpolated, Measured
 from mm_framework.trading.matching import Execution
 from mm_framework.trading.queue import queue_model
 from tests.support.scripted_orders import cancel, ms, place, replace, scripted
@@ -240,6 +241,29 @@ def test_an_order_expires_at_a_time_of_the_venue() -> None:
             3, BUY, 9990, 1000, tif=GTD, expires_ns=1_700_000_000_000_000_000 + round(expires_ms * 1e6)
         )
         assert fills(backtest(scripted(order), busy)) == filled
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_an_order_that_arrives_after_its_time_expires_untouched(urgency: Urgency) -> None:
+    price = 10010 if urgency is TAKER else 9990
+    for expires_ms, state in ((5.999999, "expired"), (6.0, "expired"), (6.000001, "new")):
+        expires_ns = 1_700_000_000_000_000_000 + round(expires_ms * 1e6)
+        order = place(3, BUY, price, 500, tif=GTD, urgency=urgency, expires_ns=expires_ns)
+        result = engines_agree(scripted(order), market().at(20).wait(), entry=Constant(3_000_000))
+        assert states(result)[0] == (6.0, 1, state)
+        assert bool(fills(result)) == (state == "new" and urgency is TAKER)
+
+
+def test_what_we_notice_ourselves_has_no_latency_of_the_feed() -> None:
+    busy = market().at(10).instrument("test:C/B").at(12).about("test:A/B").gap().at(100).wait()
+    for sent_ms in (9, 11, 13):
+        result = engines_agree(
+            scripted(place(sent_ms, BUY, 9990, 500)), busy, entry=FeedDerived(), response=FeedDerived()
+        )
+        assert [
+            (ms(report.ts_ns), ms(known))
+            for report, known in zip(result.reports, result.known_ns, strict=True)
+        ] == [(sent_ms + 0.1, sent_ms + 0.2)]
 
 
 def test_a_replacement_keeps_its_place_only_when_it_gets_smaller() -> None:

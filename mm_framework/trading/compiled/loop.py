@@ -110,6 +110,7 @@ STEP_ROOM: Final = 64
 """Beside what resting orders and levels may bring."""
 
 _TRADE: Final = int(Kind.TRADE)
+_TOP: Final = int(Kind.TOP)  # and less: what a venue tells of a market
 _DEFINITION: Final = int(Kind.DEFINITION)
 _SNAPSHOT: Final = int(RowFlag.SNAPSHOT)
 _ON_BOOK: Final = int(On.BOOK)
@@ -303,7 +304,8 @@ def _market_here(run: int, now_ns: int) -> int:
         count = load_i8(entry + TAPE_COUNT)
         if room(run + RUN_CHANGES) < count + load_i8(run + RUN_SLOTS):
             return _CHANGES
-        store_8(run + RUN_FEED_LATENCY, now_ns - load_i8(entry + TAPE_VENUE))
+        if load_i8(entry + TAPE_KIND) <= _TOP:
+            store_8(run + RUN_FEED_LATENCY, now_ns - load_i8(entry + TAPE_VENUE))
         code = _receive(run, entry)
         if code:
             return code

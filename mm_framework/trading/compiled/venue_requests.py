@@ -258,6 +258,9 @@ def _place(run: int, request: int, slot: int, seq: int, now_ns: int) -> None:
     if refusal:
         refuse(run, order, _REJECTED, now_ns, _PLACE, refusal)
         free_order(run, order)
+    elif load_i8(order + ORDER_EXPIRES) <= now_ns:
+        report(run, order, _EXPIRED, now_ns, _PLACE, 0)
+        free_order(run, order)
     else:
         _enter(run, order, _PLACE, seq, now_ns)
 
