@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Final
 
 import attrs
 
@@ -43,6 +44,9 @@ __all__ = [
     "money_scale",
     "quote_of",
 ]
+
+FEW: Final = 8
+"""Levels that mostly hold a position; if they do not, the whole side is looked at."""
 
 
 def entry_after(held: int, entry: int, signed: int, price: int) -> int:
@@ -107,7 +111,9 @@ class Account:
             return 0, False
         side = BID if self.position > 0 else ASK
         last = self.slot.last_bid if side == BID else self.slot.last_ask
-        levels = self.slot.levels(side)
+        levels = self.slot.levels(side, FEW)
+        if len(levels) == FEW and sum(size for _, size in levels) < left:
+            levels = self.slot.levels(side)
         price = self.fallback if last is None else last * 10
         for level, size in levels:
             price = level * 10

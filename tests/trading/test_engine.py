@@ -96,7 +96,7 @@ def any_options(draw: random.Random) -> dict[str, Any]:
         ),
         "limits": LimitSettings(total_orders=draw.choice((1000, 3)), order_size=draw.choice((None, "0.5"))),
         "settings": TradingSettings(seed=draw.randrange(9)),
-        "grid_ns": draw.choice((None, 10**9)),
+        "grid_ns": draw.choice((None, 10**9, 10**8)),
     }
 
 

@@ -255,7 +255,9 @@ class Books:
             spent = [0, *itertools.accumulate(side * size * price * 10 for side, size, price in values)]
             charged = [0, *itertools.accumulate(paid[one] for one in own.tolist())]
             done = np.searchsorted(own + booked, told[:, _POINT["FILLS"]]).tolist()
-            for many, (ts_ns, _, position, value, stale, mid2, _) in zip(done, told.tolist(), strict=True):
+            for many, point in zip(done, told.tolist(), strict=True):
+                ts_ns, _, position, low, high, stale, mid2, _ = point
+                value = ((high << 62) + low) * (10 if position > 0 else -10)
                 numbers = (position, cash - spent[many], fees + charged[many], value, stale, mid2)
                 found.append((ts_ns, key, numbers))
         for ts_ns, key, numbers in sorted(found):

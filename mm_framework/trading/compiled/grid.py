@@ -22,18 +22,20 @@ from mm_framework.trading.compiled.layout import (
     FILL_SLOT,
     FILL_STRATEGY,
     HELD_BYTES,
+    HELD_HIGH,
+    HELD_LOW,
     HELD_POSITION,
     HELD_STALE,
     HELD_TRADED,
-    HELD_VALUE,
     POINT_BYTES,
     POINT_FILLS,
     POINT_HELD,
+    POINT_HIGH,
+    POINT_LOW,
     POINT_MID2,
     POINT_POSITION,
     POINT_STALE,
     POINT_TS,
-    POINT_VALUE,
     RUN_FILLS,
     RUN_GRID,
     RUN_HELD,
@@ -58,8 +60,9 @@ from mm_framework.trading.compiled.market import TICKER
 
 __all__ = ["keep_grid"]
 
-_MOST: Final = (1 << 62) // 10
-"""A value in units of price times size is not beyond it: ten times that is one in the money unit."""
+_HALF: Final = 31
+"""Products are made of halves of so many bits, for their sums leave int64."""
+_MASK: Final = (1 << _HALF) - 1
 
 _GRID: Final = int(Status.GRID)
 
@@ -80,19 +83,25 @@ def _hold(run: int) -> None:
 
 
 @helper
-def _value(value: int, size: int, price: int) -> int:
-    """``value + size x price``; below 0 where it leaves the range."""
-    if value < 0 or (price and size > (_MOST - value) // price):
-        return -1
-    return value + size * price
+def _add(held: int, size: int, price: int) -> None:
+    """Add ``size x price`` to a value: HELD_HIGH x 2**62 + HELD_LOW."""
+    upper, lower, above, below = size >> _HALF, size & _MASK, price >> _HALF, price & _MASK
+    held_low = load_i8(held + HELD_LOW)
+    low = lower * below + (held_low & _MASK)
+    middle = upper * below + lower * above + (held_low >> _HALF) + (low >> _HALF)
+    high = upper * above + (middle >> _HALF)
+    store_8(held + HELD_LOW, ((middle & _MASK) << _HALF) | (low & _MASK))
+    store_8(held + HELD_HIGH, load_i8(held + HELD_HIGH) + high)
 
 
 @helper
 def _mark(slot: int, held: int) -> int:
-    """Keep what a position is worth; 0, or GRID where that leaves the range or no price is known."""
+    """Keep what a position is worth; 0, or GRID where no price is known."""
     position = load_i8(held + HELD_POSITION)
     side = 1 if position > 0 else -1
-    left, value, levels = side * position, 0, 0
+    left, levels = side * position, 0
+    store_8(held + HELD_LOW, 0)
+    store_8(held + HELD_HIGH, 0)
     price = load_i8(slot + (SLOT_LAST_BID if side > 0 else SLOT_LAST_ASK))
     if left and load_i8(slot + SLOT_CURRENT):
         if load_i8(slot + SLOT_SOURCE) == TICKER:
@@ -100,21 +109,23 @@ def _mark(slot: int, held: int) -> int:
             if load_i8(best) != NULL:
                 price, size, levels = load_i8(best), load_i8(best + 8), 1
                 taken = min(left, size) if size else left
-                value, left = _value(value, taken, price), left - taken
+                _add(held, taken, price)
+                left -= taken
         else:
             book = load_i8(slot + SLOT_BOOK)
             level = book_best(book, side)
             while level != NULL and left:
                 price, levels = level, 1
                 taken = min(left, book_size(book, side, level))
-                value, left = _value(value, taken, level), left - taken
+                _add(held, taken, level)
+                left -= taken
                 level = book_next(book, side, level)
     if left and price == NULL:
         return _GRID
-    value = _value(value, left, price) if left else value
-    store_8(held + HELD_VALUE, side * value * 10)
+    if left:
+        _add(held, left, price)
     store_8(held + HELD_STALE, int(position != 0 and levels == 0))
-    return _GRID if value < 0 else 0
+    return 0
 
 
 @helper
@@ -149,7 +160,8 @@ def keep_grid(run: int, now_ns: int) -> int:
                 store_8(point + POINT_TS, grid_ns)
                 store_8(point + POINT_HELD, place)
                 store_8(point + POINT_POSITION, load_i8(held + HELD_POSITION))
-                store_8(point + POINT_VALUE, load_i8(held + HELD_VALUE))
+                store_8(point + POINT_LOW, load_i8(held + HELD_LOW))
+                store_8(point + POINT_HIGH, load_i8(held + HELD_HIGH))
                 store_8(point + POINT_STALE, load_i8(held + HELD_STALE))
                 store_8(point + POINT_MID2, load_i8(slot + SLOT_MID2))
                 store_8(point + POINT_FILLS, load_i8(run + RUN_HELD_FILLS))

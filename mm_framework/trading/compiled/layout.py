@@ -194,19 +194,21 @@ FILL_BYTES: Final = 96
 # What a strategy holds in a market at the venue; value and mark as they were at the last time of the grid.
 HELD_POSITION: Final = 0
 HELD_TRADED: Final = 8  # 1 from its first fill on
-HELD_VALUE: Final = 16  # position x mark, in the money unit
-HELD_STALE: Final = 24  # 1: that mark was no longer the market's
-HELD_BYTES: Final = 32
+HELD_LOW: Final = 16  # size x mark, the lowest 62 bits, and the others
+HELD_HIGH: Final = 24
+HELD_STALE: Final = 32  # 1: that mark was no longer the market's
+HELD_BYTES: Final = 40
 
 # An account at a time of the grid.
 POINT_TS: Final = 0
 POINT_HELD: Final = 8  # the place of its HELD: strategy x RUN_HELD_SLOTS + market
 POINT_POSITION: Final = 16
-POINT_VALUE: Final = 24
-POINT_STALE: Final = 32
-POINT_MID2: Final = 40
-POINT_FILLS: Final = 48  # how many fills there were, of all accounts
-POINT_BYTES: Final = 56
+POINT_LOW: Final = 24
+POINT_HIGH: Final = 32
+POINT_STALE: Final = 40
+POINT_MID2: Final = 48
+POINT_FILLS: Final = 56  # how many fills there were, of all accounts
+POINT_BYTES: Final = 64
 
 # A latency model; what A, B, C mean is said in `way`.
 LATENCY_MODEL: Final = 0
