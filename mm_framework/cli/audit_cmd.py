@@ -10,7 +10,7 @@ import click
 
 from mm_framework.calibrate.log_settings import CalibrationSettings
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import FiniteRange, json_option, settings_options
+from mm_framework.cli.options import FiniteRange, json_option, run_argument, settings_options
 from mm_framework.settings import DataSettings
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "N/A": "dim"}
 
 
 @click.command("audit")
-@click.argument("runs", nargs=-1, metavar="RUN...")
+@run_argument("runs", nargs=-1, metavar="RUN...")
 @click.option(
     "--profile",
     type=click.Choice(("1h", "24h", "7d", SHADOW)),

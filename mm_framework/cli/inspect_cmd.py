@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import PluginCommand, json_option, run_argument, settings_options
 from mm_framework.model.frame import RecordKind
 from mm_framework.settings import DataSettings
 
@@ -21,7 +21,7 @@ KINDS = [kind.name.lower() for kind in RecordKind]
 
 
 @click.command("inspect", cls=PluginCommand)
-@click.argument("run")
+@run_argument()
 @click.option("--records", is_flag=True, help="Show single records instead of the summary.")
 @click.option(
     "--last-frames",

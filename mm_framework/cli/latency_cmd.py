@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import json_option, settings_options
+from mm_framework.cli.options import json_option, run_argument, settings_options
 from mm_framework.settings import DataSettings
 
 __all__ = ["command"]
 
 
 @click.command("latency")
-@click.argument("run")
+@run_argument()
 @settings_options(DataSettings)
 @json_option
 @pass_app

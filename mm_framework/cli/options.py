@@ -21,21 +21,23 @@ Flags of settings are not passed to the function: `App.load` knows them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any, TypeVar, get_origin
 
 import click
+from click.core import ParameterSource
 
 from mm_framework.cli.app import App
 from mm_framework.errors import ConfigError
 from mm_framework.settings import PLUGIN_ROOTS, Given, SettingField, fields_of
 from mm_framework.values import to_json
 
-__all__ = ["FiniteRange", "PluginCommand", "json_option", "settings_options"]
+__all__ = ["FiniteRange", "PluginCommand", "json_option", "run_argument", "settings_options"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PLUGIN_PARAMS = "mm_framework.plugin_params"
+_RUN_DIR = "mm_framework.run_dir"
 
 
 def settings_options(cls: type[Any], *, only: Container[str] | None = None) -> Callable[[F], F]:
@@ -72,6 +74,37 @@ def json_option(function: F) -> F:
         callback=take,
         help="Print exactly one JSON document on stdout.",
     )(function)
+
+
+def run_argument(name: str = "run", **facts: Any) -> Callable[[F], F]:
+    """Decorator: the argument RUN, which may also come as ``--run-dir``, its hidden earlier name.
+
+    ``facts``: of `click.argument`; with ``nargs=-1`` the earlier flag stands for one run.
+    """
+
+    def keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            context.meta[_RUN_DIR] = value
+
+    def decorate(function: F) -> F:
+        function = click.argument(name, cls=_RunArgument, **facts)(function)
+        option = click.option("--run-dir", hidden=True, is_eager=True, expose_value=False, callback=keep)
+        return option(function)
+
+    return decorate
+
+
+class _RunArgument(click.Argument):
+    """Takes what ``--run-dir`` gave, which was read before it."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        value, source = super().consume_value(ctx, opts)
+        given = ctx.meta.get(_RUN_DIR)
+        if given is None:
+            return value, source
+        if source is ParameterSource.COMMANDLINE and value:
+            raise click.UsageError("RUN and --run-dir both name the recording: give one", ctx)
+        return ((given,) if self.nargs == -1 else given), ParameterSource.COMMANDLINE
 
 
 class FiniteRange(click.FloatRange):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import PluginCommand, json_option, run_argument, settings_options
 from mm_framework.errors import ConfigError
 from mm_framework.settings import DataSettings
 
@@ -19,7 +19,7 @@ __all__ = ["command"]
 
 
 @click.command("slice", cls=PluginCommand)
-@click.argument("run")
+@run_argument()
 @click.option("--out", required=True, metavar="RUN", help="Run id or path of the new bundle.")
 @click.option("--from", "from_time", metavar="TIME", help="Receive time of the first record, ISO 8601, UTC.")
 @click.option("--to", "to_time", metavar="TIME", help="Receive time before which it ends.")

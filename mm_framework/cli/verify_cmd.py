@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mm_framework.cli.app import App, pass_app
-from mm_framework.cli.options import PluginCommand, json_option, settings_options
+from mm_framework.cli.options import PluginCommand, json_option, run_argument, settings_options
 from mm_framework.errors import ConfigError
 from mm_framework.settings import DataSettings
 
@@ -22,7 +22,7 @@ SHOWN_FAILURES = 20
 
 
 @click.command("verify", cls=PluginCommand)
-@click.argument("run", required=False)
+@run_argument(required=False)
 @click.option("--day-dir", metavar="DIR", help="Validate this day folder of a recorder.")
 @click.option("--summary-only", is_flag=True, help="Leave out the single instruments and failures.")
 @settings_options(DataSettings)

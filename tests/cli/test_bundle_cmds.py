@@ -58,6 +58,30 @@ def test_verify_takes_a_path_and_answers_to_its_earlier_names(data: Path) -> Non
     assert mm(data, "capture-verify", "good", "--summary-only").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "verb", ["capture-verify", "capture-audit", "capture-latency-report", "capture-inspect"]
+)
+def test_the_earlier_flag_names_the_run(data: Path, verb: str) -> None:
+    path = str(data / "runs" / "good")
+    plain, earlier = mm(data, verb, path, "--json"), mm(data, verb, "--run-dir", path, "--json")
+    assert (earlier.exit_code, earlier.stdout) == (plain.exit_code, plain.stdout)
+    assert document(earlier)["run_id"] == "good"
+    both = mm(data, verb, path, "--run-dir", path)
+    assert both.exit_code == 2
+    assert "RUN and --run-dir both name the recording" in both.stderr
+    nothing = mm(data, verb)
+    assert nothing.exit_code == 2
+
+
+def test_slice_takes_the_earlier_flag(data: Path, tmp_path: Path) -> None:
+    out = str(tmp_path / "cut")
+    good = str(data / "runs" / "good")
+    result = mm(
+        data, "capture-slice", "--run-dir", good, "--from-index", "29", "--to-index", "39", "--out", out
+    )
+    assert result.exit_code == 0, result.stderr
+
+
 def test_verify_says_no_and_names_the_frame(data: Path) -> None:
     result = mm(data, "verify", "gap")
     assert result.exit_code == 1
