@@ -107,8 +107,8 @@ def build_store(
 
     INPUT is a run id, the path of a run bundle, a CSV of best prices (12 columns, or the 11 of earlier
     files; .csv, .csv.gz), or the day folder of a recorder. What the store holds already is not read again,
-    unless another version of a plugin would read it otherwise; a file that has grown replaces what was read
-    of it before. A build that is interrupted leaves the store as it was.
+    unless a file of it is damaged or another version of a plugin would read it otherwise; a file that has
+    grown replaces what was read of it before. A build that is interrupted leaves the store as it was.
     """
     from mm_framework import __version__
     from mm_framework.api import InstalledJudge, InstalledKits

@@ -30,9 +30,10 @@ from mm_framework.store.inputs import Source, check_names, find_again, unchanged
 from mm_framework.store.judge import DayRows, Judge, judge_sync, notes_of
 from mm_framework.store.manifest import Input, Part, StoreManifest, Verdict
 from mm_framework.store.overlap import resolve, without
+from mm_framework.store.parquet import is_parquet
 from mm_framework.store.partitions import LOCK, WHOLE, instruments_name, is_ours
 from mm_framework.store.parts import PartContext, PartWriter
-from mm_framework.store.root import Root, locked, open_root
+from mm_framework.store.root import LocalRoot, Root, locked, open_root
 from mm_framework.store.row_cache import part_rows
 from mm_framework.store.schema import INSTRUMENTS, SCHEMA_VERSION
 
@@ -91,7 +92,8 @@ def build(store: str, sources: Sequence[Source], how: Build) -> BuildReport:
         if old.schema < SCHEMA_VERSION:
             sources, old = _all_again(root, old, sources, how), StoreManifest(built="", made_by="")
         known = {one.run: one for one in old.inputs}
-        todo = [source for source in sources if not _known(source, known, how)]
+        broken = _broken(root, old)
+        todo = [one for one in sources if one.run in broken or not _known(one, known, how)]
         extracted = _extract_all(store, todo, how)
         manifest = _assemble(root, old, extracted, _former(old, sources), how)
         manifest.write(root)
@@ -131,6 +133,16 @@ def _former(manifest: StoreManifest, sources: Sequence[Source]) -> set[str]:
     """Inputs that are named by their content, of which another content is at the same path now."""
     now = {os.path.abspath(source.path): source.run for source in sources}
     return {one.run for one in manifest.inputs if now.get(os.path.abspath(one.path), one.run) != one.run}
+
+
+def _broken(root: Root, manifest: StoreManifest) -> set[str]:
+    """Inputs of which a file is missing or, in a folder, no whole Parquet file: they are read again."""
+    there, found = set(root.names()), set()
+    for part in (*manifest.parts, *manifest.kept):
+        for table, (name, _, _) in part.files.items():
+            if name not in there or (isinstance(root, LocalRoot) and not is_parquet(root, name, table)):
+                found.add(part.run)
+    return found
 
 
 def _known(source: Source, known: Mapping[str, Input], how: Build) -> bool:

@@ -8,11 +8,11 @@ from typing import Final
 
 import pyarrow.parquet as pq
 
-from mm_framework.errors import ManifestMismatch
+from mm_framework.errors import ManifestMismatch, StoreError
 from mm_framework.store.root import Root
 from mm_framework.store.schema import check_schema
 
-__all__ = ["parquet_file"]
+__all__ = ["is_parquet", "parquet_file"]
 
 GROUP_ROWS: Final = 1 << 20
 GROUP_BYTES: Final = 512 << 20
@@ -40,6 +40,15 @@ def parquet_file(root: Root, name: str, table: str) -> Iterator[pq.ParquetFile]:
                 " store anew",
                 path=name,
             ) from None
+
+
+def is_parquet(root: Root, name: str, table: str) -> bool:
+    """Whether the file of a table is there and begins and ends as such a file does; its rows are not read."""
+    try:
+        with parquet_file(root, name, table):
+            return True
+    except StoreError:
+        return False
 
 
 def _check_size(found: pq.FileMetaData, path: str) -> None:

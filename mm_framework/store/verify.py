@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import attrs
 import numpy as np
@@ -18,6 +18,12 @@ from mm_framework.store.reader import Store
 from mm_framework.store.row_cache import part_rows
 
 __all__ = ["StoreFault", "StoreReport", "verify_store"]
+
+
+_CONTENT: Final = (
+    "its SHA-256 is not the one that the manifest names: delete it, and `mm store build` with its run makes"
+    " it anew"
+)
 
 
 @attrs.frozen
@@ -73,7 +79,7 @@ def _file_faults(store: Store, table: str, name: str, sha256: str) -> Iterator[S
     try:
         with store.root.open(name) as file:
             if hashlib.file_digest(cast(Any, file), "sha256").hexdigest() != sha256:
-                yield StoreFault(location, "content", "its SHA-256 is not the one that the manifest names")
+                yield StoreFault(location, "content", _CONTENT)
                 return
         with parquet_file(store.root, name, table):
             pass

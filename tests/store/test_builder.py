@@ -102,6 +102,21 @@ def test_a_changed_run_is_read_again(tmp_path: Path) -> None:
     assert verify_store(opened(tmp_path / "store", tmp_path)).ok
 
 
+@pytest.mark.parametrize("table", ["events", "bbo", "trades"])
+def test_what_was_damaged_is_read_again(runs: list[Path], tmp_path: Path, table: str) -> None:
+    before = build_toy(tmp_path / "store", *runs)
+    file, other, *_ = sorted((tmp_path / "store" / table).rglob("*.parquet"))
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-100])
+    other.unlink()
+    run = file.name.partition("-")[0]
+    after = build_toy(tmp_path / "store", *runs)
+    assert run in after.read
+    assert after.digest == before.digest
+    assert file.read_bytes() == whole
+    assert verify_store(opened(tmp_path / "store", tmp_path)).ok
+
+
 def test_a_lost_connection_quarantines_its_time(runs: list[Path], tmp_path: Path) -> None:
     build_toy(tmp_path / "store", runs[0])
     store = opened(tmp_path / "store", tmp_path)
