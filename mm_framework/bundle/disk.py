@@ -7,6 +7,7 @@ written through a `Disk`: that of the machine (`DISK`), or one of a simulation, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -38,10 +39,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise EnvironmentFailed(
-            f"cannot write {path}: {error.strerror or error}; free space or permissions there,"
-            " or choose another data directory"
-        ) from error
+        remedy = "free space or permissions there, or choose another data directory"
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            remedy = "raise the limit (ulimit -n), or give the run fewer instruments"
+        raise EnvironmentFailed(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -23,6 +23,7 @@ from packaging.requirements import Requirement
 import mm_framework
 from mm_framework.cli.app import App, pass_app
 from mm_framework.cli.installed import extras, fault, required
+from mm_framework.cli.open_files import most_open_files
 from mm_framework.cli.options import FiniteRange, json_option, settings_options
 from mm_framework.errors import MMError
 from mm_framework.settings import DataSettings
@@ -219,15 +220,14 @@ def _ports() -> Check:
 
 
 def _open_files() -> Check:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return Check("open files", "ok", "not limited by this platform")
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    if limit == resource.RLIM_INFINITY:
+    """What a capture raises its limit to."""
+    limit = most_open_files()
+    if limit is None:
         return Check("open files", "ok", "unlimited")
     if limit < LOW_OPEN_FILES:
-        return Check("open files", "warn", str(limit), f"raise the limit: ulimit -n {LOW_OPEN_FILES * 4}")
+        return Check(
+            "open files", "warn", str(limit), f"raise the hard limit: ulimit -Hn {LOW_OPEN_FILES * 4}"
+        )
     return Check("open files", "ok", str(limit))
 
 

@@ -105,6 +105,7 @@ def _refuse_for_sinks(name: str, given: dict[str, Any]) -> None:
 
 def _export_sink(app: App, run: str, name: str, out: Path | None) -> None:
     from mm_framework.cli.bundles import kits_of, opened
+    from mm_framework.cli.open_files import raise_open_files
     from mm_framework.cli.sink_options import make_sink, recorded_settings
     from mm_framework.sinks.export import export, sink_run
 
@@ -118,6 +119,7 @@ def _export_sink(app: App, run: str, name: str, out: Path | None) -> None:
     if out is None:
         out = Path(f"{bundle.path.name}-{name}" + (".csv" if "file" in spec.capabilities else ""))
     size = sum(reader.size for reader in bundle.shards)
+    raise_open_files()
     with app.out.progress("exporting", total=size, unit="bytes") as advance:
         made = export(bundle, sink, told, out, kits, advance)
     app.out.emit(

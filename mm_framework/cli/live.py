@@ -37,6 +37,7 @@ from mm_framework.capture.window import WINDOW_END, wait_until
 from mm_framework.cli.app import App
 from mm_framework.cli.choice import Choice, choose
 from mm_framework.cli.keeping import keeper_of
+from mm_framework.cli.open_files import raise_open_files
 from mm_framework.cli.signals import signals
 from mm_framework.cli.sink_options import SinkRequest, live_sinks
 from mm_framework.cli.status_line import telling
@@ -135,6 +136,7 @@ def prepared(
     transport = make_transport(settings.transport)
     tls = tls_context(settings.ca_file, settings.insecure_tls)
     active()  # kernels are compiled before anything is written, if they must be
+    raise_open_files()
     stamp = Stamp(RealClock())
     run_id = default_run_id(stamp.wall0_ns) if request.record is None else request.record.name
     told = contextlib.nullcontext(progress) if progress else telling(app, run_id, live=request.view)

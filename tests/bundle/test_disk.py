@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 
 from mm_framework.bundle import disk
-from mm_framework.bundle.disk import FolderLock, move_all, replace_file
+from mm_framework.bundle.disk import FolderLock, move_all, replace_file, writing
 from mm_framework.errors import EnvironmentFailed
 
 
@@ -102,3 +102,9 @@ def looking(folder: Path) -> BinaryIO:
     file = (folder / ".lock").open("rb")
     fcntl.flock(file, fcntl.LOCK_SH)
     return file
+
+
+def test_too_many_open_files_are_not_blamed_on_the_disk(tmp_path: Path) -> None:
+    told = pytest.raises(EnvironmentFailed, match=r"Too many open files; raise the limit \(ulimit -n\)")
+    with told, writing(tmp_path):
+        raise OSError(errno.EMFILE, "Too many open files")
