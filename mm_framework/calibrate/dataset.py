@@ -19,9 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import attrs
-import msgspec
-
+from mm_framework.calibrate.intervals import Cut, Interval, IntervalSums, Tick, Wanted
 from mm_framework.calibrate.lines import FILLS, RUNS, TICKS, FillLine, RunLine, file_name, read
 from mm_framework.errors import StoreError
 
@@ -29,123 +27,6 @@ __all__ = ["Cut", "Wanted", "build", "name_of"]
 
 DAY_MS: Final = 86_400_000
 _BLOCK: Final = 1 << 20
-
-Cut = tuple[int, int]
-"""A stretch without a connection, ms."""
-
-
-class _Tick(msgspec.Struct, frozen=True, gc=False):
-    """What a data set takes of a `TickLine`; the rest is not decoded."""
-
-    ts: int
-    symbol: str
-    tick_total_ms: float | None
-    cache_hit: bool
-    cache_age_ms: float | None
-    used_stale: bool
-    deadline_miss: bool
-    quotes: int = 0
-
-
-@attrs.frozen
-class Wanted:
-    """What a data set is of. ``symbols``: all when empty; the filters as the command names them."""
-
-    from_ms: int
-    to_ms: int
-    interval_sec: int = 300
-    symbols: tuple[str, ...] = ()
-    max_ws_gap_ms: int = 5000
-    min_ticks: int = 10
-    max_deadline_miss: float = 0.05
-
-    @property
-    def interval_ms(self) -> int:
-        """The length of an interval."""
-        return self.interval_sec * 1000
-
-
-@attrs.define
-class _Interval:
-    """What one symbol did in one interval. ``ticks``: lines; ``wakes``: wake-ups that they stand for."""
-
-    fills: int = 0
-    taker_fills: int = 0
-    turnover: float = 0.0
-    profit: float = 0.0
-    slips: list[float] = attrs.field(factory=list)
-    ticks: int = 0
-    quotes: int = 0
-    totals: list[float] = attrs.field(factory=list)
-    hits: int = 0
-    ages: list[float] = attrs.field(factory=list)
-    misses: int = 0
-    stale: int = 0
-    widest_ms: int = 0
-
-
-@attrs.define
-class _Account:
-    """What a symbol's profit is made of, in one run: the position and its last mid."""
-
-    position: float = 0.0
-    mid: float | None = None
-
-
-@attrs.frozen
-class _Last:
-    """The last tick of a symbol: when, in which run, in which interval."""
-
-    ts_ms: int
-    run: int
-    number: int
-    interval: _Interval
-
-
-class _Sums:
-    """The intervals, as the lines come: all fills, then all ticks. ``starts``: of the runs, ms, sorted."""
-
-    def __init__(self, wanted: Wanted, starts: Sequence[int]) -> None:
-        self._wanted, self._starts = wanted, starts
-        self.found: dict[tuple[str, int], _Interval] = {}
-        self._accounts: dict[tuple[str, int], _Account] = {}
-        self._last: dict[str, _Last] = {}
-
-    def add(self, line: FillLine | _Tick) -> None:
-        """A line of any time and symbol."""
-        wanted = self._wanted
-        if line.ts >= wanted.to_ms or (wanted.symbols and line.symbol not in wanted.symbols):
-            return
-        run = bisect_right(self._starts, line.ts)
-        number = (line.ts - wanted.from_ms) // wanted.interval_ms
-        if isinstance(line, FillLine):
-            profit = _profit(line, self._accounts.setdefault((line.symbol, run), _Account()))
-            if number >= 0:
-                _add_fill(self._interval(line.symbol, number), line, profit)
-        elif number >= 0:
-            interval = self._interval(line.symbol, number)
-            _add_tick(interval, line)
-            self._hole(line.symbol, _Last(line.ts, run, number, interval))
-
-    def _interval(self, symbol: str, number: int) -> _Interval:
-        found = self.found.get((symbol, number))
-        if found is None:
-            found = self.found[symbol, number] = _Interval()
-        return found
-
-    def _hole(self, symbol: str, now: _Last) -> None:
-        """What lies between two ticks; of two intervals, each has of it what lies there.
-
-        Nobody says where runs begin in logs without them: what spans an interval is no hole there.
-        """
-        last, self._last[symbol] = self._last.get(symbol), now
-        if last is None or last.run != now.run or not (self._starts or now.number - last.number < 2):
-            return
-        first, step = self._wanted.from_ms, self._wanted.interval_ms
-        before_ms = min(now.ts_ms, first + (last.number + 1) * step) - last.ts_ms
-        here_ms = now.ts_ms - max(last.ts_ms, first + now.number * step)
-        last.interval.widest_ms = max(last.interval.widest_ms, before_ms)
-        now.interval.widest_ms = max(now.interval.widest_ms, here_ms)
 
 
 def name_of(wanted: Wanted) -> str:
@@ -159,14 +40,14 @@ def name_of(wanted: Wanted) -> str:
 def build(feeds: Path, wanted: Wanted, cuts: Sequence[Cut] | None = None) -> dict[str, Any]:
     """The document of a data set. ``cuts``: the run's own; None: holes in the log of ticks count instead.
 
-    Raises StoreError when there is no log of these days.
+    Raises StoreError when there is no log of these days, or two runs logged the same time.
     """
     runs = _runs(feeds, wanted)
     starts = sorted(one.ts for one in runs)
-    sums, sources, bad = _Sums(wanted, starts), [], Counter[str]()
+    sums, sources, bad = IntervalSums(wanted, starts), [], Counter[str]()
     for path, kind in _files(feeds, wanted, starts):
         digest = hashlib.sha256()
-        lines: Iterator[FillLine | _Tick | None] = read(_hashed(path, digest), kind)
+        lines: Iterator[FillLine | Tick | None] = read(_hashed(path, digest), kind)
         for line in lines:
             if line is None:
                 bad[path.name] += 1
@@ -177,6 +58,12 @@ def build(feeds: Path, wanted: Wanted, cuts: Sequence[Cut] | None = None) -> dic
         raise StoreError(
             f"{feeds} has no {FILLS}_YYYYMMDD.jsonl or {TICKS}_YYYYMMDD.jsonl of these days: run with"
             " --calibration-logs",
+            path=feeds,
+        )
+    if (found := sums.twice()) is not None:
+        raise StoreError(
+            f"two runs logged {found[0]} at {_iso(found[1])} in {feeds}, which would count twice: give each"
+            " run its own --calibration-logs, and name one with --feeds-dir",
             path=feeds,
         )
     return _document(wanted, sums.found, cuts, sources, bad, runs)
@@ -191,7 +78,7 @@ def _files(feeds: Path, wanted: Wanted, starts: Sequence[int]) -> Iterator[tuple
     fills_from_ms = min(starts[begun - 1], wanted.from_ms) if begun else wanted.from_ms
     kinds: tuple[tuple[str, type[Any], int], ...] = (
         (FILLS, FillLine, fills_from_ms),
-        (TICKS, _Tick, wanted.from_ms),
+        (TICKS, Tick, wanted.from_ms),
     )
     for name, kind, from_ms in kinds:
         for day_ms in range(from_ms - from_ms % DAY_MS, wanted.to_ms, DAY_MS):
@@ -214,44 +101,9 @@ def _hashed(path: Path, digest: Any) -> Iterator[bytes]:
         raise StoreError(f"{path} cannot be read: {error.strerror or error}", path=path) from error
 
 
-def _profit(fill: FillLine, account: _Account) -> float:
-    """What a fill makes, and the position before it from the mid before to the mid now."""
-    signed = fill.qty if fill.side == "BUY" else -fill.qty
-    mid = fill.mid_now if fill.mid_now is not None else account.mid
-    profit = -fill.fee
-    if mid is not None:
-        if account.mid is not None:
-            profit += account.position * (mid - account.mid)
-        profit += signed * (mid - fill.price)
-        account.mid = mid
-    account.position += signed
-    return profit
-
-
-def _add_fill(interval: _Interval, fill: FillLine, profit: float) -> None:
-    interval.profit += profit
-    interval.fills += 1
-    interval.taker_fills += fill.taker
-    interval.turnover += fill.price * fill.qty
-    if fill.slip_bps is not None:
-        interval.slips.append(fill.slip_bps)
-
-
-def _add_tick(interval: _Interval, tick: _Tick) -> None:
-    interval.ticks += 1
-    interval.quotes += tick.quotes
-    if tick.tick_total_ms is not None:
-        interval.totals.append(tick.tick_total_ms)
-    interval.hits += tick.cache_hit
-    interval.misses += tick.deadline_miss
-    interval.stale += tick.used_stale
-    if tick.cache_age_ms is not None:
-        interval.ages.append(tick.cache_age_ms)
-
-
 def _document(
     wanted: Wanted,
-    found: Mapping[tuple[str, int], _Interval],
+    found: Mapping[tuple[str, int], Interval],
     cuts: Sequence[Cut] | None,
     sources: Sequence[Mapping[str, Any]],
     bad: Mapping[str, int],
@@ -284,7 +136,7 @@ def _document(
     }
 
 
-def _line(wanted: Wanted, symbol: str, number: int, one: _Interval) -> dict[str, Any]:
+def _line(wanted: Wanted, symbol: str, number: int, one: Interval) -> dict[str, Any]:
     begin = wanted.from_ms + number * wanted.interval_ms
     return {
         "symbol": symbol,
@@ -308,9 +160,7 @@ def _line(wanted: Wanted, symbol: str, number: int, one: _Interval) -> dict[str,
     }
 
 
-def _reason(
-    wanted: Wanted, line: Mapping[str, Any], one: _Interval, cuts: Sequence[Cut] | None
-) -> str | None:
+def _reason(wanted: Wanted, line: Mapping[str, Any], one: Interval, cuts: Sequence[Cut] | None) -> str | None:
     """Why an interval is left out, None when it stays."""
     if one.ticks < wanted.min_ticks:
         return "too_few_ticks"
@@ -322,7 +172,7 @@ def _reason(
     return None if all(number is None or math.isfinite(number) for number in numbers) else "not_finite"
 
 
-def _gap_ms(line: Mapping[str, Any], one: _Interval, cuts: Sequence[Cut] | None) -> int:
+def _gap_ms(line: Mapping[str, Any], one: Interval, cuts: Sequence[Cut] | None) -> int:
     if cuts is None:
         return one.widest_ms
     begin, end = (

@@ -155,6 +155,19 @@ def test_a_range_within_a_run_begins_with_the_position_that_the_run_had(tmp_path
     ]
 
 
+def test_two_runs_over_the_same_time_are_not_counted_twice(tmp_path: Path) -> None:
+    write(tmp_path, *ticks(), *ticks(symbol="B"), *ticks())
+    with pytest.raises(StoreError, match="two runs logged A at 2026-11-20T00:00:00Z"):
+        build(tmp_path, WANTED)
+    assert len(build(tmp_path, Wanted(T, T + 600 * SECOND, symbols=("B",)))["intervals"]) == 1
+
+
+def test_a_later_run_may_be_of_an_earlier_time(tmp_path: Path) -> None:
+    write(tmp_path, *ticks(begin=T + 300 * SECOND), *ticks(begin=T))
+    write_runs(tmp_path, T + 300 * SECOND, T)
+    assert len(build(tmp_path, WANTED)["intervals"]) == 2
+
+
 def test_a_hole_over_the_end_of_an_interval_is_in_both(tmp_path: Path) -> None:
     write(tmp_path, *ticks(20, T + 270 * SECOND), *ticks(20, T + 310 * SECOND))
     document = build(tmp_path, WANTED)
