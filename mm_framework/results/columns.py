@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mm_framework.trading.backtest import Outcome
     from mm_framework.trading.ledger import AccountResult
     from mm_framework.trading.matching import Report
+    from mm_framework.trading.outcome_columns import OutcomeColumns
 
 __all__ = ["Fills", "Marks", "Reports", "RunColumns", "columns_of"]
 
@@ -137,6 +138,68 @@ class RunColumns:
 
 def columns_of(outcome: Outcome, paths: Mapping[str, TopPath]) -> RunColumns:
     """The columns of a backtest; ``paths`` are those of its tape and clocks."""
+    starts = [int(path.ts_ns[0]) for path in paths.values() if len(path)]
+    one_scale = not any(path.rescaled for path in paths.values())
+    if outcome.columns is not None and one_scale:
+        accounts, fills, reports = _of_arrays(outcome.columns)
+    else:
+        accounts, fills, reports = _of_objects(outcome, paths)
+    return RunColumns(
+        start_ns=min(starts, default=outcome.end_ns),
+        end_ns=outcome.end_ns,
+        accounts=accounts,
+        fills=fills,
+        reports=reports,
+        paths=paths,
+        results=tuple(outcome.accounts),
+        marks=_marks(outcome, accounts, paths),
+    )
+
+
+_Parts = tuple[tuple[tuple[str, str], ...], Fills, Reports]
+"""Accounts, and what happened to them."""
+
+
+def _of_arrays(told: OutcomeColumns) -> _Parts:
+    reported, filled = told.reports(), told.fills()
+    pairs = np.concatenate([np.stack([one["strategy"], one["slot"]], 1) for one in (reported, filled)])
+    met = {(told.names[a], told.ids[b]): (a, b) for a, b in np.unique(pairs, axis=0).tolist()}
+    accounts = tuple(sorted(met))
+    places = np.zeros((len(told.names), len(told.ids)), np.int64)
+    for place, key in enumerate(accounts):
+        places[met[key]] = place
+
+    def columns(of: Mapping[str, Ints], names: Iterable[str]) -> dict[str, Ints]:
+        return {
+            **{name: of[name] for name in names if name in of},
+            "account": places[of["strategy"], of["slot"]],
+        }
+
+    fills, reports = columns(filled, _FILL_COLUMNS), columns(reported, _REPORT_COLUMNS)
+    maker, made, ahead = fills.pop("maker"), reports.pop("maker"), reported["ahead"]
+    return (
+        accounts,
+        Fills(**fills, maker=maker.astype(bool), fee=tuple(told.fees)),
+        Reports(
+            **reports,
+            side=_sides(told.placed(), reported),
+            maker=made.astype(bool),
+            ahead=np.where(ahead == NULL, np.nan, ahead.astype(np.float64)),
+        ),
+    )
+
+
+def _sides(placed: Mapping[str, Ints], reported: Mapping[str, Ints]) -> Ints:
+    """The side of each report's order; 0 where none was placed."""
+    most = 1 + max(int(one["order"].max(initial=0)) for one in (placed, reported))
+    keys, wanted = (one["strategy"] * most + one["order"] for one in (placed, reported))
+    order = np.argsort(keys, kind="stable")
+    keys, sides = np.append(keys[order], -1), np.append(placed["side"][order], 0)
+    at = np.searchsorted(keys[:-1], wanted)
+    return np.where(keys[at] == wanted, sides[at], 0)
+
+
+def _of_objects(outcome: Outcome, paths: Mapping[str, TopPath]) -> _Parts:
     found = {(one.strategy, one.instrument) for one in outcome.reports}
     accounts = tuple(sorted(found | {(one.fill.strategy, one.fill.instrument) for one in outcome.fills}))
     sides = {
@@ -144,16 +207,10 @@ def columns_of(outcome: Outcome, paths: Mapping[str, TopPath]) -> RunColumns:
         for intent in outcome.intents
         if intent.kind is IntentKind.PLACE
     }
-    starts = [int(path.ts_ns[0]) for path in paths.values() if len(path)]
-    return RunColumns(
-        start_ns=min(starts, default=outcome.end_ns),
-        end_ns=outcome.end_ns,
-        accounts=accounts,
-        fills=_fills(outcome, accounts, paths),
-        reports=_reports(outcome.reports, accounts, sides, paths),
-        paths=paths,
-        results=tuple(outcome.accounts),
-        marks=_marks(outcome, accounts, paths),
+    return (
+        accounts,
+        _fills(outcome, accounts, paths),
+        _reports(outcome.reports, accounts, sides, paths),
     )
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from mm_framework.calibrate.market_data import TapeData
 from mm_framework.model.instrument import Definition
+from mm_framework.model.orders import Refusal
 from mm_framework.replay.tape import Tape
 from mm_framework.results.bundle import FORMAT, Result, as_written
 from mm_framework.results.carrying import Charge
@@ -106,7 +107,7 @@ def paths_of_tape(tape: Tape, setup: Setup) -> dict[str, TopPath]:
 def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:
     """The measures of a run, as JSON values."""
     outcome = played.outcome
-    refused = Counter(sent.refusal.text for sent in outcome.sent if sent.refusal is not None)
+    refused = _refused(outcome)
     intents, columns = len(outcome.intents), columns_of(outcome, paths)
     grid_ns = round(played.setup.backtest.grid_s * 1e9) if columns.marks else GRID_NS
     _forget(outcome)
@@ -180,6 +181,13 @@ def _charge(played: Played) -> Charge:
         return fees.charged(price, size, definition(one), one.money_scale, maker=False)
 
     return charge
+
+
+def _refused(outcome: Outcome) -> dict[str, int]:
+    """How many intents never left, by the refusal's words."""
+    if outcome.columns is not None:
+        return {Refusal(code).text: count for code, count in outcome.columns.refused().items()}
+    return Counter(sent.refusal.text for sent in outcome.sent if sent.refusal is not None)
 
 
 def _forget(outcome: Outcome) -> None:

@@ -25,7 +25,8 @@ from mm_framework.trading.timeline import TapeMessage
 
 __all__ = ["RowTape", "engines_agree"]
 
-_COMPARED = [one.name for one in attrs.fields(Outcome) if one.name not in ("timeline", "engine", "why")]
+_NOT_COMPARED = ("timeline", "engine", "why")
+_COMPARED = [one.name for one in attrs.fields(Outcome) if one.eq and one.name not in _NOT_COMPARED]
 
 
 class RowTape:

@@ -31,6 +31,7 @@ from mm_framework.trading.latency import Constant
 from mm_framework.trading.ledger import AccountResult, Ledger
 from mm_framework.trading.market import Markets, Slot
 from mm_framework.trading.matching import Execution, MatchingEngine, Report
+from mm_framework.trading.outcome_columns import OutcomeColumns
 from mm_framework.trading.settings import LimitSettings, TradingSettings
 from mm_framework.trading.simulation import FOREVER, Simulation
 from mm_framework.trading.timeline import TOLD, Clocks, Stamped, TapeMessage, Timeline, venue_order
@@ -65,7 +66,7 @@ class Outcome:
     the venue. ``equity``: the accounts on a grid, empty without one. ``errors``: strategies that were
     stopped. ``start_ns``, ``end_ns``: when the first message that is no definition was at the venue, and the
     last moment. ``engine``: ``compiled`` or ``interpreted``, and ``why`` it is that where the other one was
-    wished for.
+    wished for. ``columns``: the same as arrays, from an engine that has them.
     """
 
     intents: Sequence[Intent]
@@ -83,6 +84,7 @@ class Outcome:
     timeline: Timeline
     engine: str = "interpreted"
     why: str | None = None
+    columns: OutcomeColumns | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def refusals(self) -> list[str]:

@@ -176,6 +176,11 @@ class Books:
         self._equity.reach(now_ns)
         self._run[layout.RUN_NEXT_GRID] = self._equity.next_ns
 
+    @property
+    def fees(self) -> Sequence[int]:
+        """Of the fills that are booked, in the money unit of each."""
+        return self._fees
+
     def end(self, end_ns: int) -> tuple[Ledger, Sequence[Paid], EquityPoints]:
         """The run is over."""
         self.keep()

@@ -373,11 +373,18 @@ class CompiledRun:
         timeline.untimed = run[layout.RUN_UNTIMED]
         timeline.clipped = run[layout.RUN_CLIPPED]
         ledger, fills, equity = self._books.end(end_ns)
-        ids = [slot.id for slot in self._venue.slots]
-        received = self._reports.kept + run[layout.RUN_RECEIVED]
-        told = Told(self._reports.all(), received, fills, ids, self._desk.names)
+        told = Told(
+            self._reports.all(),
+            self._reports.kept + run[layout.RUN_RECEIVED],
+            self._fills.table(0, self._fills.count),
+            self._intents.all(),
+            fills,
+            self._books.fees,
+            [slot.id for slot in self._venue.slots],
+            self._desk.names,
+        )
         reports, known_ns, undelivered = told.sequences()
-        intents, sent, final_hash = self._desk.intents(self._intents.all())
+        intents, sent, final_hash = self._desk.intents(told.asked)
         return Outcome(
             intents=intents,
             sent=sent,
@@ -392,6 +399,7 @@ class CompiledRun:
             start_ns=max(run[layout.RUN_START], 0),
             end_ns=end_ns,
             timeline=timeline,
+            columns=told,
         )
 
 
