@@ -259,7 +259,8 @@ class MatchingEngine:
             if distance < 0:
                 break
             if distance > 0:
-                size = one.order.leaves if self.rules.through == "whole" else min(one.order.leaves, left)
+                most = one.order.leaves if self.rules.through == "whole" else floor_to(left, one.lot)
+                size = min(one.order.leaves, most)
             else:
                 size = self._at_price(one, left)
             left = max(0, left - size)

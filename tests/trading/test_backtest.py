@@ -127,6 +127,16 @@ def test_a_print_at_a_better_price_proves_nothing(side: str) -> None:
     assert fills(backtest(scripted(place(3, BUY, 9990, 1000)), busy)) == []
 
 
+def test_a_print_that_caps_a_fill_fills_whole_lots() -> None:
+    odd = (
+        tape(size_scale=4, lot="0.001").latency(0.1)
+        .at(2).book(bids=[("99.90", "2")], asks=[("100.10", "1")])
+        .at(10).trade("sell", "99.80", "0.0025").at(11).trade("sell", "99.80", "0.0009").wait()
+    )  # fmt: skip
+    order, rules = scripted(place(3, BUY, 9990, 10_000)), Execution(through="print")
+    assert fills(engines_agree(order, odd, execution=rules)) == [(9.9, BUY, 9990, 20)]
+
+
 def test_a_book_whose_other_side_reaches_the_price_fills_it() -> None:
     busy = market().at(10).update(bids=[("99.90", "0")], asks=[("99.90", "1")]).wait()
     assert fills(backtest(scripted(place(3, BUY, 9990, 1000)), busy)) == [(9.9, BUY, 9990, 1000)]

@@ -21,6 +21,7 @@ from mm_framework.trading.compiled.layout import (
     ORDER_AHEAD,
     ORDER_BEFORE,
     ORDER_LEAVES,
+    ORDER_LOT,
     ORDER_NEXT,
     ORDER_PRICE,
     ORDER_SEEN,
@@ -219,7 +220,8 @@ def _print(run: int, slot: int, row: int, seq: int, now_ns: int) -> None:
         if load_i8(order + ORDER_PRICE) == price:
             size = at_price(run, order, left)
         else:
-            size = min(leaves, left) if load_i8(run + RUN_THROUGH_PRINT) == 1 else leaves
+            lot = load_i8(order + ORDER_LOT)
+            size = min(leaves, left // lot * lot) if load_i8(run + RUN_THROUGH_PRINT) == 1 else leaves
         left = max(0, left - size)
         if size:
             fill_resting(run, order, size, seq, now_ns)
