@@ -37,7 +37,7 @@ def killed_run(runs: Path, instruments: Collection[str]) -> str | None:
 
 def _newest(runs: Path) -> list[Manifest]:
     """The newest runs, by what their manifests say."""
-    files = sorted(runs.glob(f"[!.]*/{MANIFEST}"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    files = sorted(runs.glob(f"[!.]*/{MANIFEST}"), key=_changed_ns, reverse=True)
     found = []
     for file in files[:LOOKED_AT]:
         try:
@@ -47,3 +47,11 @@ def _newest(runs: Path) -> list[Manifest]:
         if manifest.run_id == file.parent.name:
             found.append(manifest)
     return sorted(found, key=lambda one: (one.wall0_ns, one.run_id), reverse=True)
+
+
+def _changed_ns(file: Path) -> int:
+    """When a manifest was written; 0 of one that was removed meanwhile."""
+    try:
+        return file.stat().st_mtime_ns
+    except OSError:
+        return 0

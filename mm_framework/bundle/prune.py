@@ -77,7 +77,7 @@ def remove_rests(data_dir: Path) -> int:
 
 
 def _found(path: Path, keep: timedelta, now: datetime) -> RunFound:
-    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    size = sum(_bytes(file) for file in path.rglob("*") if file.is_file())
     try:
         manifest = Manifest.read(path)
         ended = _end(manifest)
@@ -90,6 +90,14 @@ def _found(path: Path, keep: timedelta, now: datetime) -> RunFound:
     elif manifest.state == "running":
         verdict = "crashed"
     return RunFound(path.name, path, verdict, round(age / timedelta(days=1), 3), size)
+
+
+def _bytes(file: Path) -> int:
+    """Of a file; 0 of one that its writer replaced or removed meanwhile."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _end(manifest: Manifest) -> datetime:

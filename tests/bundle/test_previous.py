@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import attrs
+import pytest
 import toy_venue as toy
 
 from mm_framework.bundle.disk import FolderLock
-from mm_framework.bundle.manifest import Manifest, ShardInfo
+from mm_framework.bundle.manifest import MANIFEST, Manifest, ShardInfo
 from mm_framework.bundle.previous import killed_run
 from mm_framework.contracts.adapter import Subscription
 
@@ -43,3 +44,11 @@ def test_a_run_that_is_written_and_what_is_no_run_are_passed_over(tmp_path: Path
 
 def test_without_runs_there_is_none(tmp_path: Path) -> None:
     assert killed_run(tmp_path / "absent", ["toy:A/B"]) is None
+
+
+def test_a_run_that_is_removed_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = make(tmp_path, "first", 1, "running") / MANIFEST
+    monkeypatch.setattr(Path, "glob", lambda runs, pattern: iter([runs / "pruned" / MANIFEST, there]))
+    assert killed_run(tmp_path, ["toy:A/B"]) == "first"

@@ -40,6 +40,17 @@ def test_the_age_counts_from_the_end_of_a_run(tmp_path: Path) -> None:
     assert old.bytes == sum(file.stat().st_size for file in old.path.rglob("*") if file.is_file())
 
 
+def test_a_file_that_its_writer_replaces_meanwhile_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make(tmp_path, "a", "2026-10-22T11:00:00Z")
+    size = find_runs(tmp_path, MONTH, NOW)[0].bytes
+    there, is_file = list(path.rglob("*")), Path.is_file
+    monkeypatch.setattr(Path, "rglob", lambda folder, pattern: iter([folder / "manifest.json.part", *there]))
+    monkeypatch.setattr(Path, "is_file", lambda file: file.suffix == ".part" or is_file(file))
+    assert find_runs(tmp_path, MONTH, NOW)[0].bytes == size
+
+
 def test_what_is_written_was_killed_or_cannot_be_read_stays(tmp_path: Path) -> None:
     written = make(tmp_path, "written", "2020-01-01T00:00:00Z")
     make(tmp_path, "killed", "2020-01-01T00:00:00Z", state="running")
