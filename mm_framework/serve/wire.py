@@ -30,6 +30,7 @@ def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyn
         """One connection."""
 
         _limit: asyncio.TimerHandle | None = None
+        _upgraded = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -38,9 +39,13 @@ def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyn
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            begun = self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
-            if self._limit is None and (begun or self.conn.their_state is h11.SEND_BODY):
+            if self._limit is None and not self._upgraded and self._is_within():
                 self._begin()
+
+        def _is_within(self) -> bool:
+            """Whether a request has begun that is not whole."""
+            state = self.conn.their_state
+            return state is h11.SEND_BODY or (state is h11.IDLE and bool(self.conn.trailing_data[0]))
 
         def handle_events(self) -> None:
             super().handle_events()
@@ -49,6 +54,7 @@ def http_protocol(settings: ServeSettings, counters: ServeCounters) -> type[asyn
                 self._in_time()
 
         def handle_websocket_upgrade(self, event: Any) -> None:
+            self._upgraded = True
             self._in_time()
             super().handle_websocket_upgrade(event)
 
