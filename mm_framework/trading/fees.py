@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
@@ -17,28 +17,37 @@ from mm_framework.trading.settings import TradingSettings
 __all__ = ["FeeRounding", "Fees", "FlatFee", "FlatFeeSettings"]
 
 
+_FINER: Final = 12
+
+
 @attrs.frozen
 class FeeRounding:
     """How each fee is rounded to ``decimals`` of the quote currency; None: to the money unit, by the model.
 
-    ``up`` is against us, for a rebate too; ``half_up`` takes ties away from zero; ``down`` is for us. Models
-    give whole money units, rounded up: where the exact fee lies within one unit below a step, the two other
-    modes may take the step.
+    ``up`` is against us, for a rebate too; ``half_up`` takes ties away from zero; ``down`` is for us.
     """
 
     mode: Literal["up", "half_up", "down"] = "up"
     decimals: int | None = None
 
+    @property
+    def finer(self) -> int:
+        """Decimals beyond those of money with which a fee is asked for: models round up, which must not
+        decide what the two other modes do.
+        """
+        return 0 if self.decimals is None or self.mode == "up" else _FINER
+
     def rounded(self, fee: int, scale: int) -> int:
-        """A fee in units of 10**-``scale``, rounded."""
-        if self.decimals is None or self.decimals >= scale:
+        """A fee in units of 10**-(``scale`` + `finer`), rounded, in units of 10**-``scale``."""
+        if self.decimals is None:
             return fee
-        step: int = 10 ** (scale - self.decimals)
+        units: int = 10 ** max(0, scale - self.decimals)
+        step: int = units * 10**self.finer
         if self.mode == "up":
-            return -(-fee // step) * step
+            return -(-fee // step) * units
         if self.mode == "down":
-            return fee // step * step
-        whole = (2 * abs(fee) + step) // (2 * step) * step
+            return fee // step * units
+        whole = (2 * abs(fee) + step) // (2 * step) * units
         return whole if fee >= 0 else -whole
 
 
@@ -74,7 +83,7 @@ class Fees:
 
     def charged(self, price: int, size: int, definition: Definition, scale: int, *, maker: bool) -> int:
         """The same of an execution at a price, both numbers at the scales of the definition."""
-        notional, instrument = price * 10 * size, definition.id
+        notional, instrument = price * 10 * size * 10**self.rounding.finer, definition.id
         if self._priced is not None:
             exact = Fraction(price, 10**definition.price_scale)
             fee = self._priced.fee_at(notional, exact, maker=maker, instrument=instrument)

@@ -64,13 +64,38 @@ def test_makers_may_pay_another_rate_or_be_paid() -> None:
     ],
 )
 def test_each_fee_is_rounded_at_the_decimals_of_the_venue(fee: int, up: int, half_up: int, down: int) -> None:
-    found = [FeeRounding(mode, decimals=3).rounded(fee, 5) for mode in ("up", "half_up", "down")]
-    assert found == [up, half_up, down]
+    roundings = [FeeRounding(mode, decimals=3) for mode in ("up", "half_up", "down")]
+    assert [one.rounded(fee * 10**one.finer, 5) for one in roundings] == [up, half_up, down]
 
 
-def test_without_decimals_or_with_more_than_money_has_nothing_is_rounded() -> None:
-    assert FeeRounding("down").rounded(7, 5) == FeeRounding("down", 5).rounded(7, 5) == 7
-    assert FeeRounding("down", 9).rounded(7, 5) == 7
+def test_without_decimals_or_with_more_than_money_has_the_money_unit_is_the_step() -> None:
+    assert FeeRounding("down").rounded(7, 5) == FeeRounding("up", 9).rounded(7, 5) == 7
+    for decimals in (5, 9):
+        down, half_up = (FeeRounding(mode, decimals) for mode in ("down", "half_up"))
+        assert down.rounded(8 * 10**down.finer - 1, 5) == 7
+        assert half_up.rounded(75 * 10 ** (half_up.finer - 1), 5) == 8
+
+
+@pytest.mark.parametrize(
+    ("size", "bps", "found"),
+    [
+        (1, 1, (10, 10, 0)),  # 9.99 money units, a step is 10
+        (1, -1, (0, -10, -10)),
+        (4, 1, (40, 40, 30)),  # 39.96
+        (5005, 1, (50_000, 50_000, 49_990)),  # 49,999.95
+        (35, 1, (350, 350, 340)),  # 349.65
+        (5, 1, (50, 50, 40)),  # 49.95
+        (15, 3, (450, 450, 440)),  # 449.55
+        (45, 1, (450, 450, 440)),
+        (1502, 1, (15_010, 15_000, 15_000)),  # 15,004.98: up to 15,005 first, it would be the half
+    ],
+)
+def test_a_fee_is_rounded_once(size: int, bps: int, found: tuple[int, int, int]) -> None:
+    """A price of 99.90: money has 6 decimals, the venue's fees have 5."""
+    definition = Definition(0, 0, "v:X", "X", 2, 3)
+    model = FlatFee(FlatFeeSettings(fee_bps=bps))
+    fees = [Fees(model, FeeRounding(mode, 5)) for mode in ("up", "half_up", "down")]
+    assert tuple(one.charged(9990, size, definition, 6, maker=True) for one in fees) == found
 
 
 class Priced:
