@@ -165,8 +165,7 @@ class InstalledJudge:
         """New checks, in order of their names. Raises ConfigError for their settings."""
         specs = _plugins(self.config).all("qa_checks").values()
         return [
-            spec.factory(None if spec.settings is None else _load(spec.settings, self.config))
-            for spec in specs
+            spec.build(None if spec.settings is None else _load(spec.settings, self.config)) for spec in specs
         ]
 
 

@@ -129,7 +129,7 @@ def command(
 
 def _dialect(app: App, venue: str) -> Dialect:
     spec = app.plugins.get("emulators", venue)
-    dialect: Dialect = spec.factory(None if spec.settings is None else app.load(spec.settings).value)
+    dialect: Dialect = spec.build(None if spec.settings is None else app.load(spec.settings).value)
     return dialect
 
 

@@ -136,7 +136,7 @@ def _namer(app: App, venue: str) -> Callable[[str], Named]:
     if venue not in app.plugins.all("adapters"):
         return lambda symbol: Named(f"{venue}:{symbol}")
     spec = app.plugins.get("adapters", venue)
-    adapter: Adapter = spec.factory(None if spec.settings is None else app.load(spec.settings).value)
+    adapter: Adapter = spec.build(None if spec.settings is None else app.load(spec.settings).value)
     return lambda symbol: Named(adapter.instrument_id(symbol), adapter.base_quote(symbol))
 
 

@@ -28,7 +28,7 @@ from mm_framework.cli.app import App
 from mm_framework.cli.calibration_options import Wish
 from mm_framework.contracts.strategy import Strategy
 from mm_framework.errors import ConfigError, PluginError
-from mm_framework.results.setup import built, values_of
+from mm_framework.results.setup import values_of
 from mm_framework.settings import ConfigFile, load, nearest, section_of
 
 __all__ = ["Calibration", "calibration_of", "strategy_of"]
@@ -131,7 +131,7 @@ def calibration_of(
 
 def strategy_of(app: App, name: str, settings: object) -> Strategy:
     """A strategy with these settings. Raises PluginError for what its factory raises, or gives."""
-    strategy = built(app.plugins.get("strategies", name), settings)
+    strategy = app.plugins.get("strategies", name).build(settings)
     if not isinstance(strategy, Strategy):
         raise PluginError(
             f"strategy {name!r}: its factory gave {type(strategy).__name__}, expected a Strategy",

@@ -32,7 +32,6 @@ from mm_framework.errors import ConfigError
 from mm_framework.feed import VenueKit
 from mm_framework.model.instrument import Definition
 from mm_framework.replay.source import replay
-from mm_framework.results.setup import built
 from mm_framework.settings import DataSettings, Given, fields_of, nearest, section_of
 from mm_framework.trading.desk import Guard
 from mm_framework.trading.models import execution_of, latencies_of
@@ -307,4 +306,4 @@ def _strategy(app: App, name: str) -> Strategy:
 
 def _fee_model(app: App, name: str) -> Any:
     spec = app.plugins.get("fee_models", name)
-    return built(spec, None if spec.settings is None else app.load(spec.settings).value)
+    return spec.build(None if spec.settings is None else app.load(spec.settings).value)

@@ -56,7 +56,7 @@ def make_sink(app: App, name: str, recorded: Mapping[str, Any] | None = None) ->
     spec = app.plugins.get("sinks", name)
     assert isinstance(spec, SinkSpec)
     settings = None if spec.settings is None else recorded_settings(app, spec.settings, recorded)
-    sink: Sink = spec.factory(settings)
+    sink: Sink = spec.build(settings)
     return spec, sink
 
 

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 
 import attrs
 
+from mm_framework.errors import ConfigError, MMError, PluginError
+from mm_framework.model.fixed import BadNumber, InexactValue, ValueOverflow
+
 __all__ = [
     "AdapterSpec",
     "EmulatorSpec",
@@ -40,6 +43,25 @@ class Spec:
     settings: type[Any] | None = None
     capabilities: frozenset[str] = frozenset()
     description: str = ""
+
+    def build(self, settings: object) -> Any:
+        """The component, of an object of `settings` or None.
+
+        Raises ConfigError for settings that are no numbers of a market; what the factory raises beside errors
+        of ours is its plugin's fault: PluginError.
+        """
+        try:
+            return self.factory(settings)
+        except (BadNumber, InexactValue, ValueOverflow) as error:
+            raise ConfigError(
+                f"{self.kind} {self.name!r} refuses its settings: {error}", key=self.name
+            ) from error
+        except MMError:
+            raise
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r} cannot be built: {type(error).__name__}: {error}", phase="factory"
+            ) from error
 
 
 @attrs.frozen

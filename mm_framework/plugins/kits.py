@@ -23,7 +23,7 @@ def venue_kits(
 
     def build(kind: str, venue: str) -> Any:
         spec = plugins.get(kind, venue)
-        return spec.factory(None if spec.settings is None else settings_of(spec.settings))
+        return spec.build(None if spec.settings is None else settings_of(spec.settings))
 
     return {
         venue: FILE_KITS.get(venue)

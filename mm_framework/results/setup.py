@@ -23,8 +23,7 @@ from mm_framework.calibrate.settings import MdCacheSettings
 from mm_framework.contracts.fee_model import FeeModel
 from mm_framework.contracts.spec import Spec
 from mm_framework.contracts.strategy import Strategy
-from mm_framework.errors import ConfigError, MMError, PluginError
-from mm_framework.model.fixed import BadNumber, InexactValue, ValueOverflow
+from mm_framework.errors import ConfigError, PluginError
 from mm_framework.settings import ConfigFile, load, section_of
 from mm_framework.trading.latency import Measured
 from mm_framework.trading.matching import Execution
@@ -45,7 +44,6 @@ __all__ = [
     "Plugged",
     "Setup",
     "build",
-    "built",
     "settings_from",
     "values_of",
     "versions_of",
@@ -172,22 +170,6 @@ def values_of(value: Any) -> dict[str, Any]:
     return {field.name: to_json(getattr(value, field.name)) for field in attrs.fields(type(value))}
 
 
-def built(spec: Spec, settings: object) -> Any:
-    """A component of a plugin. What its factory raises is the plugin's fault."""
-    try:
-        return spec.factory(settings)
-    except (BadNumber, InexactValue, ValueOverflow) as error:
-        raise ConfigError(
-            f"{spec.kind} {spec.name!r} refuses its settings: {error}", key=spec.name
-        ) from error
-    except MMError:
-        raise
-    except Exception as error:
-        raise PluginError(
-            f"{spec.kind} {spec.name!r} cannot be built: {type(error).__name__}: {error}", phase="factory"
-        ) from error
-
-
 def _strategy(components: Components, name: str, values: Mapping[str, Any], origin: str) -> Strategy:
     strategy = _component(components, "strategies", name, values, origin)
     if not isinstance(strategy, Strategy):
@@ -221,7 +203,7 @@ def _plugged(
 def _component(components: Components, kind: str, name: str, values: Mapping[str, Any], origin: str) -> Any:
     spec = components.get(kind, name)
     settings = None if spec.settings is None else settings_from(spec.settings, values, origin)
-    return built(spec, settings)
+    return spec.build(settings)
 
 
 def settings_from(cls: type[T], values: Mapping[str, Any], origin: str) -> T:

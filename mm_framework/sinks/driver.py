@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mm_framework.contracts.sink import Settling, Sink, SinkRun
-from mm_framework.errors import MMError
+from mm_framework.errors import MMError, PluginError
 from mm_framework.feed import Output, VenueKit
 from mm_framework.model.frame import Block
 from mm_framework.sinks.observer import Observer
@@ -29,7 +29,10 @@ WAKE_S: Final = 0.05
 
 
 class SinkSet:
-    """Sinks that are written in the caller. ``kits`` are used by nobody else."""
+    """Sinks that are written in the caller. ``kits`` are used by nobody else.
+
+    What a sink raises that is no error of ours is its plugin's fault: PluginError.
+    """
 
     def __init__(self, sinks: Sequence[Sink], kits: Mapping[str, VenueKit]) -> None:
         self._sinks = tuple(sinks)
@@ -40,7 +43,12 @@ class SinkSet:
         """Open all sinks, or none. ``runs``: the run as each sink shall see it."""
         try:
             for sink, told in zip(self._sinks, runs, strict=True):
-                sink.open(told)
+                try:
+                    sink.open(told)
+                except MMError:
+                    raise
+                except Exception as error:
+                    raise _failed(sink, "open", error) from error
                 self._open.append(sink)
         except BaseException:
             with contextlib.suppress(MMError):
@@ -51,24 +59,45 @@ class SinkSet:
         """One encoded record and what `Feed` made of it, which stays as it is."""
         seen = self._observer.see(shard, block, output)
         for sink in self._sinks:
-            sink.write(seen)
+            try:
+                sink.write(seen)
+            except MMError:
+                raise
+            except Exception as error:
+                raise _failed(sink, "write", error) from error
 
     def settle(self) -> None:
         """Show what was taken to those who read files that grow."""
         for sink in self._sinks:
             if isinstance(sink, Settling):
-                sink.settle()
+                try:
+                    sink.settle()
+                except MMError:
+                    raise
+                except Exception as error:
+                    raise _failed(sink, "settle", error) from error
 
     def close(self) -> None:
         """Close all sinks, also after one of them could not be; raises the first error."""
         first: MMError | None = None
         while self._open:
+            sink = self._open.pop()
             try:
-                self._open.pop().close()
+                sink.close()
             except MMError as error:
                 first = first or error
+            except Exception as error:
+                first = first or _failed(sink, "close", error)
         if first is not None:
             raise first
+
+
+def _failed(sink: Sink, call: str, error: Exception) -> PluginError:
+    kind = type(sink)
+    return PluginError(
+        f"sink {kind.__module__}.{kind.__qualname__}: {call} raised {type(error).__name__}: {error}",
+        phase=call,
+    )
 
 
 class LiveSinks:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
 from mm_framework.contracts.fee_model import FeeModel, PricedFeeModel
-from mm_framework.errors import PluginError
+from mm_framework.errors import MMError, PluginError
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill
 from mm_framework.settings import section, setting
@@ -77,21 +77,34 @@ class Fees:
     def of(self, fill: Fill, definition: Definition, scale: int) -> int:
         """The fee of a fill in money units of 10**-``scale``, the last digit of which is half a price unit.
 
-        Raises PluginError for a model that gives no integer.
+        Raises PluginError for a model that raises, or gives no integer.
         """
         return self.charged(fill.price, fill.size, definition, scale, maker=fill.maker)
 
     def charged(self, price: int, size: int, definition: Definition, scale: int, *, maker: bool) -> int:
         """The same of an execution at a price, both numbers at the scales of the definition."""
-        notional, instrument = price * 10 * size * 10**self.rounding.finer, definition.id
-        if self._priced is not None:
-            exact = Fraction(price, 10**definition.price_scale)
-            fee = self._priced.fee_at(notional, exact, maker=maker, instrument=instrument)
-        else:
-            fee = self.model.fee(notional, maker=maker, instrument=instrument)
+        notional = price * 10 * size * 10**self.rounding.finer
+        fee = self._asked(price, notional, definition, maker=maker)
         if not isinstance(fee, int):
-            raise PluginError(f"fee model {self.model.name} gave {fee!r}, expected an integer")
+            raise PluginError(f"fee model {self._name} gave {fee!r}, expected an integer", phase="fee")
         return self.rounding.rounded(fee, scale)
+
+    def _asked(self, price: int, notional: int, definition: Definition, *, maker: bool) -> Any:
+        """What the model says. What it raises is its plugin's fault."""
+        try:
+            if self._priced is None:
+                return self.model.fee(notional, maker=maker, instrument=definition.id)
+            exact = Fraction(price, 10**definition.price_scale)
+            return self._priced.fee_at(notional, exact, maker=maker, instrument=definition.id)
+        except MMError:
+            raise
+        except Exception as error:
+            told = f"fee model {self._name} raised {type(error).__name__}: {error}"
+            raise PluginError(told, phase="fee") from error
+
+    @property
+    def _name(self) -> str:
+        return str(getattr(self.model, "name", type(self.model).__name__))
 
 
 @section("fee.flat")

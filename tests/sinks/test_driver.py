@@ -10,7 +10,7 @@ import pytest
 from sink_runs import SinkTape, emulated_venue, sink_run
 
 from mm_framework.contracts.sink import Seen, SinkRun
-from mm_framework.errors import ConfigError, EnvironmentFailed
+from mm_framework.errors import ConfigError, EnvironmentFailed, PluginError
 from mm_framework.feed import Feed
 from mm_framework.sinks.driver import LiveSinks, SinkSet
 from mm_framework.sinks.settings import SinkSettings
@@ -136,3 +136,54 @@ def test_if_one_sink_cannot_be_opened_the_others_are_closed() -> None:
     with pytest.raises(ConfigError):
         SinkSet([first, second], kits).open([sink_run(kits, Path())] * 2)
     assert (first.closed, second.closed) == (1, 0)
+
+
+class Broken(Keeping):
+    """A sink of a plugin with a mistake in one of its calls."""
+
+    def __init__(self, call: str) -> None:
+        super().__init__()
+        self.call = call
+
+    def _at(self, call: str) -> None:
+        if call == self.call:
+            raise KeyError(call)
+
+    def open(self, run: SinkRun) -> None:
+        self._at("open")
+        super().open(run)
+
+    def write(self, seen: Seen) -> None:
+        self._at("write")
+        super().write(seen)
+
+    def settle(self) -> None:
+        self._at("settle")
+
+    def close(self) -> None:
+        super().close()
+        self._at("close")
+
+
+@pytest.mark.parametrize("call", ["open", "write", "settle", "close"])
+def test_a_mistake_of_a_sink_is_told_as_its_plugins_and_the_others_are_closed(
+    records: list[bytes], call: str
+) -> None:
+    before, broken, behind = Keeping(), Broken(call), Keeping()
+    kits = emulated_venue("kraken").kits
+    sinks = SinkSet([before, broken, behind], kits)
+    feed = Feed(kits)
+
+    def all_of_it() -> None:
+        sinks.open([sink_run(kits, Path())] * 3)
+        try:
+            sinks.take(0, records[0], feed.feed(records[0]))
+            sinks.settle()
+        finally:
+            sinks.close()
+
+    with pytest.raises(PluginError, match=rf"Broken: {call} raised KeyError: '{call}'") as caught:
+        all_of_it()
+    assert caught.value.exit_code == 3
+    assert before.closed == 1
+    assert behind.closed == (call != "open")

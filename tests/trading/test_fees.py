@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mm_framework.contracts.strategy import Strategy
+from mm_framework.errors import PluginError
 from mm_framework.model.instrument import Definition
 from mm_framework.model.orders import Fill, Side, TimeInForce, Urgency
 from mm_framework.testing.strategies import run, tape
@@ -139,3 +140,32 @@ def test_the_settings_of_a_run_round_its_fees() -> None:
     assert fee() == 123_123, "1 % of 12.3123 at 6 decimals"
     assert fee(fee_decimals=2) == 130_000
     assert fee(fee_decimals=2, fee_rounding="half_up") == fee(fee_decimals=2, fee_rounding="down") == 120_000
+
+
+class Mistaken:
+    """A model of a plugin that does not do what the contract says."""
+
+    name = "mistaken"
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def fee(self, notional: int, *, maker: bool, instrument: str) -> Any:
+        if self.given is None:
+            raise KeyError(instrument)
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (None, "fee model mistaken raised KeyError: 'test:A/B'"),
+        (1.5, "fee model mistaken gave 1.5, expected an integer"),
+        ("1", "fee model mistaken gave '1', expected an integer"),
+    ],
+)
+def test_a_mistake_of_a_model_is_told_as_its_plugins(given: Any, told: str) -> None:
+    definition = Definition(0, 0, "test:A/B", "A/B", price_scale=2, size_scale=3)
+    with pytest.raises(PluginError) as caught:
+        Fees(Mistaken(given)).of(bought(1000, 40), definition, 6)
+    assert str(caught.value) == told

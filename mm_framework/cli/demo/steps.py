@@ -77,7 +77,7 @@ def demonstrate(app: App, seconds: float, seed: int) -> Demonstration:
     data_dir = app.load(DataSettings).value.dir
     spec = app.plugins.get("emulators", VENUE)
     app.plugins.get("strategies", STRATEGY)
-    dialect = spec.factory(None if spec.settings is None else app.load(spec.settings).value)
+    dialect = spec.build(None if spec.settings is None else app.load(spec.settings).value)
     active()  # compiled now, if ever: the emulated venue does not wait for it
     folder = _new_folder(data_dir)
     run_id = folder.name
