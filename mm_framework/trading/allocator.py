@@ -98,10 +98,11 @@ class Allocator:
             return None
         if _exceeds(size, limits.order_size, slot):
             return Refusal.ORDER_TOO_LARGE
-        if limits.order_notional is not None and self._notional(intent, side, size, slot) > _limit(
-            limits.order_notional, slot.definition.price_scale + slot.definition.size_scale
-        ):
-            return Refusal.ORDER_NOTIONAL
+        if limits.order_notional is not None:
+            notional = self._notional(intent, side, size, slot)
+            scale = slot.definition.price_scale + slot.definition.size_scale
+            if notional is None or notional > _limit(limits.order_notional, scale):
+                return Refusal.ORDER_NOTIONAL
         return self._check_open(intent.strategy, side, size, slot, changed) if self._counts_open else None
 
     def _check_open(
@@ -130,12 +131,12 @@ class Allocator:
                 own += size if order.strategy == strategy else 0
         return own, total
 
-    def _notional(self, intent: Intent, side: Side, size: int, slot: Slot) -> int:
-        """Price x size; a market order at the best price that it would take."""
+    def _notional(self, intent: Intent, side: Side, size: int, slot: Slot) -> int | None:
+        """Price x size; a market order at the best price that it would take, None while there is none."""
         price = intent.price or 0
-        best = slot.top[1 if side is Side.BUY else 0]
-        if not price and intent.urgency is Urgency.TAKER and best is not None:
-            price = best[0]
+        if not price and intent.urgency is Urgency.TAKER:
+            best = slot.top[1 if side is Side.BUY else 0]
+            return None if best is None else best[0] * size
         return price * size
 
     def _check_market(self, slot: Slot, now_ns: int) -> Refusal | None:

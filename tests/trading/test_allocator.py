@@ -115,6 +115,15 @@ def test_a_market_order_counts_at_the_best_price() -> None:
     assert [filled.fill.side for filled in result.fills] == [SELL]
 
 
+def test_a_market_order_that_nothing_prices_passes_no_limit_of_notional() -> None:
+    one_sided = tape().book(bids=[("99.90", "1")]).wait()
+    order = placing((BUY, 0, 1000, IOC, TAKER))
+    assert run(order, one_sided, limits=LimitSettings(order_notional="1000000")).refusals == [
+        "order notional"
+    ]
+    assert run(order, one_sided).refusals == []
+
+
 def test_the_open_size_of_a_side_is_limited_whatever_the_position() -> None:
     orders = ((SELL, 9990, 1000, IOC, TAKER), (BUY, 9900, 600), (BUY, 9890, 401), (SELL, 10100, 1000))
     assert play(placing(*orders), strategy_open_size="1").refusals == ["strategy open size"]
