@@ -92,7 +92,7 @@ def build(store: str, sources: Sequence[Source], how: Build) -> BuildReport:
         if old.schema < SCHEMA_VERSION:
             sources, old = _all_again(root, old, sources, how), StoreManifest(built="", made_by="")
         known = {one.run: one for one in old.inputs}
-        broken = _broken(root, old)
+        broken = _broken(root, old, {one.run for one in sources})
         todo = [one for one in sources if one.run in broken or not _known(one, known, how)]
         extracted = _extract_all(store, todo, how)
         manifest = _assemble(root, old, extracted, _former(old, sources), how)
@@ -135,12 +135,12 @@ def _former(manifest: StoreManifest, sources: Sequence[Source]) -> set[str]:
     return {one.run for one in manifest.inputs if now.get(os.path.abspath(one.path), one.run) != one.run}
 
 
-def _broken(root: Root, manifest: StoreManifest) -> set[str]:
-    """Inputs of which a file is missing or, in a folder, no whole Parquet file: they are read again."""
+def _broken(root: Root, manifest: StoreManifest, runs: set[str]) -> set[str]:
+    """Those of the inputs of which a file is missing or, in a folder, cut off: they are read again."""
     there, found = set(root.names()), set()
     for part in (*manifest.parts, *manifest.kept):
-        for table, (name, _, _) in part.files.items():
-            if name not in there or (isinstance(root, LocalRoot) and not is_parquet(root, name, table)):
+        for name, _, _ in part.files.values() if part.run in runs else ():
+            if name not in there or (isinstance(root, LocalRoot) and not is_parquet(root, name)):
                 found.add(part.run)
     return found
 

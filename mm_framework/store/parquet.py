@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,6 +14,8 @@ from mm_framework.store.root import Root
 from mm_framework.store.schema import check_schema
 
 __all__ = ["is_parquet", "parquet_file"]
+
+_MAGIC: Final = b"PAR1"
 
 GROUP_ROWS: Final = 1 << 20
 GROUP_BYTES: Final = 512 << 20
@@ -42,12 +45,14 @@ def parquet_file(root: Root, name: str, table: str) -> Iterator[pq.ParquetFile]:
             ) from None
 
 
-def is_parquet(root: Root, name: str, table: str) -> bool:
-    """Whether the file of a table is there and begins and ends as such a file does; its rows are not read."""
+def is_parquet(root: Root, name: str) -> bool:
+    """Whether a file is there and begins and ends as Parquet does: one that was cut off does not."""
     try:
-        with parquet_file(root, name, table):
-            return True
-    except StoreError:
+        with root.open(name) as file:
+            begin = file.read(len(_MAGIC))
+            file.seek(-len(_MAGIC), os.SEEK_END)
+            return begin == file.read() == _MAGIC
+    except (OSError, StoreError):
         return False
 
 
