@@ -24,6 +24,17 @@ class VerbGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
+def _fill_streams() -> None:
+    """Where a service manager closed our streams, what is told goes nowhere.
+
+    Else the next file that is opened would take their place in the system, and hold what is printed.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, "r" if name == "stdin" else "w", encoding="utf-8"))
+
+
 class LazyGroup(VerbGroup):
     """Verbs from a table, imported one at a time; errors become one line and an exit code.
 
@@ -95,6 +106,7 @@ class LazyGroup(VerbGroup):
     def _leave(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> NoReturn:
         from mm_framework.cli.output import Output, exit_code_of
 
+        _fill_streams()
         # Usage errors come before the verb has seen its --json, so it is looked for here.
         out = Output(json="--json" in (args[: args.index("--")] if "--" in args else args))
         try:

@@ -206,3 +206,13 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     found = subprocess.run([sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (found.returncode, found.stderr) == (141, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell closes the streams")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_program_without_streams_runs(closed: str) -> None:
+    """As some service managers start it."""
+    script = f'"$0" -m mm_framework config show --json {closed}'
+    done = subprocess.run(["sh", "-c", script, sys.executable], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (closed == "2>&-")
