@@ -98,7 +98,9 @@ PLUGIN_ROOTS = ("venue", "strategy", "fee", "sink", "check", "emulator", "execut
 _INFO = "mm_framework.setting"
 _NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*\Z")
 _REFUSALS: Final = (ValueError, TypeError, MMError)
-"""What a validator raises."""
+"""What a validator raises that says why."""
+_WORDLESS: Final = (ArithmeticError, LookupError)
+"""What it raises where it does sums, or looks something up: ``Decimal("x")`` is an InvalidOperation."""
 
 _registry: dict[str, type[Any]] = {}
 
@@ -443,7 +445,8 @@ def _known_sections() -> set[str]:
 
 
 def _bad_value(field: SettingField, value: object, origin: str, why: Exception) -> ConfigError:
-    message = f"{field.key}: {why}; the default is {to_json(field.default)!r}"
+    told = f"{value!r} is refused ({type(why).__name__})" if isinstance(why, _WORDLESS) else why
+    message = f"{field.key}: {told}; the default is {to_json(field.default)!r}"
     return ConfigError(message, key=field.key, value=value, origin=origin)
 
 
@@ -495,13 +498,13 @@ def _construct(cls: type[T], values: Mapping[str, Any], origins: Mapping[str, st
         return cls(**values)
     except ConfigError:
         raise
-    except _REFUSALS as error:
+    except (*_REFUSALS, *_WORDLESS) as error:
         for field in fields_of(cls):
             if field.name not in values:
                 continue
             try:
                 cls(**{field.name: values[field.name]})
-            except _REFUSALS as alone:
+            except (*_REFUSALS, *_WORDLESS) as alone:
                 if str(alone) == str(error):
                     raise _bad_value(field, values[field.name], origins[field.name], error) from error
         raise ConfigError(f"[{section_of(cls)}] {error}", key=section_of(cls)) from error

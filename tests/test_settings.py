@@ -6,6 +6,7 @@ import importlib.util
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -44,6 +45,16 @@ class SampleSettings:
     urgency: Literal["maker", "taker"] = setting("maker", help="How.")
     table: Mapping[str, str] = setting({}, help="A table.")
     special: int = setting(1, help="With a variable of its own.", variable="MM_SPECIAL")
+
+
+@section("strategy.tripping")
+@attrs.frozen
+class TrippingSettings:
+    """A plugin's settings, whose validators do not look before they leap."""
+
+    number: str = setting("1", help="A number.", validator=lambda _, field, text: Decimal(text))
+    word: str = setting("one", help="A word.", validator=lambda _, field, text: {"one": 1}[text])
+    share: str = setting("xy", help="Two letters.", validator=lambda _, field, text: 1 // (len(text) - 1))
 
 
 @section("strategy.sample-one")
@@ -269,6 +280,18 @@ def test_a_malformed_file_is_refused(tmp_path: Path, text: str, message: str) ->
 def test_a_file_may_hold_sections_of_plugins_that_are_not_installed(tmp_path: Path) -> None:
     file = config("[venue.nowhere]\nurl = 'x'\n[strategy.absent]\ny = 1\n[sample]\n", tmp_path)
     assert file.sections() == ["venue.nowhere", "strategy.absent", "sample"]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("number", "InvalidOperation"), ("word", "KeyError"), ("share", "ZeroDivisionError")],
+)
+def test_a_validator_that_trips_over_a_value_refuses_it(name: str, why: str) -> None:
+    assert load(TrippingSettings).value == TrippingSettings()
+    with pytest.raises(
+        ConfigError, match=rf"^strategy.tripping.{name}: 'x' is refused \({why}\); the default"
+    ):
+        load(TrippingSettings, flags={name: Given("x", f"flag --{name}")})
 
 
 def test_a_core_section_is_known_before_its_module_is_imported(tmp_path: Path) -> None:
