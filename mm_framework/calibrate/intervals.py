@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 import attrs
 import msgspec
@@ -83,8 +83,7 @@ class _Account:
     mid: float | None = None
 
 
-@attrs.frozen
-class _Last:
+class _Last(NamedTuple):
     """The last tick of a symbol: when, in which run, in which interval."""
 
     ts_ms: int
@@ -101,7 +100,7 @@ class IntervalSums:
         self.found: dict[tuple[str, int], Interval] = {}
         self._accounts: dict[tuple[str, int], _Account] = {}
         self._last: dict[str, _Last] = {}
-        self._spans: dict[str, list[Cut]] = {}
+        self._spans: dict[str, list[list[int]]] = {}
 
     def add(self, line: FillLine | Tick) -> None:
         """A line of any time and symbol."""
@@ -130,11 +129,13 @@ class IntervalSums:
 
     def _span(self, symbol: str, ts_ms: int) -> None:
         """Time goes on within a run; where it goes back, another one begins."""
-        spans = self._spans.setdefault(symbol, [(ts_ms, ts_ms)])
-        if ts_ms < spans[-1][1]:
-            spans.append((ts_ms, ts_ms))
+        spans = self._spans.get(symbol)
+        if spans is None:
+            self._spans[symbol] = [[ts_ms, ts_ms]]
+        elif ts_ms < spans[-1][1]:
+            spans.append([ts_ms, ts_ms])
         else:
-            spans[-1] = spans[-1][0], ts_ms
+            spans[-1][1] = ts_ms
 
     def _interval(self, symbol: str, number: int) -> Interval:
         found = self.found.get((symbol, number))
@@ -149,6 +150,9 @@ class IntervalSums:
         """
         last, self._last[symbol] = self._last.get(symbol), now
         if last is None or last.run != now.run or not (self._starts or now.number - last.number < 2):
+            return
+        if last.number == now.number:
+            now.interval.widest_ms = max(now.interval.widest_ms, now.ts_ms - last.ts_ms)
             return
         first, step = self._wanted.from_ms, self._wanted.interval_ms
         before_ms = min(now.ts_ms, first + (last.number + 1) * step) - last.ts_ms

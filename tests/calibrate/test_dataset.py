@@ -164,8 +164,10 @@ def test_two_runs_over_the_same_time_are_not_counted_twice(tmp_path: Path) -> No
 
 def test_a_later_run_may_be_of_an_earlier_time(tmp_path: Path) -> None:
     write(tmp_path, *ticks(begin=T + 300 * SECOND), *ticks(begin=T))
+    write(tmp_path, *ticks(begin=T + 350 * SECOND, symbol="B"), *ticks(begin=T + 10 * SECOND, symbol="B"))
+    assert len(build(tmp_path, WANTED)["intervals"]) == 4, "nobody says where runs begin"
     write_runs(tmp_path, T + 300 * SECOND, T)
-    assert len(build(tmp_path, WANTED)["intervals"]) == 2
+    assert len(build(tmp_path, WANTED)["intervals"]) == 4
 
 
 def test_a_hole_over_the_end_of_an_interval_is_in_both(tmp_path: Path) -> None:
