@@ -65,7 +65,7 @@ def carrying(run: RunColumns, account: int, charge: Charge | None = None) -> Car
     spent = np.diff(times_ns, append=times_ns[-1:])
     cost = _cost(spread[known], spent[known])
     for one in run.results:
-        if (one.strategy, one.instrument) == run.accounts[account]:
+        if (one.strategy, one.instrument) == run.accounts[account] and not run.at_mid:
             cost = attrs.evolve(cost, last=-one.money.mark_adjustment / 10**one.money.scale)
     return Carrying(
         spread=cost,
@@ -77,7 +77,7 @@ def carrying(run: RunColumns, account: int, charge: Charge | None = None) -> Car
 def _worth(run: RunColumns, account: int, fills: Fills) -> tuple[Ints, Iterator[tuple[slice, Worth]]]:
     """Times, and some of them at a time the equity at a conservative mark, in money units."""
     marks, path = run.marks.get(account), run.path(account)
-    if marks is None:
+    if marks is None or run.at_mid:
         times_ns = event_times(run)
         return times_ns, ((part, found.equity) for part, found in courses(fills, path, times_ns))
     parts = (slice(first, first + _CHUNK) for first in range(0, len(marks.ts_ns), _CHUNK))

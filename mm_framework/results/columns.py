@@ -120,6 +120,7 @@ class RunColumns:
     """A run from its first market data to its end. ``accounts``: ``(strategy, instrument)``; ``paths`` by id.
 
     ``results``: what the ledger says of accounts at the end; ``marks``: on a grid, by account, or none.
+    ``at_mid``: that is where it marks positions.
     """
 
     start_ns: int
@@ -130,14 +131,15 @@ class RunColumns:
     paths: Mapping[str, TopPath]
     results: tuple[AccountResult, ...] = ()
     marks: Mapping[int, Marks] = attrs.field(factory=dict)
+    at_mid: bool = False
 
     def path(self, account: int) -> TopPath:
         """The market of an account."""
         return self.paths[self.accounts[account][1]]
 
 
-def columns_of(outcome: Outcome, paths: Mapping[str, TopPath]) -> RunColumns:
-    """The columns of a backtest; ``paths`` are those of its tape and clocks."""
+def columns_of(outcome: Outcome, paths: Mapping[str, TopPath], *, at_mid: bool = False) -> RunColumns:
+    """The columns of a backtest; ``paths`` are those of its tape and clocks, ``at_mid`` of its ledger."""
     starts = [int(path.ts_ns[0]) for path in paths.values() if len(path)]
     one_scale = not any(path.rescaled for path in paths.values())
     if outcome.columns is not None and one_scale:
@@ -153,6 +155,7 @@ def columns_of(outcome: Outcome, paths: Mapping[str, TopPath]) -> RunColumns:
         paths=paths,
         results=tuple(outcome.accounts),
         marks=_marks(outcome, accounts, paths),
+        at_mid=at_mid,
     )
 
 

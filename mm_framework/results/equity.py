@@ -1,7 +1,8 @@
-"""Equity over time: cash less fees, and the position at a conservative mark; drawdown. Pure.
+"""Equity over time: cash less fees, and the position at its mark; drawdown. Pure.
 
-A long is worth the best bid, a short the best ask, at the last price that side had. Beyond the displayed
-size the ledger walks the book, which a path of best prices does not hold: then its marks on a grid are used.
+Marked at the mid a position is worth the last one that was valid. Marked conservatively a long is worth the
+best bid, a short the best ask, at the last price that side had. Beyond the displayed size the ledger walks
+the book, which a path of best prices does not hold: then its marks on a grid are used.
 """
 
 from __future__ import annotations
@@ -60,14 +61,18 @@ class Course:
         return np.add(self.cash, self.value, dtype=object)
 
 
-def course(fills: Fills, path: TopPath, times_ns: Ints) -> Course:
-    """The account that the fills, all of one, make, at times; state after all that is stamped with them."""
-    return _Account(fills, path).course(times_ns)
+def course(fills: Fills, path: TopPath, times_ns: Ints, *, at_mid: bool = False) -> Course:
+    """The account that the fills, all of one, make, at times; state after all that is stamped with them.
+    ``at_mid``: marked there, not conservatively.
+    """
+    return _Account(fills, path, at_mid).course(times_ns)
 
 
-def courses(fills: Fills, path: TopPath, times_ns: Ints) -> Iterator[tuple[slice, Course]]:
+def courses(
+    fills: Fills, path: TopPath, times_ns: Ints, *, at_mid: bool = False
+) -> Iterator[tuple[slice, Course]]:
     """The same in parts, for its amounts are objects: which of the times, and the account then."""
-    account = _Account(fills, path)
+    account = _Account(fills, path, at_mid)
     for first in range(0, len(times_ns), _CHUNK):
         part = slice(first, first + _CHUNK)
         yield part, account.course(times_ns[part])
@@ -81,16 +86,19 @@ def beyond(fills: Fills, path: TopPath, times_ns: Ints) -> int:
 class _Account:
     """What `course` looks up, made once for many times."""
 
-    def __init__(self, fills: Fills, path: TopPath) -> None:
-        self._fills, self._path = fills, path
+    def __init__(self, fills: Fills, path: TopPath, at_mid: bool) -> None:
+        self._fills, self._path, self._at_mid = fills, path, at_mid
         self._positions, self._cash = balances(fills)
         self._prices = np.concatenate([[0], fills.price])
         self._bid, self._ask = path.held(path.bid), path.held(path.ask)
+        self._mid2 = path.held(path.mid2) if at_mid else path.mid2
 
     def course(self, times_ns: Ints) -> Course:
         path, at = self._path, self._path.at(times_ns)
         rows = np.searchsorted(self._fills.ts_ns, times_ns, side="right")
         position = self._positions[rows]
+        if self._at_mid:
+            return self._course_at_mid(position, rows, at)
         long = position > 0
         mark = np.where(long, path.value(self._bid, at), path.value(self._ask, at))
         mark = np.where(mark == NULL, self._prices[rows], mark)
@@ -102,6 +110,19 @@ class _Account:
             value=position.astype(object) * mark.astype(object) * 10,
             beyond=int((held & (shown != NULL) & (np.abs(position) > shown)).sum()),
             stale=int((held & (shown == NULL)).sum()),
+        )
+
+    def _course_at_mid(self, position: Ints, rows: Ints, at: Ints) -> Course:
+        mark2 = self._path.value(self._mid2, at)
+        mark2 = np.where(mark2 == NULL, 2 * self._prices[rows], mark2)
+        sizes = (self._path.value(size, at) for size in (self._path.bid_size, self._path.ask_size))
+        gone = np.logical_or(*(size == NULL for size in sizes))
+        return Course(
+            position=position,
+            cash=self._cash[rows],
+            value=position.astype(object) * mark2.astype(object) * 5,
+            beyond=0,
+            stale=int(((position != 0) & gone).sum()),
         )
 
 
@@ -142,11 +163,11 @@ def equity(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
 
 
 def by_event(run: RunColumns, quote: str, times_ns: Ints) -> Floats:
-    """Equity in a quote currency at any times, all of a position being marked at the best price."""
+    """Equity in a quote currency at any times, all of a position being marked at one price."""
     total = np.zeros(len(times_ns))
     for account in accounts_of(run, quote):
         path = run.path(account)
-        for part, found in courses(run.fills.of(account), path, times_ns):
+        for part, found in courses(run.fills.of(account), path, times_ns, at_mid=run.at_mid):
             total[part] += _floats(found.equity, path.instrument.money_scale)
     return total
 
@@ -155,8 +176,10 @@ def finest(run: RunColumns, quote: str) -> tuple[Ints, Floats]:
     """``(times, equity)`` in the finest detail that is right: each event, or the ledger's marks when a
     position was larger than what the best level showed.
     """
-    times = event_times(run)
-    if any(beyond(run.fills.of(one), run.path(one), times) for one in accounts_of(run, quote)) and run.marks:
+    times, walked = event_times(run), False
+    if run.marks and not run.at_mid:
+        walked = any(beyond(run.fills.of(one), run.path(one), times) for one in accounts_of(run, quote))
+    if walked:
         times = moments(times[:1], *(marks.ts_ns for marks in run.marks.values()))
         return times, equity(run, quote, times)
     return times, by_event(run, quote, times)

@@ -108,7 +108,10 @@ def summary_of(played: Played, paths: Mapping[str, TopPath]) -> dict[str, Any]:
     """The measures of a run, as JSON values."""
     outcome = played.outcome
     refused = _refused(outcome)
-    intents, columns = len(outcome.intents), columns_of(outcome, paths)
+    intents, columns = (
+        len(outcome.intents),
+        columns_of(outcome, paths, at_mid=played.setup.trading.mark == "mid"),
+    )
     grid_ns = round(played.setup.backtest.grid_s * 1e9) if columns.marks else GRID_NS
     _forget(outcome)
     return {

@@ -73,6 +73,7 @@ def _columns(result: Result, document: Mapping[str, Any]) -> RunColumns:
         paths=paths,
         results=tuple(_result(one) for one in document["accounts"]),
         marks=marks,
+        at_mid=document["configuration"].get("trading", {}).get("mark") == "mid",
     )
 
 

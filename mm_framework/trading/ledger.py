@@ -13,7 +13,8 @@ Per fill j with sign s, size n, price p, mid m before it, horizon h, end T, t* =
 Their sum is cash + q mark - fees, exactly; `Ledger.results` asserts it. Cash holds no fees. A mid that
 is not there is the last valid one, before any the fill's own price; such fills are counted. Marks are
 conservative: a long is marked at the bids, a short at the asks, walking the book beyond the best
-level; a side that is not there is marked at its last price, flagged stale.
+level; a side that is not there is marked at its last price, flagged stale. A setting marks at the mid in
+their place: there is no mark adjustment then, and a mark is stale while a side is not there.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Account:
 
     ``cash`` = - sum s n p. ``entry`` is what the open position cost at average prices (negative for
     a short): realized profit is cash + entry. ``carried`` = sum s n M(t*) over the fills whose
-    horizon has passed, ``fallback`` the price that stands in for a mid before the first one.
+    horizon has passed, ``fallback`` the price that stands in for a mid before the first one. ``at_mid``:
+    marks are mids.
     """
 
     strategy: str
@@ -80,6 +82,7 @@ class Account:
     adverse: int = 0
     carried: int = 0
     fallback: int = 0
+    at_mid: bool = False
 
     @property
     def scale(self) -> int:
@@ -105,7 +108,10 @@ class Account:
         self.fallback *= price_factor
 
     def mark(self) -> tuple[int, bool]:
-        """``(position x mark, stale)``, the mark being conservative."""
+        """``(position x mark, stale)``."""
+        if self.at_mid:
+            both = self.slot.levels(BID, 1) and self.slot.levels(ASK, 1)
+            return self.position * self.mid(), bool(self.position and not both)
         left, value = abs(self.position), 0
         if not left:
             return 0, False
@@ -186,22 +192,23 @@ class AccountResult:
 class Ledger:
     """All accounts of a run. ``horizon_ns``: when the adverse part of a fill is read."""
 
-    def __init__(self, fees: Fees, horizon_ns: int) -> None:
-        self.fees, self.horizon_ns = fees, horizon_ns
+    def __init__(self, fees: Fees, horizon_ns: int, *, at_mid: bool = False) -> None:
+        self.fees, self.horizon_ns, self.at_mid = fees, horizon_ns, at_mid
         self.accounts: dict[tuple[str, str], Account] = {}
         self._open: deque[_OpenFill] = deque()
 
     @classmethod
     def by(cls, fee_model: FeeModel, settings: TradingSettings) -> Ledger:
         """As the settings of a run say."""
-        return cls(Fees.by(fee_model, settings), round(settings.adverse_horizon_s * 1e9))
+        horizon_ns = round(settings.adverse_horizon_s * 1e9)
+        return cls(Fees.by(fee_model, settings), horizon_ns, at_mid=settings.mark == "mid")
 
     def account(self, strategy: str, slot: Slot) -> Account:
         """The account of a strategy in an instrument, opened when there is none."""
         key = (strategy, slot.id)
         account = self.accounts.get(key)
         if account is None:
-            account = self.accounts[key] = Account(strategy, slot)
+            account = self.accounts[key] = Account(strategy, slot, at_mid=self.at_mid)
         return account
 
     def book(self, fill: Fill, slot: Slot) -> int:

@@ -48,6 +48,11 @@ class TradingSettings:
     fee_rounding: Literal["up", "half_up", "down"] = setting(
         "up", help="How a fee is rounded there: against us, to the nearest (ties away from zero), for us."
     )
+    mark: Literal["conservative", "mid"] = setting(
+        "conservative",
+        help="What a position is worth: what closing it would bring, walking the book, or the mid."
+        " Limits of losses are conservative always.",
+    )
     price_source: Literal["book", "ticker"] = setting(
         "book", help="Where best prices come from; the other one is only recorded."
     )

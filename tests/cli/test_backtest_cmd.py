@@ -24,6 +24,7 @@ from mm_framework import api
 from mm_framework.cli import main
 from mm_framework.cli.app import App
 from mm_framework.cli.backtest_cmd import _engine
+from mm_framework.results.bundle import read_result
 
 MS = 1_000_000
 
@@ -92,6 +93,18 @@ def test_best_prices_alone_give_the_profit_that_a_hand_computes(tmp_path: Path) 
             "source": "measured",
         }
     ]
+
+
+def test_marked_at_the_mid_there_is_no_mark_adjustment(tmp_path: Path) -> None:
+    """The 0.5 that is left is marked 0.5 higher than at the bid; files, summary and page agree on it."""
+    document = played(*taker(l1_store(tmp_path)), "--trading-mark", "mid", "--backtest-grid-s", "0.1")
+    pnl = document["summary"]["by_quote"]["EUR"]["pnl"]
+    assert (pnl["total"], pnl["mark_adjustment"]) == ("2.75", "0")
+    rows = pq.read_table("data/results/one/equity.parquet").to_pylist()
+    assert all(row["value"] == row["position"] * row["mid"] for row in rows)
+    assert rows[-1]["equity"] == Decimal("2.75")
+    assert read_result(Path("data/results/one")).columns().at_mid
+    assert mm("report", "one", "--out", "mid.html").exit_code == 0
 
 
 def test_the_files_of_a_result_agree_with_each_other(tmp_path: Path) -> None:

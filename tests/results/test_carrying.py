@@ -44,6 +44,12 @@ def test_half_the_spread_on_all_that_is_held_by_time() -> None:
     assert held.fee.mean == pytest.approx((4 * 0.4995 + 4 * 1.002) / 10)
 
 
+def test_what_is_marked_at_the_mid_costs_as_much_to_close() -> None:
+    market = path((0, 9_990, 10_010), (4, 9_980, 10_020))
+    run = run_of(market, fills((2, 1, 10_000, 500)), 10)
+    assert carrying(attrs.evolve(run, at_mid=True), 0).spread == carrying(run, 0).spread
+
+
 def test_risk_is_the_variance_of_the_mid_times_that_of_the_position() -> None:
     market = path((0, 9_990, 10_010), (1, 10_000, 10_020), (2, 9_990, 10_010), (3, None, None), (4, 1, 3))
     held = carrying(run_of(market, fills((1, 1, 10_000, 2_000)), 5), 0)

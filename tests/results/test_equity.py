@@ -19,6 +19,16 @@ def test_a_long_is_worth_the_bid_and_a_short_the_ask() -> None:
     assert one.equity.tolist() == [0, -7, -7, -500_007, 499_982]
 
 
+def test_at_the_mid_both_are_worth_the_last_valid_one() -> None:
+    market = path((0, 9900, 10100), (3, 9800, None), (4, None, None), (5, 9800, 10000))
+    trades = fills((1, 1, 9900, 500), (4, -1, 10000, 1500), fee=(7, 11))
+    one = course(trades, market, seconds(0, 1, 3, 4, 5), at_mid=True)
+    assert one.value.tolist() == [0, 50_000_000, 50_000_000, -100_000_000, -99_000_000]
+    assert (one.stale, one.beyond) == (2, 0)
+    before = course(fills((1, 1, 99, 10)), path((0, None, 101)), seconds(1), at_mid=True)
+    assert (before.value.tolist(), before.stale) == ([9900], 1)
+
+
 def test_a_side_that_is_gone_is_marked_at_its_last_price_and_counted() -> None:
     market = path((0, 99, 101), (2, None, 101), (3, None, None))
     one = course(fills((1, 1, 99, 10)), market, seconds(1, 2, 3))

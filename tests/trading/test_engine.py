@@ -95,7 +95,9 @@ def any_options(draw: random.Random) -> dict[str, Any]:
             depletion=draw.random() < 0.5,
         ),
         "limits": LimitSettings(total_orders=draw.choice((1000, 3)), order_size=draw.choice((None, "0.5"))),
-        "settings": TradingSettings(seed=draw.randrange(9)),
+        "settings": TradingSettings(
+            seed=draw.randrange(9), mark=draw.choice(("conservative", "conservative", "mid"))
+        ),
         "grid_ns": draw.choice((None, 10**9, 10**8)),
     }
 

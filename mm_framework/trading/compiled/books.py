@@ -146,6 +146,7 @@ class Books:
         self._held = Buffer(max(1, len(names) * markets) * layout.HELD_BYTES)
         run[layout.RUN_HELD], run[layout.RUN_HELD_SLOTS] = self._held.address, markets
         run[layout.RUN_HELD_COUNT] = len(names) * markets
+        run[layout.RUN_AT_MID] = int(self.ledger.at_mid)
         run[layout.RUN_HORIZON], run[layout.RUN_GRID] = self.ledger.horizon_ns, grid_ns or 0
 
     @property
@@ -248,6 +249,7 @@ class Books:
         """
         assert self._equity is not None
         points, found = self._points.table(0, self._points.count), []
+        unit = 5 if self.ledger.at_mid else 10
         fills, paid = self._column.table(booked, len(self._fees)), self._fees[booked:]
         for place in np.unique(points[:, _POINT["HELD"]]).tolist():
             strategy, slot = divmod(place, self._run[layout.RUN_HELD_SLOTS])
@@ -262,7 +264,7 @@ class Books:
             done = np.searchsorted(own + booked, told[:, _POINT["FILLS"]]).tolist()
             for many, point in zip(done, told.tolist(), strict=True):
                 ts_ns, _, position, low, high, stale, mid2, _ = point
-                value = ((high << 62) + low) * (10 if position > 0 else -10)
+                value = ((high << 62) + low) * (unit if position > 0 else -unit)
                 numbers = (position, cash - spent[many], fees + charged[many], value, stale, mid2)
                 found.append((ts_ns, key, numbers))
         for ts_ns, key, numbers in sorted(found):

@@ -36,6 +36,7 @@ from mm_framework.trading.compiled.layout import (
     POINT_POSITION,
     POINT_STALE,
     POINT_TS,
+    RUN_AT_MID,
     RUN_FILLS,
     RUN_GRID,
     RUN_HELD,
@@ -95,13 +96,33 @@ def _add(held: int, size: int, price: int) -> None:
 
 
 @helper
-def _mark(slot: int, held: int) -> int:
+def _mark_at_mid(slot: int, held: int) -> int:
+    """Keep what a position is worth, twice; 0, or GRID where no mid is known."""
+    position, mid2 = load_i8(held + HELD_POSITION), load_i8(slot + SLOT_MID2)
+    store_8(held + HELD_STALE, 0)
+    if position == 0:
+        return 0
+    if mid2 == NULL:
+        return _GRID
+    _add(held, abs(position), mid2)
+    bid, ask = load_i8(slot + SLOT_BID), load_i8(slot + SLOT_ASK)
+    if load_i8(slot + SLOT_SOURCE) != TICKER:
+        bid, ask = book_best(load_i8(slot + SLOT_BOOK), 1), book_best(load_i8(slot + SLOT_BOOK), -1)
+    told = load_i8(slot + SLOT_CURRENT) == 1 and bid != NULL and ask != NULL
+    store_8(held + HELD_STALE, 0 if told else 1)
+    return 0
+
+
+@helper
+def _mark(run: int, slot: int, held: int) -> int:
     """Keep what a position is worth; 0, or GRID where no price is known."""
+    store_8(held + HELD_LOW, 0)
+    store_8(held + HELD_HIGH, 0)
+    if load_i8(run + RUN_AT_MID):
+        return _mark_at_mid(slot, held)
     position = load_i8(held + HELD_POSITION)
     side = 1 if position > 0 else -1
     left, levels = side * position, 0
-    store_8(held + HELD_LOW, 0)
-    store_8(held + HELD_HIGH, 0)
     price = load_i8(slot + (SLOT_LAST_BID if side > 0 else SLOT_LAST_ASK))
     if left and load_i8(slot + SLOT_CURRENT):
         if load_i8(slot + SLOT_SOURCE) == TICKER:
@@ -136,7 +157,7 @@ def _mark_all(run: int, times: int) -> int:
         if load_i8(held + HELD_TRADED):
             slot = load_i8(run + RUN_VENUE_SLOTS) + (place % slots) * SLOT_BYTES
             needed += times
-            if needed > room(run + RUN_POINTS) or _mark(slot, held):
+            if needed > room(run + RUN_POINTS) or _mark(run, slot, held):
                 return _GRID
         held += HELD_BYTES
     return 0

@@ -194,7 +194,7 @@ FILL_BYTES: Final = 96
 # What a strategy holds in a market at the venue; value and mark as they were at the last time of the grid.
 HELD_POSITION: Final = 0
 HELD_TRADED: Final = 8  # 1 from its first fill on
-HELD_LOW: Final = 16  # size x mark, the lowest 62 bits, and the others
+HELD_LOW: Final = 16  # size x mark (at the mid: x bid + ask), the lowest 62 bits, and the others
 HELD_HIGH: Final = 24
 HELD_STALE: Final = 32  # 1: that mark was no longer the market's
 HELD_BYTES: Final = 40
@@ -320,6 +320,7 @@ RUN_HELD_COUNT: Final = 928  # how many there are
 RUN_HELD_SLOTS: Final = 936  # how many a strategy has
 RUN_HELD_FILLS: Final = 944  # how many fills they are up to
 RUN_POINTS: Final = 952  # column of POINTs
+RUN_AT_MID: Final = 976  # 1: positions are marked at the mid
 RUN_BYTES: Final = 1024
 
 

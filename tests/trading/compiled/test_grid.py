@@ -52,9 +52,9 @@ def taker(sizes: Sequence[int]) -> Strategy:
         if state.looks < len(told):
             size, view = told[state.looks], market[0]
             if size > 0:
-                out.place(0, Side.BUY, view.ask + 500, size, TimeInForce.IOC, Urgency.TAKER)
+                out.place(0, Side.BUY, view.ask + 2000, size, TimeInForce.IOC, Urgency.TAKER)
             if size < 0:
-                out.place(0, Side.SELL, view.bid - 500, -size, TimeInForce.IOC, Urgency.TAKER)
+                out.place(0, Side.SELL, view.bid - 2000, -size, TimeInForce.IOC, Urgency.TAKER)
         state.looks += 1
 
     return Strategy(decide, wakes=On.BOOK | On.MARKET, state={"looks": "i8"}, python_only=True)
@@ -116,6 +116,22 @@ def test_a_mark_that_nobody_has_seen_is_left_to_python(stops: list[int]) -> None
     assert all(point.stale for point in outcome.equity)
 
 
+@pytest.mark.parametrize("size", [1000, 5000])
+def test_at_the_mid_size_and_side_do_not_matter(size: int, stops: list[int]) -> None:
+    market = moves(deep(), 2).at(2100).gap().at(4000).book(bids=[("50.00", "9")], asks=[("51.00", "9")])
+    at_mid = TradingSettings(mark="mid")
+    outcome = engines_agree(
+        taker([size, 0, -2 * size]), market.at(6000).wait(), grid_ns=GRID_NS, settings=at_mid
+    )
+    assert len({point.position for point in outcome.equity}) == 2
+    for point in outcome.equity:
+        mid2 = 10100 if point.ts_ns >= outcome.start_ns + 4 * 10**9 else 9990 + 10010
+        assert (point.mid2, point.value) == (mid2, point.position * mid2 * 5)
+    assert 15 < sum(point.stale for point in outcome.equity) < 25
+    assert [account.money.mark_adjustment for account in outcome.accounts] == [0]
+    assert not stops
+
+
 def random_taker() -> Strategy:
     def decide(state: Any, wake: Any, market: Any, out: Any) -> None:
         i = int(wake.uniform() * len(market))
@@ -140,7 +156,9 @@ def test_any_tape_with_any_room(
         market = RowTape(random_tape(seed, steps=150, rescales=False))
         options = {
             "grid_ns": random.Random(seed).choice((10**7, 10**8, 10**9)),
-            "settings": TradingSettings(seed=seed, price_source=source),
+            "settings": TradingSettings(
+                seed=seed, price_source=source, mark="mid" if seed % 3 == 0 else "conservative"
+            ),
         }
 
         def played(choice: Any, market: Any = market, options: Any = options) -> Outcome:
