@@ -103,8 +103,9 @@ def test_marked_at_the_mid_there_is_no_mark_adjustment(tmp_path: Path) -> None:
     rows = pq.read_table("data/results/one/equity.parquet").to_pylist()
     assert all(row["value"] == row["position"] * row["mid"] for row in rows)
     assert rows[-1]["equity"] == Decimal("2.75")
-    assert read_result(Path("data/results/one")).columns().at_mid
-    assert mm("report", "one", "--out", "mid.html").exit_code == 0
+    result = read_result(Path("data/results/one"))
+    assert result.columns().at_mid
+    assert "2.75" in result.page()
 
 
 def test_the_files_of_a_result_agree_with_each_other(tmp_path: Path) -> None:
