@@ -27,7 +27,7 @@ from store_day import BUILD, INSTRUMENT, make
 
 from mm_framework.kernels.mode import mode
 
-POINTS, ROWS = 200, 200_000
+POINTS, ROWS = 200, 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
