@@ -37,9 +37,9 @@ def check(manifest: StoreManifest) -> None:
 
 
 def _defined(source: Input) -> frozenset[str]:
-    """The instruments of an input."""
+    """The instruments of an input. One may be described more than once, as its scales grew."""
     found = [_definition(source.run, line) for line in source.definitions]
-    if (number := _repeated([one.number for one in found])) is not None:
+    if (number := _repeated([number for number, _ in {(one.number, one.id) for one in found}])) is not None:
         raise StoreError(f"input {source.run!r} has two instruments of number {number}")
     return frozenset(one.id for one in found)
 

@@ -109,6 +109,12 @@ def edited(store: Path, edit: Callable[[dict[str, Any]], object]) -> Path:
         (lambda body: body["inputs"][0]["definitions"][0].update(price_scale=99), "a scale is 99"),
         (lambda body: body["inputs"][0]["definitions"][0].update(number=2**70), "a number is"),
         (lambda body: body["inputs"][0]["definitions"][0].update(id="no id"), "venue:SYMBOL"),
+        (
+            lambda body: body["inputs"][0]["definitions"].append(
+                body["inputs"][0]["definitions"][0] | {"id": "toy:X/Y"}
+            ),
+            "two instruments of number",
+        ),
         (lambda body: body["inputs"][0]["definitions"][0].update(id=[]), "id"),
         (lambda body: body["inputs"][0]["definitions"][0].update(more=1), "'more' is not known"),
         (lambda body: body["inputs"][0]["definitions"].pop(), "which its input does not"),
@@ -127,6 +133,16 @@ def test_a_manifest_that_does_not_fit_together_is_told(
     with pytest.raises(StoreError, match=told) as caught:
         open_store(edited(store, edit))
     assert caught.value.exit_code == 4
+
+
+def test_an_instrument_may_be_described_more_than_once(store: Path) -> None:
+    """As it is when its scales grow."""
+
+    def again(body: dict[str, Any]) -> None:
+        definitions = body["inputs"][0]["definitions"]
+        definitions.append(definitions[0] | {"price_scale": definitions[0]["price_scale"] + 1})
+
+    assert open_store(edited(store, again)).rows
 
 
 def test_a_table_that_is_not_known_is_told(store: Path) -> None:
