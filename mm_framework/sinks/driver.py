@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from mm_framework.contracts.sink import Settling, Sink, SinkRun
 from mm_framework.errors import MMError, PluginError
@@ -43,12 +43,7 @@ class SinkSet:
         """Open all sinks, or none. ``runs``: the run as each sink shall see it."""
         try:
             for sink, told in zip(self._sinks, runs, strict=True):
-                try:
-                    sink.open(told)
-                except MMError:
-                    raise
-                except Exception as error:
-                    raise _failed(sink, "open", error) from error
+                _call(sink, "open", told)
                 self._open.append(sink)
         except BaseException:
             with contextlib.suppress(MMError):
@@ -59,45 +54,38 @@ class SinkSet:
         """One encoded record and what `Feed` made of it, which stays as it is."""
         seen = self._observer.see(shard, block, output)
         for sink in self._sinks:
-            try:
-                sink.write(seen)
-            except MMError:
-                raise
-            except Exception as error:
-                raise _failed(sink, "write", error) from error
+            _call(sink, "write", seen)
 
     def settle(self) -> None:
         """Show what was taken to those who read files that grow."""
         for sink in self._sinks:
             if isinstance(sink, Settling):
-                try:
-                    sink.settle()
-                except MMError:
-                    raise
-                except Exception as error:
-                    raise _failed(sink, "settle", error) from error
+                _call(sink, "settle")
 
     def close(self) -> None:
         """Close all sinks, also after one of them could not be; raises the first error."""
         first: MMError | None = None
         while self._open:
-            sink = self._open.pop()
             try:
-                sink.close()
+                _call(self._open.pop(), "close")
             except MMError as error:
                 first = first or error
-            except Exception as error:
-                first = first or _failed(sink, "close", error)
         if first is not None:
             raise first
 
 
-def _failed(sink: Sink, call: str, error: Exception) -> PluginError:
-    kind = type(sink)
-    return PluginError(
-        f"sink {kind.__module__}.{kind.__qualname__}: {call} raised {type(error).__name__}: {error}",
-        phase=call,
-    )
+def _call(sink: Sink, method: str, *arguments: Any) -> None:
+    """Call a method of a sink; what it raises that is no error of ours becomes PluginError."""
+    try:
+        getattr(sink, method)(*arguments)
+    except MMError:
+        raise
+    except Exception as error:
+        kind = type(sink)
+        raise PluginError(
+            f"sink {kind.__module__}.{kind.__qualname__}: {method} raised {type(error).__name__}: {error}",
+            phase=method,
+        ) from error
 
 
 class LiveSinks:
